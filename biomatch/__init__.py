@@ -1,0 +1,1 @@
+"""Simulates and benchmarks biometric entry and exit at borders."""

@@ -1,0 +1,72 @@
+"""The errors that biomatch raises on purpose.
+
+::
+
+    BiomatchError            anything a user can mend; the command line prints it and exits with 2
+    ├── SettingsError        a scenario, system, profile or option that is unknown or out of range
+    ├── TableError           a file or frame that lacks a column, a row's sense, or its end
+    ├── WallError            truth asked for where it may not be, or lineages that overlap
+    ├── ModelError           a model file that is missing, altered or of another shape
+    ├── GalleryError         templates, identifiers or a gallery's folder that cannot be used
+    └── ResultsError         runs and results that do not belong together or disagree
+
+Every message finishes the sentence: what was given, what is allowed, what to do.
+"""
+
+from __future__ import annotations
+
+
+class BiomatchError(Exception):
+    """Base of all errors that a user can mend.
+
+    Parameters
+    ----------
+    given : str
+        What was given, with the offending value.
+    allowed : str, optional
+        What would have been accepted.
+    remedy : str, optional
+        What to do about it, as an imperative.
+
+    Examples
+    --------
+    >>> print(SettingsError("travellers = -5", allowed="a whole number from 1", remedy="raise it"))
+    travellers = -5; allowed: a whole number from 1; raise it
+    """
+
+    def __init__(self, given: str, *, allowed: str = "", remedy: str = "") -> None:
+        self.given, self.allowed, self.remedy = given, allowed, remedy
+        parts = [given, f"allowed: {allowed}" if allowed else "", remedy]
+        super().__init__("; ".join(part for part in parts if part))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the three parts when the error crosses a process boundary."""
+        return (_rebuild, (type(self), self.given, self.allowed, self.remedy))
+
+
+def _rebuild(kind: type[BiomatchError], given: str, allowed: str, remedy: str) -> BiomatchError:
+    return kind(given, allowed=allowed, remedy=remedy)
+
+
+class SettingsError(BiomatchError):
+    """A scenario, system, profile or option that is unknown or out of range."""
+
+
+class TableError(BiomatchError):
+    """A file or frame that lacks a column, a row's sense, or its end."""
+
+
+class WallError(BiomatchError):
+    """Truth asked for where it may not be, or lineages that overlap."""
+
+
+class ModelError(BiomatchError):
+    """A model file that is missing, altered, or of another shape than declared."""
+
+
+class GalleryError(BiomatchError):
+    """Templates, identifiers or a gallery's folder that cannot be used."""
+
+
+class ResultsError(BiomatchError):
+    """Runs and results that do not belong together, or that disagree."""

@@ -1,0 +1,199 @@
+"""What a border can see: the tables that a world hands to the system under test.
+
+Row order and every identifier are shuffled when a world is separated, so that neither carries
+information. Times are UTC; `recorded_at` and `received_at` say when a record could first be used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.errors import TableError
+from biomatch.tables import storage
+from biomatch.tables.schema import Schema, Time
+
+SOURCES = ("port", "manifest", "neighbour")
+MODES = ("air", "sea", "land")
+DIRECTIONS = ("entry", "exit")
+SEXES = ("F", "M")
+CLASSES = ("WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR", "RESIDENT")
+"""Classes of admission; RESIDENT stands for citizens and permanent residents, who owe no departure."""
+FAILURES = ("none", "not_attempted", "no_face", "low_quality", "timeout", "opt_out")
+"""Why an encounter has no template; ``not_attempted`` (no camera there) means that no capture was due."""
+EVENT_KINDS = (
+    "extension_filed",
+    "extension_granted",
+    "adjustment",
+    "programme_end",
+    "satisfactory_departure",
+    "early_end",
+)
+DOCUMENT_KINDS = ("passport", "visa")
+
+ENCOUNTERS = Schema(
+    "encounters",
+    {
+        "encounter_id": pl.Int64,
+        "source": pl.Enum(SOURCES),
+        "time": Time,
+        "recorded_at": Time,
+        "port": pl.String,
+        "mode": pl.Enum(MODES),
+        "direction": pl.Enum(DIRECTIONS),
+        "movement": pl.Int64,  # -1: none (land)
+        "document_number": pl.String,
+        "document_issuer": pl.String,
+        "claimed_name": pl.String,
+        "birth_date": pl.Date,
+        "sex": pl.Enum(SEXES),
+        "nationality": pl.String,
+        "admission_class": pl.Enum(CLASSES),
+        "permitted_until": pl.Date,  # null: exits, residents, and duration of status
+        "camera": pl.String,  # null: no capture
+        "attempts": pl.Int16,
+        "quality": pl.Float32,  # null: no template
+        "template_row": pl.Int64,  # -1: none, see failure
+        "failure": pl.Enum(FAILURES),
+    },
+    nullable=frozenset({"permitted_until", "camera", "quality"}),
+    key=("encounter_id",),
+)
+DOCUMENTS = Schema(
+    "documents",
+    {
+        "number": pl.String,
+        "issuer": pl.String,
+        "kind": pl.Enum(DOCUMENT_KINDS),
+        "holder_name": pl.String,
+        "birth_date": pl.Date,
+        "sex": pl.Enum(SEXES),
+        "nationality": pl.String,
+        "template_row": pl.Int64,  # -1: no photo on file
+        "issued": pl.Date,
+        "expires": pl.Date,
+    },
+    key=("number", "issuer"),
+)
+MOVEMENTS = Schema(
+    "movements",
+    {
+        "movement": pl.Int64,
+        "carrier": pl.String,
+        "port": pl.String,
+        "mode": pl.Enum(MODES),
+        "direction": pl.Enum(DIRECTIONS),
+        "scheduled": Time,
+    },
+    key=("movement",),
+)
+MANIFESTS = Schema(
+    "manifests",
+    {
+        "movement": pl.Int64,
+        "document_number": pl.String,
+        "document_issuer": pl.String,
+        "seat": pl.String,
+        "received_at": Time,
+    },
+)
+STATUS_EVENTS = Schema(
+    "status_events",
+    {
+        "document_number": pl.String,
+        "document_issuer": pl.String,
+        "kind": pl.Enum(EVENT_KINDS),
+        "date": pl.Date,
+        "until": pl.Date,  # the new last lawful day, where the event sets one
+        "received_at": Time,
+    },
+    nullable=frozenset({"until"}),
+)
+WATCHLIST = Schema(
+    "watchlist", {"reference": pl.Int64, "template_row": pl.Int64, "since": Time}, key=("reference",)
+)
+SCHEMAS = (ENCOUNTERS, DOCUMENTS, MOVEMENTS, MANIFESTS, STATUS_EVENTS, WATCHLIST)
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """All that a port, a carrier and a neighbour recorded; no truth is in it or reachable from it.
+
+    Attributes
+    ----------
+    encounters, documents, movements, manifests, status_events, watchlist : polars.DataFrame
+        As the schemas of this module declare.
+    templates : ndarray
+        Shape (n, d), float32, C-contiguous, rows of unit length; memory-mapped where it comes from disk.
+    about : mapping
+        Plain facts that a port knows: first and last day, ``measure_from``, scenario's name.
+    id : str
+        Hash of the content; empty until the world was written or sealed.
+    """
+
+    encounters: pl.DataFrame
+    documents: pl.DataFrame
+    movements: pl.DataFrame
+    manifests: pl.DataFrame
+    status_events: pl.DataFrame
+    watchlist: pl.DataFrame
+    templates: NDArray[np.float32]
+    about: Mapping[str, Any]
+    id: str = ""
+
+    @property
+    def dimension(self) -> int:
+        """Number of values in a template."""
+        return int(self.templates.shape[1])
+
+    def check(self) -> Observed:
+        """Check every table, and every template row against the array."""
+        for schema in SCHEMAS:
+            schema.check(getattr(self, schema.name))
+        count = len(self.templates)
+        if self.templates.dtype != np.float32 or self.templates.ndim != 2:
+            raise TableError(f"templates are {self.templates.dtype} of shape {self.templates.shape}")
+        for schema in (ENCOUNTERS, DOCUMENTS, WATCHLIST):
+            rows = getattr(self, schema.name)["template_row"]
+            if len(rows) and not (rows.min() >= -1 and rows.max() < count):
+                raise TableError(
+                    f"table {schema.name!r} names template row {rows.max()}", allowed=f"-1 to {count - 1}"
+                )
+        return self
+
+    def write(self, folder: Path) -> None:
+        """Write tables and templates into ``folder`` (which `storage.new_folder` yielded)."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.check()
+        for schema in SCHEMAS:
+            storage.write_table(folder, schema, getattr(self, schema.name))
+        storage.write_array(folder / "templates.npy", self.templates)
+
+    @classmethod
+    def read(cls, place: Path, contents: Mapping[str, Any]) -> Observed:
+        """Read the ``observed/`` part of a world's folder that `storage.open_folder` has checked."""
+        tables = {
+            schema.name: storage.read_table(place, schema, contents, under="observed/") for schema in SCHEMAS
+        }
+        templates = storage.map_array(place / "observed" / "templates.npy", dtype=np.float32)
+        return cls(
+            **tables,
+            templates=templates,
+            about=contents["about"]["observed"],
+            id=content_id(contents),
+        ).check()
+
+
+def content_id(contents: Mapping[str, Any]) -> str:
+    """Name a world by what can be observed of it: a hash over the recorded hashes of ``observed/``."""
+    seen = "".join(
+        entry["sha256"] for name, entry in sorted(contents["files"].items()) if name.startswith("observed/")
+    )
+    return hashlib.sha256(seen.encode()).hexdigest()[:16]

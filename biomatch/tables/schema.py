@@ -1,0 +1,92 @@
+"""A declared schema for every table, checked once at the door of each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from biomatch.errors import TableError
+
+Time = pl.Datetime("ms")
+"""UTC, without a zone, to the millisecond."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table.
+
+    Attributes
+    ----------
+    name : str
+        Name of the table; also the stem of its file.
+    columns : mapping of str to polars data type
+        In their order on disk.
+    nullable : frozenset of str
+        Columns in which a null has a meaning.
+    key : tuple of str
+        Columns that together name a row once; empty where rows have no name.
+    """
+
+    name: str
+    columns: Mapping[str, Any]
+    nullable: frozenset[str] = frozenset()
+    key: tuple[str, ...] = ()
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Check a frame and give it back with its columns in the declared order.
+
+        Raises
+        ------
+        TableError
+            For a missing, superfluous or mistyped column, a null where none may be, a key twice.
+        """
+        given, wanted = frame.schema, dict(self.columns)
+        missing = [name for name in wanted if name not in given]
+        extra = [name for name in given if name not in wanted]
+        if missing or extra:
+            raise TableError(
+                f"table {self.name!r} "
+                + " and ".join(
+                    part
+                    for part in (
+                        f"lacks {', '.join(missing)}" if missing else "",
+                        f"has the unknown {', '.join(extra)}" if extra else "",
+                    )
+                    if part
+                ),
+                allowed=", ".join(wanted),
+                remedy="make it again with this version of biomatch",
+            )
+        for name, kind in wanted.items():
+            if given[name] != kind:
+                raise TableError(
+                    f"column {name!r} of table {self.name!r} has type {given[name]}", allowed=str(kind)
+                )
+        solid = [name for name in wanted if name not in self.nullable]
+        nulls = frame.select(pl.col(solid).null_count()).row(0) if solid else ()
+        for name, count in zip(solid, nulls, strict=True):
+            if count:
+                raise TableError(f"column {name!r} of table {self.name!r} has {count} empty cells")
+        if self.key and frame.select(pl.struct(self.key).is_duplicated().any()).item():
+            twice = frame.filter(pl.struct(self.key).is_duplicated()).row(0, named=True)
+            shown = ", ".join(f"{name} {twice[name]}" for name in self.key)
+            raise TableError(f"table {self.name!r} has {shown} twice", remedy="keep one row for each")
+        return frame.select(list(wanted))
+
+    def empty(self) -> pl.DataFrame:
+        """Make a frame of no rows."""
+        return pl.DataFrame(schema=dict(self.columns))
+
+    def frame(self, values: Mapping[str, Any]) -> pl.DataFrame:
+        """Make a checked frame from arrays or lists by column, cast to the declared types."""
+        try:
+            made = pl.DataFrame(dict(values))
+            made = made.with_columns(
+                pl.col(name).cast(kind) for name, kind in self.columns.items() if name in made.columns
+            )
+        except (pl.exceptions.PolarsError, TypeError, ValueError) as fault:
+            raise TableError(f"table {self.name!r}: {fault}") from None
+        return self.check(made)

@@ -1,0 +1,1 @@
+"""Generator of synthetic border worlds; knows nothing of matching."""
