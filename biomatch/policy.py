@@ -1,0 +1,117 @@
+"""The operating point, and the only place where anything is compared with a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from biomatch.errors import SettingsError
+from biomatch.settings.base import ASSUMED, Settings, setting
+from biomatch.settings.system import System
+
+
+def accept(score: ArrayLike, threshold: ArrayLike) -> NDArray[np.bool_]:
+    """Say which scores are accepted: ``score >= threshold``, here and nowhere else.
+
+    Parameters
+    ----------
+    score : array_like
+        Comparison scores or posteriors (any shape); higher is closer. -inf is padding.
+    threshold : array_like
+        Threshold or thresholds that broadcast against `score`.
+
+    Returns
+    -------
+    ndarray of bool
+        False wherever the score is padding, even against a threshold of -inf: nothing was compared.
+
+    Notes
+    -----
+    Counting code works on sorted scores with ``searchsorted(..., side="left")``, which is the same
+    comparison; a test holds both together.
+    """
+    given = np.asarray(score)
+    # The tie rule of the whole project stands on this line: equality accepts (ISO/IEC 19795-1).
+    return np.asarray((given >= np.asarray(threshold)) & ~np.isneginf(given))
+
+
+class OperatingPoint(Settings):
+    """Everything that must be decided before a system can decide.
+
+    Attributes
+    ----------
+    face_threshold : float
+        Comparison score from which a candidate is accepted.
+    face_threshold_by : mapping
+        Overrides by observed field, for example ``{"mode": {"land": 0.5}}``; the first field whose
+        value has an entry wins.
+    alert_thresholds : mapping
+        Threshold of an alert's score by kind.
+    lead_posterior : float or None
+        P(overstay) from which an open stay is a lead; None: the system's own setting.
+    lineages : list of int
+        Root seed of every world that went into any of these numbers.
+    resubstitution : bool
+        Whether tuning and grading on one lineage was asked for.
+    system : System
+        The system that these numbers belong to.
+    guarantee : mapping
+        How the face threshold was chosen: target, bound, counts, confidence.
+    """
+
+    face_threshold: float = setting(..., "tuned")
+    face_threshold_by: dict[str, dict[str, float]] = setting({}, "tuned")
+    alert_thresholds: dict[str, float] = setting({}, "tuned; the face threshold where absent")
+    lead_posterior: float | None = setting(None, "tuned")
+    lineages: list[int] = setting([], "the worlds that were used")
+    resubstitution: bool = setting(False, f"{ASSUMED}: never unless asked for")
+    system: System = System()
+    guarantee: dict[str, Any] = setting({}, "computed")
+
+    def thresholds(self, encounters: pl.DataFrame) -> NDArray[np.float64]:
+        """Give the face threshold of each encounter, keyed on observed fields only.
+
+        Parameters
+        ----------
+        encounters : polars.DataFrame
+            Rows of the observed encounters.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,), float64.
+        """
+        found = np.full(len(encounters), self.face_threshold)
+        for name, table in reversed(self.face_threshold_by.items()):
+            if name not in encounters.columns:
+                raise SettingsError(
+                    f"thresholds by {name!r}", allowed=f"an observed field: {', '.join(encounters.columns)}"
+                )
+            values = encounters[name].cast(pl.String).to_numpy()
+            for value, threshold in table.items():
+                found[values == value] = threshold
+        return found
+
+    @property
+    def lead_threshold(self) -> float:
+        """P(overstay) from which an open stay is a lead."""
+        return self.system.stays.lead_posterior if self.lead_posterior is None else self.lead_posterior
+
+    @classmethod
+    def of(cls, threshold: float, system: System, **more: Any) -> Self:
+        """Make a point from a face threshold alone, for sweeps and controls."""
+        return cls.from_mapping(
+            {"face_threshold": threshold, "system": system.model_dump(mode="json"), **more}
+        )
+
+
+def lineages_of(*sources: Mapping[str, Any] | OperatingPoint) -> list[int]:
+    """Unite the lineages of several points, sorted."""
+    found: set[int] = set()
+    for source in sources:
+        found.update(source.lineages if isinstance(source, OperatingPoint) else source.get("lineages", []))
+    return sorted(found)
