@@ -1,0 +1,1 @@
+"""Evidence that two encounters are of one person, in calibrated natural log-likelihood ratios."""

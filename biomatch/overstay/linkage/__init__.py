@@ -1,0 +1,1 @@
+"""Linkage of entries to exits: document pass, face check, residual edges, assignment, posterior."""
