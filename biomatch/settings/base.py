@@ -72,13 +72,18 @@ class Settings(BaseModel):
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """Read a TOML file; see `from_mapping`."""
+        """Read a TOML file (or JSON, as operating points are written); see `from_mapping`."""
         try:
             text = Path(path).read_text(encoding="utf-8")
         except UnicodeDecodeError:
             raise SettingsError(f"{path} is not UTF-8 text", remedy="give a TOML file") from None
         except OSError as fault:
             raise SettingsError(f"{path}: {fault.strerror}", remedy="give a TOML file that exists") from None
+        if text.lstrip().startswith("{"):
+            try:
+                return cls.from_mapping(json.loads(text), where=str(path))
+            except json.JSONDecodeError as fault:
+                raise SettingsError(f"{path} is not JSON ({fault})", remedy="make it again") from None
         return cls.from_toml(text, where=str(path))
 
     def with_(self, changes: Mapping[str, Any]) -> Self:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -174,7 +174,20 @@ class Observed:
         self.check()
         for schema in SCHEMAS:
             storage.write_table(folder, schema, getattr(self, schema.name))
-        storage.write_array(folder / "templates.npy", self.templates)
+        target = folder / "templates.npy"
+        if isinstance(self.templates, np.memmap) and Path(str(self.templates.filename)) == target:
+            self.templates.flush()  # the generator wrote them there already
+        else:
+            storage.write_array(target, self.templates)
+
+    def sealed(self) -> Observed:
+        """Give the same world with its `id`, equal to the id that it gets when it is written."""
+        hashes = {
+            f"observed/{schema.name}.parquet": storage.table_digest(schema, getattr(self, schema.name))
+            for schema in SCHEMAS
+        }
+        hashes["observed/templates.npy"] = storage.array_digest(self.templates)
+        return replace(self, id=_name(hashes))
 
     @classmethod
     def read(cls, place: Path, contents: Mapping[str, Any]) -> Observed:
@@ -193,7 +206,11 @@ class Observed:
 
 def content_id(contents: Mapping[str, Any]) -> str:
     """Name a world by what can be observed of it: a hash over the recorded hashes of ``observed/``."""
-    seen = "".join(
-        entry["sha256"] for name, entry in sorted(contents["files"].items()) if name.startswith("observed/")
+    return _name(
+        {name: entry["sha256"] for name, entry in contents["files"].items() if name.startswith("observed/")}
     )
-    return hashlib.sha256(seen.encode()).hexdigest()[:16]
+
+
+def _name(hashes: Mapping[str, str]) -> str:
+    lines = "".join(f"{name} {found}\n" for name, found in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]

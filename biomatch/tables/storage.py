@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -199,7 +200,21 @@ def write_text(path: str | Path, text: str) -> None:
 
 def write_table(folder: Path, schema: Schema, frame: pl.DataFrame) -> None:
     """Write a checked table as Parquet into a folder that `new_folder` yielded."""
-    schema.check(frame).write_parquet(folder / f"{schema.name}.parquet", compression="zstd", statistics=False)
+    _write_parquet(schema.check(frame), folder / f"{schema.name}.parquet")
+
+
+def _write_parquet(frame: pl.DataFrame, target: Path | io.BytesIO) -> None:
+    # Fixed options: the same frame gives the same bytes, on disk and in memory.
+    frame.rechunk().write_parquet(
+        target, compression="zstd", compression_level=3, statistics=False, row_group_size=1 << 18
+    )
+
+
+def table_digest(schema: Schema, frame: pl.DataFrame) -> str:
+    """SHA-256 of the file that `write_table` would write."""
+    buffer = io.BytesIO()
+    _write_parquet(schema.check(frame), buffer)
+    return hashlib.sha256(buffer.getbuffer()).hexdigest()
 
 
 def read_table(place: Path, schema: Schema, contents: Mapping[str, Any], under: str = "") -> pl.DataFrame:
@@ -215,6 +230,17 @@ def read_table(place: Path, schema: Schema, contents: Mapping[str, Any], under: 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write an array as ``.npy`` (never pickled)."""
     np.save(path, array, allow_pickle=False)
+
+
+def array_digest(array: NDArray[Any]) -> str:
+    """SHA-256 of the file that `write_array` would write."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
+    found = hashlib.sha256(header.getvalue())
+    rows = max(1, _CHUNK // max(1, array[:1].nbytes))
+    for begin in range(0, len(array), rows):
+        found.update(np.ascontiguousarray(array[begin : begin + rows]).view(np.uint8).data)
+    return found.hexdigest()
 
 
 def map_array(path: Path, *, dtype: Any, columns: int | None = None) -> NDArray[Any]:

@@ -1,0 +1,164 @@
+"""The flow's commands: world, search, tune, run, evaluate, report."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from biomatch.cli.console import Json, Set, emit, progress
+from biomatch.errors import SettingsError
+
+Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command()(world)
+    app.command()(search)
+    app.command()(run)
+
+
+def parse_day(text: str, option: str = "--on") -> date:
+    """Read an ISO date, or say which form is meant."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{option} {text}", allowed="a day as YYYY-MM-DD") from None
+
+
+def world(
+    scenario: Annotated[str, typer.Argument(help="A built-in scenario or a TOML file.")],
+    seed: Annotated[int, typer.Option("--seed", help="Root seed and lineage of the world.")],
+    out: Out,
+    changes: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Make a synthetic border world."""
+    from biomatch.settings.base import parse_changes
+    from biomatch.settings.scenario import Scenario
+    from biomatch.worlds import write_world
+
+    settings = Scenario.load(scenario).with_(parse_changes(changes or []))
+    with progress() as update:
+        made = write_world(settings, seed, out, update)
+    counts = {
+        "encounters": made.observed.encounters.height,
+        "documents": made.observed.documents.height,
+        "templates": len(made.observed.templates),
+        "people": made.truth.people.height,
+    }
+    emit(
+        as_json,
+        {"world": out, "id": made.id, "seed": seed, **counts},
+        [
+            f"world {made.id}: {counts['people']:,} people, {counts['encounters']:,} encounters, "
+            f"{counts['templates']:,} templates",
+            f"written: {out.absolute()}",
+        ],
+    )
+
+
+def search(
+    world: Annotated[Path, typer.Argument(help="A world's folder; its truth/ is not read.")],
+    out: Out,
+    system: Annotated[str, typer.Option("--system", help="A built-in system or a TOML file.")] = "default",
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Write only references and searches, for another matcher.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option("--threads", min=1, help="Threads of the search.")] = None,
+    changes: Set = None,
+    as_json: Json = False,
+) -> None:
+    """Search a world's probes: candidate lists, no threshold."""
+    from biomatch.settings.base import parse_changes
+    from biomatch.settings.system import System
+    from biomatch.system.plan import write_plan
+    from biomatch.system.replay import search as search_world
+    from biomatch.tables import storage
+    from biomatch.tables.candidates import KIND
+    from biomatch.worlds import open_observed
+
+    settings = System.load(system).with_(parse_changes(changes or []))
+    if plan:
+        planned = write_plan(open_observed(world), settings, out)
+        emit(
+            as_json,
+            {"plan": out, **planned},
+            [
+                f"{planned['searches']:,} searches of {planned['references']:,} references are planned",
+                f"written: {out.absolute()}",
+            ],
+        )
+        return
+    storage.free_place(out, KIND)
+    observed = open_observed(world)
+    with progress() as update:
+        lists = search_world(observed, settings, threads=threads, progress=update)
+    lists.write(out)
+    sizes = lists.searches["enrolled_count"]
+    middle = int(sizes.median() or 0)  # type: ignore[arg-type]
+    emit(
+        as_json,
+        {
+            "lists": out,
+            "world_id": lists.world_id,
+            "system": settings.name,
+            "searches": len(lists),
+            "references": lists.references.height,
+            "enrolled_count": {"median": middle, "least": sizes.min(), "greatest": sizes.max()},
+        },
+        [
+            f"{len(lists):,} searches under policy {settings.gallery.policy} ({settings.gallery.index} index), "
+            f"N = {middle:,} (median)",
+            f"written: {out.absolute()}",
+        ],
+    )
+
+
+def run(
+    world: Annotated[Path, typer.Argument(help="A world's folder; its truth/ is not read.")],
+    point: Annotated[Path, typer.Option("--at", help="An operating point, from `tune`.")],
+    out: Out,
+    lists: Annotated[Path | None, typer.Option("--lists", help="Candidate lists of this world.")] = None,
+    on: Annotated[
+        list[str] | None, typer.Option("--on", help="List stays as of this day; may be repeated.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Decide, alert and list stays at an operating point."""
+    from biomatch.policy import OperatingPoint
+    from biomatch.system.run import KIND
+    from biomatch.system.run import run as run_system
+    from biomatch.tables import storage
+    from biomatch.tables.candidates import CandidateLists
+    from biomatch.worlds import open_observed
+
+    storage.free_place(out, KIND)
+    days = [parse_day(text) for text in on or []]
+    at = OperatingPoint.read(point)
+    observed = open_observed(world)
+    found = CandidateLists.read(lists, observed) if lists else None
+    with progress() as update:
+        done = run_system(observed, at=at, lists=found, on=days or None, progress=update)
+    done.write(out)
+    outcomes = dict(done.decisions.group_by("outcome").len().sort("outcome").iter_rows())
+    leads = done.stays.filter(done.stays["status"] == "suspected_in_country_overstay").height
+    emit(
+        as_json,
+        {
+            "run": out,
+            "world_id": done.world_id,
+            "decisions": outcomes,
+            "stays": done.stays.height,
+            "suspected_in_country_overstays": leads,
+            "alerts": done.alerts.height,
+        },
+        [
+            "decisions: " + ", ".join(f"{count:,} {name}" for name, count in outcomes.items()),
+            f"{done.stays.height:,} stays, {leads:,} suspected in-country overstays",
+            f"written: {out.absolute()}",
+        ],
+    )

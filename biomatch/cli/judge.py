@@ -1,0 +1,175 @@
+"""The judge's commands: tune a threshold on one world, evaluate a run on another."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from biomatch.cli.console import Json, emit, note, progress
+from biomatch.errors import ResultsError, SettingsError, WallError
+
+
+class Aim(StrEnum):
+    """What a point is tuned for."""
+
+    identification = "identification"
+    fraud = "fraud"
+    leads = "leads"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    app.command()(tune)
+    app.command()(evaluate)
+
+
+def tune(
+    pairs: Annotated[
+        list[Path], typer.Argument(metavar="LISTS WORLD [LISTS WORLD]...", help="Lists, each with its world.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The operating point's file.")],
+    max_fpir: Annotated[float | None, typer.Option("--max-fpir", help="Target: FPIR at most this.")] = None,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
+    by: Annotated[str | None, typer.Option("--by", help="A threshold each: port or mode.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tune an operating point: the lowest threshold whose guarantee meets the target."""
+    from biomatch.evaluation.sweep import sweep
+    from biomatch.tables.candidates import CandidateLists
+    from biomatch.tables.storage import write_text
+    from biomatch.tuning import tune as tune_curve
+    from biomatch.tuning.pool import pool
+    from biomatch.worlds import open_world
+
+    if len(pairs) % 2:
+        raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
+    if max_fpir is None:
+        raise SettingsError("no target", remedy="give --max-fpir, for example --max-fpir 0.001")
+    curves = []
+    for lists, world in zip(pairs[::2], pairs[1::2], strict=True):
+        opened = open_world(world)
+        curves.append(sweep(CandidateLists.read(lists, opened.observed), opened.truth))
+    curve = pool(curves)
+    point = tune_curve(curve, max_fpir=max_fpir, confidence=confidence, by=by)
+    write_text(out, json.dumps(point.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    realised = curve.fpir(point.face_threshold, confidence)
+    missed = curve.fnir(point.face_threshold, confidence=confidence)
+    emit(
+        as_json,
+        {
+            "point": out,
+            "threshold": point.face_threshold,
+            "threshold_by": point.face_threshold_by,
+            "guarantee": point.guarantee,
+            "fpir": realised,
+            "fnir": missed,
+            "lineages": point.lineages,
+        },
+        [
+            f"threshold {point.face_threshold:.6f}: FPIR at most {max_fpir:g} with {confidence:.0%} confidence "
+            f"(N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
+            f"  realised FPIR {realised}",
+            f"  realised FNIR {missed}",
+            f"written: {out.absolute()}",
+        ],
+    )
+
+
+def evaluate(
+    made: Annotated[Path, typer.Argument(metavar="RUN|LISTS", help="A run, or another matcher's log.")],
+    world: Annotated[Path, typer.Argument(help="The world that it was made on.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the result.")],
+    form: Annotated[str | None, typer.Option("--format", help="frte: a candidate log.")] = None,
+    system: Annotated[str | None, typer.Option("--system", help="With --format: the plan's system.")] = None,
+    point: Annotated[Path | None, typer.Option("--at", help="With --format: an operating point.")] = None,
+    resubstitution: Annotated[
+        bool, typer.Option("--resubstitution", help="Grade on the lineage that was tuned on; is reported.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Judge a run, or another matcher's candidate lists, by the truth of its world."""
+    from biomatch.evaluation.judge import evaluate as judge
+    from biomatch.evaluation.result import KIND
+    from biomatch.system.run import Run
+    from biomatch.tables import storage
+    from biomatch.worlds import open_world
+
+    storage.free_place(out, KIND)
+    if form is not None:
+        _external(made, world, out, form, system, point, resubstitution, as_json)
+        return
+    opened = open_world(world)
+    if opened.truth is None:  # pragma: no cover - .truth raises first
+        raise WallError("no truth")
+    run = Run.read(made, opened.observed)
+    with progress() as update:
+        update("evaluate", 0, 1)
+        result = judge(run, opened.truth, resubstitution=resubstitution)
+        update("evaluate", 1, 1)
+    result.write(out)
+    if result.point.resubstitution:
+        note("note: graded on a lineage that was tuned on (resubstitution); every report says so")
+    last = result.overstays[-1]
+    emit(
+        as_json,
+        {"result": out, **result.to_json()},
+        [
+            f"FPIR(N={result.enrolled[0]:,}, T={result.point.face_threshold:.4f}) = {result.fpir}",
+            f"FNIR(N={result.enrolled[0]:,}, R={result.list_length}, T) = {result.fnir}",
+            f"system miss rate, failures to acquire folded in: {result.system_miss_rate}",
+            "misses: " + ", ".join(f"{count:,} {cause}" for cause, count in result.misses.items()),
+            f"overstays as of {last.as_of}: {last.leads:,} leads, {last.false_leads:,} of them false, "
+            f"{last.hidden:,} hidden; reported {last.reported_in_country_rate}",
+            f"written: {out.absolute()}",
+        ],
+    )
+
+
+def _external(
+    log: Path,
+    world: Path,
+    out: Path,
+    form: str,
+    system: str | None,
+    point: Path | None,
+    resubstitution: bool,
+    as_json: bool,
+) -> None:
+    """Judge candidate lists that another matcher made from ``search --plan``."""
+    from biomatch.evaluation.external import evaluate_external, read_frte
+    from biomatch.policy import OperatingPoint
+    from biomatch.settings.system import System
+    from biomatch.worlds import open_world
+
+    if form != "frte":
+        raise SettingsError(f"--format {form}", allowed="frte")
+    if system is None:
+        raise SettingsError("no --system", remedy="name the system that the plan was written for")
+    opened = open_world(world)
+    lists = read_frte(log, opened.observed, System.load(system))
+    at = OperatingPoint.read(point) if point else None
+    judged = evaluate_external(lists, opened.truth, at, resubstitution=resubstitution)
+    if isinstance(judged, dict):
+        storage_text = json.dumps(judged, indent=1, sort_keys=True)
+        from biomatch.tables import storage
+
+        with storage.new_folder(out, "result", {"curve_only": True}) as folder:
+            storage.write_text(folder / "curve.json", storage_text + "\n")
+        emit(
+            as_json,
+            {"result": out, **judged},
+            [f"curve only (no --at): {judged['points']} points", f"written: {out.absolute()}"],
+        )
+        return
+    judged.write(out)
+    emit(
+        as_json,
+        {"result": out, **judged.to_json()},
+        [f"FNIR {judged.fnir}", f"FPIR {judged.fpir}", f"written: {out.absolute()}"],
+    )
+    if not judged.trials.height:
+        raise ResultsError("the policy asks for no search in this world")

@@ -1,0 +1,86 @@
+"""What is built in: ``scenario list|show`` and ``system list|show``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from biomatch.cli.console import Json, emit
+
+Name = Annotated[str, typer.Argument(help="A built-in name or a TOML file.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this family."""
+    scenario = typer.Typer(help="The built-in scenarios: what a world is made from.", no_args_is_help=True)
+    scenario.command("list")(scenario_list)
+    scenario.command("show")(scenario_show)
+    system = typer.Typer(help="The built-in systems: what is under test.", no_args_is_help=True)
+    system.command("list")(system_list)
+    system.command("show")(system_show)
+    app.add_typer(scenario, name="scenario")
+    app.add_typer(system, name="system")
+
+
+def scenario_list(as_json: Json = False) -> None:
+    """List the built-in scenarios."""
+    from biomatch.settings.scenario import Scenario
+
+    emit(as_json, {"scenarios": Scenario.names()}, Scenario.names())
+
+
+def scenario_show(name: Name, as_json: Json = False) -> None:
+    """Print a scenario as TOML, with the source of each default."""
+    from biomatch.settings.scenario import Scenario
+
+    _show(Scenario.load(name), as_json)
+
+
+def system_list(as_json: Json = False) -> None:
+    """List the built-in systems."""
+    from biomatch.settings.system import System
+
+    emit(as_json, {"systems": System.names()}, System.names())
+
+
+def system_show(name: Name, as_json: Json = False) -> None:
+    """Print a system as TOML, with the source of each default."""
+    from biomatch.settings.system import System
+
+    _show(System.load(name), as_json)
+
+
+def _show(settings: Any, as_json: bool) -> None:
+    values = settings.model_dump(mode="json")
+    emit(as_json, {"settings": values, "id": settings.id}, toml_lines(settings))
+
+
+def toml_lines(settings: Any, prefix: str = "") -> list[str]:
+    """Write settings as TOML, each value under a comment with its source; empty values are left out."""
+    from pydantic import BaseModel
+
+    plain, tables = [], []
+    values = settings.model_dump(mode="json")
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, BaseModel):
+            tables += ["", f"[{prefix}{name}]", *toml_lines(value, f"{prefix}{name}.")]
+        elif value is not None:
+            extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+            if "source" in extra:
+                unit = f" [{extra['unit']}]" if "unit" in extra else ""
+                plain.append(f"# {extra['source']}{unit}")
+            plain.append(f"{name} = {toml_value(values[name])}")
+    return plain + tables
+
+
+def toml_value(value: Any) -> str:
+    """Write one value as TOML: JSON, but for mappings, which TOML writes inline with equals signs."""
+    if isinstance(value, dict):
+        inside = ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, list):
+        return "[" + ", ".join(toml_value(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

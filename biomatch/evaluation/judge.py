@@ -1,0 +1,122 @@
+"""The judge: a run and the truth of its world become a result."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.errors import WallError
+from biomatch.evaluation.alerts import judge_alerts
+from biomatch.evaluation.grid import threshold_grid
+from biomatch.evaluation.misses import causes_of_misses
+from biomatch.evaluation.overstays import judge_stays
+from biomatch.evaluation.result import Result
+from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
+from biomatch.policy import OperatingPoint, accept
+from biomatch.system.run import Run
+from biomatch.truth import Truth
+
+
+def check_lineages(point: OperatingPoint, truth: Truth, *, resubstitution: bool) -> OperatingPoint:
+    """Hold the second wall: what was tuned on a lineage is not graded on it.
+
+    Returns
+    -------
+    OperatingPoint
+        The point, marked where resubstitution was asked for.
+
+    Raises
+    ------
+    WallError
+        When the world's lineage went into the point and `resubstitution` was not asked for.
+    """
+    if truth.lineage not in point.lineages:
+        return point
+    if not resubstitution:
+        raise WallError(
+            f"the operating point was tuned on lineage {truth.lineage}, which is this world's too "
+            "(worlds of one seed share people, whatever their size)",
+            allowed=f"a world of another seed than {', '.join(map(str, point.lineages))}",
+            remedy="grade on a world of another seed, or ask for --resubstitution and have the report say so",
+        )
+    return point.with_({"resubstitution": True})
+
+
+def at_thresholds(trials: pl.DataFrame, thresholds: NDArray[np.float64], rank: int) -> pl.DataFrame:
+    """Add to trials what happened to them at their thresholds.
+
+    Parameters
+    ----------
+    trials : polars.DataFrame
+        `Trials.frame`.
+    thresholds : ndarray
+        Shape (n,), one a trial.
+    rank : int
+        Best rank of the mate that still counts.
+
+    Returns
+    -------
+    polars.DataFrame
+        With columns threshold, hit, missed (mated trials), false_positive (non-mated), cause.
+    """
+    causes = causes_of_misses(trials, thresholds, rank)
+    mated = trials["mated"]
+    cause = pl.select(pl.when(mated).then(causes).otherwise(None)).to_series()
+    missed = cause.is_not_null()
+    return trials.with_columns(
+        threshold=pl.Series(thresholds),
+        cause=cause,
+        missed=missed,
+        hit=mated & ~missed,
+        false_positive=~mated & pl.Series(accept(trials["top_score"].to_numpy(), thresholds)),
+    )
+
+
+def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int = 33) -> Result:
+    """Judge a run.
+
+    Parameters
+    ----------
+    run : Run
+        With its world's observed side attached (as `run` and `Run.read(..., observed)` give it).
+    truth : Truth
+        Of the same world.
+    resubstitution : bool
+        Whether grading on a lineage that the point was tuned on is wanted.
+    grid : int
+        Number of thresholds at which a slider can stop; 0 for none.
+
+    Raises
+    ------
+    WallError
+        When tuning and grading share a lineage.
+    ResultsError
+        For a run of another world.
+    """
+    check_same_world(run.world_id, truth)
+    point = check_lineages(run.point, truth, resubstitution=resubstitution)
+    observed = observed_of(run.lists)
+    trials = enumerate_trials(run.lists, truth)
+    frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
+    judged, counts = judge_alerts(run.alerts, observed, truth, point)
+    result = Result(
+        point=point,
+        trials=frame,
+        list_length=trials.list_length,
+        stays=judge_stays(run.stays, observed, truth, point),
+        judged_alerts=judged,
+        alerts=counts.to_json(),
+        grid=pl.DataFrame(),
+        about={
+            **run.about,
+            "world_id": run.world_id,
+            "lineage": truth.lineage,
+            "scenario": dict(truth.scenario),
+            "observed": dict(observed.about),
+            "encounters": observed.encounters.height,
+        },
+    )
+    if grid:
+        object.__setattr__(result, "grid", threshold_grid(result, run, truth, grid))
+    return result

@@ -1,0 +1,117 @@
+"""From candidate lists and truth to the curve of every threshold: one search serves them all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from biomatch.evaluation.curves import IdentificationCurve, identification_curve
+from biomatch.evaluation.trials import enumerate_trials
+from biomatch.tables.candidates import CandidateLists
+from biomatch.truth import Truth
+
+STRATA = ("port", "mode", "direction", "admission_class", "group")
+"""Breakdowns that every curve of a world carries."""
+
+
+def sweep(lists: CandidateLists, truth: Truth) -> IdentificationCurve:
+    """Judge candidate lists at every threshold at once.
+
+    Parameters
+    ----------
+    lists : CandidateLists
+        With its world's observed side attached.
+    truth : Truth
+        Of the same world.
+
+    Returns
+    -------
+    IdentificationCurve
+        Over the counted trials that the policy made itself (`curve_of` gives designed ones apart).
+
+    Raises
+    ------
+    ResultsError
+        For lists of another world.
+    """
+    trials = enumerate_trials(lists, truth)
+    return curve_of(
+        trials.frame,
+        trials.list_length,
+        lineages=(truth.lineage,),
+        system=dict(lists.system),
+        external=bool(lists.about.get("external")),
+    )
+
+
+def curve_of(
+    frame: pl.DataFrame,
+    list_length: int,
+    *,
+    lineages: tuple[int, ...],
+    system: dict[str, Any],
+    designed: bool = False,
+    external: bool = False,
+) -> IdentificationCurve:
+    """Make the curve of trials that are enumerated already.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        `Trials.frame`.
+    list_length : int
+        L.
+    lineages, system
+        Provenance of the trials.
+    designed : bool
+        Whether the non-mated searches are those that the design added instead of the policy's own.
+    external : bool
+        Whether another matcher made the lists, so that a mate's own score is known only in its list.
+    """
+    counted = frame.filter("counted")
+    mated = counted.filter(pl.col("mated") & ~pl.col("designed"))
+    other = counted.filter(~pl.col("mated") & (pl.col("designed") == designed))
+    searched, missed = mated.filter("acquired"), mated.filter(~pl.col("acquired"))
+    refused, failed = other.filter("acquired"), other.filter(~pl.col("acquired"))
+    unlisted = searched.filter((pl.col("mate_rank") == 0) & pl.col("last_score").is_finite())
+    known_above = -np.inf
+    if external and len(unlisted):  # their mates' own scores are unknown, and at most this
+        known_above = float(unlisted["last_score"].max())  # type: ignore[arg-type]
+    sizes = pl.concat([searched["enrolled_count"], refused["enrolled_count"]])
+    return identification_curve(
+        answered_scores(searched),
+        searched["mate_rank"].to_numpy(),
+        refused["top_score"].to_numpy(),
+        enrolled_count=sizes.to_numpy() if len(sizes) else 0,
+        list_length=list_length,
+        mated_subjects=searched["person_id"].to_numpy(),
+        non_mated_subjects=refused["person_id"].to_numpy(),
+        mated_strata=_labels(searched),
+        non_mated_strata=_labels(refused),
+        mated_failures=len(missed),
+        non_mated_failures=len(failed),
+        mated_failure_strata=_labels(missed),
+        non_mated_failure_strata=_labels(failed),
+        mates_known_above=known_above,
+        lineages=lineages,
+        system=system,
+    )
+
+
+def answered_scores(searched: pl.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Give the score by which each mate could be accepted: its own, unless the index lost it.
+
+    A mate that is in the list has its listed score. One that is not, though its own score beats the
+    list's last (or the list has room), was lost by the index: no threshold brings it back, -inf. One
+    that others outranked keeps its own score, for FNIR with unlimited rank.
+    """
+    listed = searched["mate_rank"].to_numpy() > 0
+    own, last = searched["mate_score"].to_numpy(), searched["last_score"].to_numpy()
+    scores = np.where(listed, searched["mate_listed_score"].to_numpy(), own)
+    return np.where(~listed & (own > last), np.float32(-np.inf), scores).astype(np.float32)
+
+
+def _labels(part: pl.DataFrame) -> dict[str, np.ndarray[tuple[int], np.dtype[np.str_]]]:
+    return {name: part[name].cast(pl.String).fill_null("unknown").to_numpy().astype(str) for name in STRATA}

@@ -1,0 +1,1 @@
+"""The system under test: replays encounters in time order, searches, decides, links."""

@@ -1,0 +1,155 @@
+"""What each policy enrols, from when, and until when: records decide, never a face.
+
+The gallery is an *open loop*: receipt of documents, departures and manifests enrols and retires, so
+that one search serves every threshold.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from biomatch.settings.system import System
+from biomatch.tables.observed import Observed
+from biomatch.tables.produced import REFERENCES
+
+DOCUMENT_KEY = ["document_number", "document_issuer"]
+
+
+def references(observed: Observed, system: System) -> pl.DataFrame:
+    """List every reference that a policy ever enrols.
+
+    Parameters
+    ----------
+    observed : Observed
+        The world's observed side.
+    system : System
+        Settings; ``gallery.policy``, ``reopen_days`` and ``retention_days`` count here.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schema ``REFERENCES``, sorted by (available_from, template_row); `reference_id` is the row.
+    """
+    policy = system.gallery.policy
+    if policy == "open_stays":
+        listed = _open_stays(observed, system)
+    elif policy == "all":
+        listed = _all_entries(observed)
+    elif policy == "watchlist":
+        listed = _watchlist(observed)
+    else:
+        listed = _from_manifests(observed, policy)
+    kept_until = pl.col("enrolled_at") + pl.duration(days=1) * system.gallery.retention_days
+    return REFERENCES.frame(
+        listed.with_columns(
+            retired_at=pl.min_horizontal("retired_at", kept_until.dt.cast_time_unit("ms")),
+        )
+        # Retired before it was received: it never was there to be searched.
+        .filter(pl.col("retired_at") > pl.col("available_from"))
+        .sort("available_from", "gallery", "template_row")
+        .with_row_index("reference_id")
+        .to_dict(as_series=True)
+    )
+
+
+def _entries(observed: Observed) -> pl.DataFrame:
+    return observed.encounters.filter(
+        (pl.col("source") == "port") & (pl.col("direction") == "entry") & (pl.col("template_row") >= 0)
+    )
+
+
+def _shape(frame: pl.DataFrame, *, gallery: pl.Expr, kind: str) -> pl.DataFrame:
+    """Bring entry encounters into the columns of references (without reference_id)."""
+    return frame.select(
+        gallery=gallery,
+        encounter_id="encounter_id",
+        document_number="document_number",
+        document_issuer="document_issuer",
+        template_row="template_row",
+        enrolled_at="time",
+        available_from="recorded_at",
+        retired_at="retired_at",
+        kind=pl.lit(kind),
+    )
+
+
+def _open_stays(observed: Observed, system: System) -> pl.DataFrame:
+    """Entry photos of stays whose departure has not been received (or not for `reopen_days` yet)."""
+    reopen = pl.duration(days=1) * system.gallery.reopen_days
+    entries = _entries(observed).filter(pl.col("admission_class") != "RESIDENT").sort("time")
+    # The next record on the same document after the entry, whatever it is, ends that stay: a departure
+    # says so, and another entry implies that there was one.
+    ends = (
+        observed.encounters.filter(
+            (pl.col("admission_class") != "RESIDENT") & (pl.col("source") != "manifest")
+        )
+        .sort("time")
+        .select(*DOCUMENT_KEY, ended=pl.col("time"), received=pl.col("recorded_at"))
+    )
+    joined = entries.join_asof(
+        ends,
+        left_on="time",
+        right_on="ended",
+        by=DOCUMENT_KEY,
+        strategy="forward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    )
+    closed = joined.with_columns(retired_at=(pl.col("received") + reopen).dt.cast_time_unit("ms"))
+    return _shape(closed, gallery=pl.lit("open_stays"), kind="entry_photo")
+
+
+def _all_entries(observed: Observed) -> pl.DataFrame:
+    never = _entries(observed).with_columns(retired_at=pl.lit(None, dtype=pl.Datetime("ms")))
+    return _shape(never, gallery=pl.lit("all"), kind="entry_photo")
+
+
+def _watchlist(observed: Observed) -> pl.DataFrame:
+    return observed.watchlist.select(
+        gallery=pl.lit("watchlist"),
+        encounter_id=pl.lit(-1),
+        document_number=pl.lit(None, dtype=pl.String),
+        document_issuer=pl.lit(None, dtype=pl.String),
+        template_row="template_row",
+        enrolled_at="since",
+        available_from="since",
+        retired_at=pl.lit(None, dtype=pl.Datetime("ms")),
+        kind=pl.lit("watchlist"),
+    )
+
+
+def movement_galleries(observed: Observed, policy: str) -> pl.DataFrame:
+    """Name the gallery of each carrier movement: the movement itself, or its port, day and direction."""
+    label = (
+        pl.format("movement/{}", "movement")
+        if policy == "manifest"
+        else pl.format("{}/{}/{}", "port", pl.col("scheduled").dt.date(), "direction")
+    )
+    return observed.movements.select("movement", "port", "scheduled", "direction", gallery=label)
+
+
+def _from_manifests(observed: Observed, policy: str) -> pl.DataFrame:
+    """Document photos of the people whom the carrier announced, available once announced."""
+    photos = observed.documents.filter(pl.col("template_row") >= 0).select(
+        "template_row",
+        document_number="number",
+        document_issuer="issuer",
+        kind=pl.format("{}_photo", pl.col("kind").cast(pl.String)),
+    )
+    return (
+        observed.manifests.join(movement_galleries(observed, policy), on="movement")
+        .join(photos, on=DOCUMENT_KEY)
+        .group_by("gallery", "template_row", maintain_order=True)
+        .agg(pl.first(*DOCUMENT_KEY, "kind"), pl.col("received_at").min())
+        .select(
+            gallery="gallery",
+            encounter_id=pl.lit(-1),
+            document_number="document_number",
+            document_issuer="document_issuer",
+            template_row="template_row",
+            enrolled_at="received_at",
+            available_from="received_at",
+            retired_at=pl.lit(None, dtype=pl.Datetime("ms")),
+            kind="kind",
+        )
+    )

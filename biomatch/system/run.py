@@ -1,0 +1,152 @@
+"""A run: one world under one operating point, from search to decisions, stays and alerts."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from biomatch.errors import ResultsError
+from biomatch.fraud.detect import detect
+from biomatch.policy import OperatingPoint
+from biomatch.settings.system import System
+from biomatch.system.decide import decide
+from biomatch.system.replay import Progress, search
+from biomatch.system.stays import as_of_dates, link_and_rule
+from biomatch.tables import storage
+from biomatch.tables.candidates import CandidateLists
+from biomatch.tables.observed import Observed
+from biomatch.tables.produced import ALERTS, DECISIONS, STAYS
+
+KIND = "run"
+PACKAGES = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What a system did in one world.
+
+    Attributes
+    ----------
+    point : OperatingPoint
+        Thresholds and system.
+    lists : CandidateLists
+        What was found, before any threshold; its `observed` is the world's observed side.
+    decisions, stays, alerts : polars.DataFrame
+        Schemas ``DECISIONS``, ``STAYS`` (a row a stay and date), ``ALERTS`` (scored, not yet cut).
+    about : mapping
+        Provenance: versions, machine, dates.
+    """
+
+    point: OperatingPoint
+    lists: CandidateLists
+    decisions: pl.DataFrame
+    stays: pl.DataFrame
+    alerts: pl.DataFrame
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def world_id(self) -> str:
+        """`Observed.id` of the world."""
+        return self.lists.world_id
+
+    def write(self, path: str | Path) -> None:
+        """Write the run to a folder that is whole or absent."""
+        about = {
+            "point": self.point.model_dump(mode="json"),
+            "world_id": self.world_id,
+            "provenance": dict(self.about),
+        }
+        with storage.new_folder(path, KIND, about) as folder:
+            storage.write_table(folder, DECISIONS, self.decisions)
+            storage.write_table(folder, STAYS, self.stays)
+            storage.write_table(folder, ALERTS, self.alerts)
+            self.lists.write(folder / "lists")
+
+    @classmethod
+    def read(cls, path: str | Path, observed: Observed | None = None) -> Run:
+        """Read what `write` wrote; with `observed`, refuse a run of another world."""
+        place = Path(path)
+        contents = storage.open_folder(place, KIND)
+        about = contents["about"]
+        if observed is not None and observed.id != about["world_id"]:
+            raise ResultsError(
+                f"{place} is a run of world {about['world_id']}",
+                allowed=f"a run of world {observed.id}",
+                remedy="grade it on the world that it was made on",
+            )
+        return cls(
+            point=OperatingPoint.from_mapping(about["point"], where=str(place)),
+            lists=CandidateLists.read(place / "lists", observed),
+            decisions=storage.read_table(place, DECISIONS, contents),
+            stays=storage.read_table(place, STAYS, contents),
+            alerts=storage.read_table(place, ALERTS, contents),
+            about=about["provenance"],
+        )
+
+
+def run(
+    observed: Observed,
+    system: System | None = None,
+    *,
+    at: OperatingPoint,
+    lists: CandidateLists | None = None,
+    on: Sequence[date] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a system on a world at an operating point.
+
+    Parameters
+    ----------
+    observed : Observed
+        What the system may see.
+    system : System, optional
+        Must be the point's own; given for the reader's sake.
+    at : OperatingPoint
+        Thresholds, and the system that they belong to.
+    lists : CandidateLists, optional
+        Candidate lists of this world under this system, to save the search.
+    on : sequence of datetime.date, optional
+        Dates as of which stays are listed; default: the world's last day.
+
+    Raises
+    ------
+    ResultsError
+        For a system or lists that are not the point's.
+    """
+    if system is not None and system.id != at.system.id:
+        raise ResultsError(
+            f"system {system.name!r} is not the one that the operating point was tuned for",
+            allowed=f"system {at.system.name!r} with the settings of the point",
+            remedy="tune a point for this system",
+        )
+    if lists is None:
+        lists = search(observed, at.system, progress=progress)
+    elif lists.world_id != observed.id or System.from_mapping(lists.system).id != at.system.id:
+        raise ResultsError(
+            "the candidate lists are of another world or system than the run",
+            remedy="search this world with the point's system",
+        )
+    dates = as_of_dates(observed, on)
+    linked = [link_and_rule(observed, lists, at, day) for day in dates]
+    return Run(
+        point=at,
+        lists=lists,
+        decisions=decide(lists, at, observed),
+        stays=pl.concat([stays for stays, _ in linked]),
+        alerts=detect(observed, lists, linked[-1][1].stays, at.system),
+        about={
+            "on": [day.isoformat() for day in dates],
+            "versions": {name: version(name) for name in PACKAGES},
+            "python": platform.python_version(),
+            "machine": f"{platform.machine()}, {platform.system()}",
+            "byteorder": sys.byteorder,
+        },
+    )
