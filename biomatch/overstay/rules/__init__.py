@@ -1,0 +1,1 @@
+"""The rules of stay as pure functions on dates: United States and European Union, versioned and dated."""
