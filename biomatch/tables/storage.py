@@ -70,7 +70,7 @@ def new_folder(path: str | Path, kind: str, about: Mapping[str, Any] | None = No
     about = {} if about is None else about
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
+        _sweep_up(place)
         beside.mkdir()
         yield beside
         files = {}
@@ -90,6 +90,24 @@ def new_folder(path: str | Path, kind: str, about: Mapping[str, Any] | None = No
         ) from fault
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _sweep_up(place: Path) -> None:
+    """Remove what killed writers of the same place left beside it (a living one's is let alone)."""
+    for left in place.parent.glob(f".{place.name}.partial-*"):
+        owner = left.name.rpartition("-")[2]
+        if owner == str(os.getpid()) or not (owner.isdigit() and _alive(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def free_place(path: str | Path, kind: str) -> None:

@@ -1,0 +1,37 @@
+"""The public names are asserted: adding or losing one is a decision."""
+
+import subprocess
+import sys
+
+import pytest
+
+import biomatch as bm
+
+NAMES = [
+    "BiomatchError", "Gallery", "IdentificationCurve", "OperatingPoint", "Rate", "Result", "Scenario",
+    "System", "VerificationCurve", "charts", "evaluate", "identification_curve", "open_world", "report",
+    "run", "search", "sweep", "tune", "verification_curve", "world",
+]  # fmt: skip
+
+
+def test_the_public_names():
+    assert bm.__all__ == NAMES
+    assert dir(bm) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_is_there_and_documented(name):
+    found = getattr(bm, name)
+    assert found.__doc__
+    assert len(found.__doc__) > 20
+
+
+def test_an_unknown_name_says_what_there_is():
+    with pytest.raises(AttributeError, match="offers"):
+        bm.serch  # noqa: B018
+
+
+def test_the_door_is_light():
+    code = "import sys, biomatch; print(sorted(m for m in sys.modules if m.partition('.')[0] in ('faiss','polars','scipy','altair','biomatch_synthetic')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
