@@ -78,3 +78,78 @@ def eu_twin():
 @pytest.fixture(scope="session")
 def eu_row():
     return EuRow
+
+
+def us_one_stay(stay: dict[str, object], on: date) -> dict[str, object]:
+    """Judge one United States stay step by step; nothing is shared with the fast version.
+
+    The keys are those of `us.assess`. Classes: WT and WB may not file, the others here may.
+    """
+    from calendar import monthrange
+
+    def get(name: str) -> date | None:
+        return stay.get(name)
+
+    kind = stay["admission_class"]
+    last = get("admitted_until")
+    if last is None and kind in ("F1", "J1", "M1"):
+        grace = {"F1": 60, "J1": 30, "M1": 30}[kind]
+        grace = {None: grace, "completed": grace, "withdrawn": 15, "terminated": 0}[
+            stay.get("programme_ended")
+        ]
+        last = get("programme_end") and get("programme_end") + grace * DAY
+    elif last is None and kind == "B2":
+        month = stay["entry"].month + 6
+        year, month = stay["entry"].year + (month > 12), (month - 1) % 12 + 1
+        last = date(year, month, min(stay["entry"].day, monthrange(year, month)[1])) - DAY
+    elif last is None and kind in ("WT", "WB"):
+        last = stay["entry"] + 89 * DAY
+    left = get("exit")
+    if left is not None and (left > on or (get("exit_received_on") or left) > on):
+        left = None
+    due = last
+    if kind in ("WT", "WB") and get("satisfactory_departure_until") and last:
+        due = max(last, min(get("satisfactory_departure_until"), last + 30 * DAY))
+    filed, adjusted = get("extension_filed_on"), get("adjusted_on")
+    timely = (
+        filed is not None and filed <= on and kind not in ("WT", "WB") and (last is None or filed <= last)
+    )
+    settled = adjusted is not None and adjusted <= on and (left is None or adjusted <= left)
+    over = 0
+    if left is not None and (due is None or left <= due):
+        status = "compliant"
+    elif timely or settled:
+        status = "status_changed"
+    elif left is not None:
+        status, over = "out_of_country_overstay", (left - last).days
+    elif get("next_entry") is not None and get("next_entry") <= on:
+        status = "departure_inferred"
+    elif due is None or on <= due:
+        status = "not_yet_due"
+    else:
+        status, over = "suspected_in_country_overstay", (on - last).days
+    bin_ = "none"
+    if over:
+        first, end = last + DAY, left or on
+        try:
+            anniversary = first.replace(year=first.year + 1)
+        except ValueError:  # 29 February
+            anniversary = date(first.year + 1, 2, 28)
+        bin_ = "up_to_180_days" if over <= 180 else "over_180_days"
+        if end >= anniversary - DAY:
+            bin_ = "one_year_or_more"
+    dated = get("admitted_until") is not None or kind not in ("F1", "J1", "M1")
+    return {
+        "last_lawful_day": last,
+        "status": status,
+        "days_over": over,
+        "fiscal_year": None if last is None else last.year + (last >= date(last.year, 10, 1)),
+        "expected_departure": last is not None and stay["entry"] <= on and stay.get("mode") != "land",
+        "severity": bin_,
+        "visa_void": over > 0 and dated,
+    }
+
+
+@pytest.fixture(scope="session")
+def us_twin():
+    return us_one_stay

@@ -265,7 +265,7 @@ def _rows(stays: pl.DataFrame, codes: Ints, on: date, rules: EuRules) -> tuple[I
 
 
 def _codes(traveller: pl.Series) -> tuple[Ints, pl.Series | None]:
-    """Number the travellers: text from 0 on, with the name of each; whole numbers from the least."""
+    """Code the travellers: text from 0 on, with the name of each; whole numbers from the least."""
     if traveller.dtype != pl.String:
         values = traveller.to_numpy().astype(np.int64)
         return values - (values.min() if len(values) else 0), None
