@@ -1,0 +1,203 @@
+"""The enrolment database behind one contract, whatever index searches it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import RLock
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.errors import GalleryError
+from biomatch.gallery.door import checked_ids, checked_length, checked_templates
+from biomatch.gallery.local import LocalGallery
+from biomatch.gallery.scoring import Candidates
+from biomatch.gallery.threads import blas_threads, thread_count
+from biomatch.gallery.where import Where, labels, times
+
+IndexKind = Literal["flat", "compressed", "milvus", "auto"]
+KINDS = ("flat", "compressed", "milvus", "auto")
+
+
+class Gallery:
+    """An enrolment database: enrol, retire, erase, identify, verify.
+
+    Parameters
+    ----------
+    dimension : int
+        d, the length of a template.
+    index : {"flat", "compressed", "milvus", "auto"}
+        How it is searched.
+    path : path, optional
+        Where it is kept; None: in memory.
+    floor_score : float, optional
+        Lowest score at which decisions will be made; `compressed` chooses its depth for it.
+    threads : int, optional
+        Threads of a search; None: ``OMP_NUM_THREADS``, else the usable cores. Answers do not depend
+        on it.
+
+    Notes
+    -----
+    Answers are deterministic: scores come from `biomatch.gallery.scoring.exact_scores`, equal scores
+    are in ascending order of reference_id, and neither batch size nor threads change a byte.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gallery = Gallery(dimension=4)
+    >>> gallery.enrol(np.array([10, 11, 12]), np.eye(4, dtype=np.float32)[:3])
+    >>> found = gallery.identify(np.eye(4, dtype=np.float32)[1:2], list_length=2)
+    >>> found.reference_id.tolist(), found.score.tolist(), found.enrolled_count
+    ([[11, 10]], [[1.0, 0.0]], 3)
+    >>> gallery.retire(np.array([11]))
+    >>> gallery.identify(np.eye(4, dtype=np.float32)[1:2], list_length=3).reference_id.tolist()
+    [[10, 12, -1]]
+    """
+
+    def __init__(
+        self,
+        dimension: int = 512,
+        index: IndexKind = "flat",
+        path: str | Path | None = None,
+        floor_score: float | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if isinstance(dimension, bool) or not isinstance(dimension, (int, np.integer)) or dimension < 1:
+            raise GalleryError(f"dimension = {dimension!r}", allowed="a whole number from 1")
+        if index not in KINDS:
+            raise GalleryError(f"index = {index!r}", allowed=", ".join(KINDS))
+        if path is not None or index in ("compressed", "milvus"):
+            raise GalleryError(f"index = {index!r}, path = {path!r}", allowed="flat, in memory, so far")
+        self.dimension = int(dimension)
+        self.threads = thread_count(threads)
+        self.floor_score = floor_score
+        self._lock = RLock()  # the arrays grow in place: no search while they do
+        self._keeper = LocalGallery(self.dimension)
+
+    def __len__(self) -> int:
+        return len(self._keeper)
+
+    def enrol(
+        self,
+        reference_ids: NDArray[np.int64],
+        templates: NDArray[np.float32],
+        *,
+        port: Any = None,
+        kind: Any = None,
+        received_at: Any = None,
+    ) -> None:
+        """Add references; they are searched from the next call on.
+
+        Parameters
+        ----------
+        reference_ids : ndarray
+            Shape (n,), integers from 0; each once, none enrolled at the moment.
+        templates : ndarray
+            Shape (n, d), float32, unit rows; a slice of a memory-mapped array will do. Copied.
+        port, kind : str, sequence of str, or None
+            One for all, or one for each: what `Where` filters by.
+        received_at : datetime64 or int64 ndarray, one moment, or None
+            When each was received (int64: milliseconds since 1970, UTC).
+
+        Raises
+        ------
+        GalleryError
+            For ids or templates that cannot be used; nothing is enrolled then.
+        """
+        clean = checked_templates(templates, self.dimension)
+        ids = checked_ids(reference_ids, len(clean))
+        about = {
+            "ports": labels(port, len(ids), "port"),
+            "kinds": labels(kind, len(ids), "kind"),
+            "received": times(received_at, len(ids)),
+        }
+        with self._lock:
+            self._keeper.enrol(ids, clean, **about)
+
+    def retire(self, reference_ids: NDArray[np.int64]) -> None:
+        """Take references out of every later search, at once.
+
+        Their templates stay until `compact` (which runs by itself when much is retired) or `erase`.
+
+        Raises
+        ------
+        GalleryError
+            When one of them is not enrolled; nothing is retired then.
+        """
+        ids = checked_ids(reference_ids)
+        with self._lock:
+            self._keeper.retire(ids)
+
+    def erase(self, reference_ids: NDArray[np.int64]) -> int:
+        """Remove references and the bytes of their templates, retired ones too.
+
+        Returns
+        -------
+        int
+            How many templates were still held. Ids of which nothing is held are no fault: a retention
+            job may run twice, and compaction may have come first.
+        """
+        ids = checked_ids(reference_ids)
+        with self._lock:
+            return self._keeper.erase(ids)
+
+    def compact(self) -> int:
+        """Drop what was retired and give its memory back; the number of rows that went."""
+        with self._lock:
+            return self._keeper.compact()
+
+    def identify(
+        self, probes: NDArray[np.float32], list_length: int = 20, where: Where | None = None
+    ) -> Candidates:
+        """Search for each probe the references that are most alike.
+
+        Parameters
+        ----------
+        probes : ndarray
+            Shape (m, d), float32, unit rows.
+        list_length : int
+            L, at least 1. Lists are padded (-1, -inf) where fewer than L references are searched.
+        where : Where, optional
+            Which references may be returned.
+
+        Returns
+        -------
+        Candidates
+            ``reference_id`` (m, L) int64, ``score`` (m, L) float32, ``enrolled_count``.
+
+        Raises
+        ------
+        GalleryError
+            For probes that are not finite unit rows of d float32, or a length below 1.
+        """
+        clean = checked_templates(probes, self.dimension, "probes")
+        length = checked_length(list_length)
+        if where is not None and not isinstance(where, Where):
+            raise GalleryError(f"where = {where!r}", allowed="a biomatch.gallery.Where")
+        with self._lock, blas_threads(self.threads):
+            return self._keeper.identify(clean, length, where)
+
+    def verify(self, reference_ids: NDArray[np.int64], probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compare probe i with reference i, for every i.
+
+        Parameters
+        ----------
+        reference_ids : ndarray
+            Shape (n,), integers; all enrolled, an id may come more than once.
+        probes : ndarray
+            Shape (n, d), float32, unit rows.
+
+        Returns
+        -------
+        ndarray
+            Shape (n,), float32 comparison scores.
+        """
+        clean = checked_templates(probes, self.dimension, "probes")
+        ids = checked_ids(reference_ids, len(clean), unique=False)
+        with self._lock:
+            return self._keeper.verify(ids, clean)
+
+    def about(self) -> dict[str, Any]:
+        """Describe the gallery in plain data: dimension, rows held, index and its settings."""
+        return {"enrolled": len(self), "threads": self.threads, **self._keeper.about()}

@@ -1,0 +1,118 @@
+"""A gallery in this process: a register, the templates, and an index that chooses whom to look at."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.gallery.flat import FlatIndex, joined
+from biomatch.gallery.register import Register
+from biomatch.gallery.scoring import Candidates, rank
+from biomatch.gallery.store import MemoryStore, Store, store_scores, taken
+from biomatch.gallery.where import Where
+
+COMPACT_SHARE = 0.25
+"""Retired rows are dropped once they are this share of all: the scan wastes no more than that."""
+COMPACT_ROWS = 4096
+
+
+class Index(Protocol):
+    """What an index must do: choose, for each probe, the rows that are looked at."""
+
+    probes_a_pass: int
+
+    def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
+        """Learn of new rows, from row number `first` on; the store holds them already."""
+
+    def keep(self, store: Store, rows: NDArray[np.int64]) -> None:
+        """Forget all rows but these (ascending); the store has forgotten them already."""
+
+    def choose(
+        self,
+        store: Store,
+        probes: NDArray[np.float32],
+        list_length: int,
+        searched: NDArray[np.bool_] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give pairs (probe, row) that hold every probe's best L among the searched rows."""
+
+    def about(self) -> dict[str, Any]:
+        """Describe the index in plain data."""
+
+
+class LocalGallery:
+    """Rows in this process's memory, searched by one index. Arguments have passed the door."""
+
+    def __init__(self, dimension: int, index: Index | None = None) -> None:
+        self.dimension = dimension
+        self.register = Register()
+        self.store: MemoryStore = MemoryStore(dimension)
+        self.index: Index = FlatIndex() if index is None else index
+
+    def __len__(self) -> int:
+        return self.register.active_count
+
+    def enrol(self, ids: NDArray[np.int64], templates: NDArray[np.float32], **about: Any) -> None:
+        """Add references."""
+        self.register.refuse_enrolled(ids)
+        first = len(self.register)
+        self.store.append(templates)
+        self.index.add(self.store, first, templates)
+        self.register.append(ids, **about)
+
+    def retire(self, ids: NDArray[np.int64]) -> None:
+        """Take references out of every later search."""
+        self.register.retire(self.register.enrolled_rows(ids))
+        idle = len(self.register) - len(self)
+        if idle >= COMPACT_ROWS and idle > COMPACT_SHARE * len(self.register):
+            self.compact()
+
+    def erase(self, ids: NDArray[np.int64]) -> int:
+        """Remove every trace of references; give how many templates that were still held."""
+        held = self.register.held_rows(ids)
+        self.register.retire(held)
+        if len(held):
+            self._keep(np.delete(np.arange(len(self.register)), held))
+        return len(held)
+
+    def compact(self) -> int:
+        """Drop retired rows; give how many."""
+        idle = len(self.register) - len(self)
+        if idle:
+            self._keep(np.flatnonzero(self.register.active))
+        return idle
+
+    def _keep(self, rows: NDArray[np.int64]) -> None:
+        self.store.keep(rows)
+        self.index.keep(self.store, rows)
+        self.register.keep(rows)
+
+    def identify(self, probes: NDArray[np.float32], length: int, where: Where | None) -> Candidates:
+        """Search; see `Gallery.identify`."""
+        searched = self.register.searched(where)
+        enrolled = len(self) if searched is None else int(searched.sum())
+        pieces = []
+        for begin in range(0, len(probes), self.index.probes_a_pass):
+            some = probes[begin : begin + self.index.probes_a_pass]
+            if enrolled:
+                who, rows = self.index.choose(self.store, some, length, searched)
+            else:
+                who = rows = np.empty(0, np.int64)
+            scores = store_scores(some, who, self.store, rows)
+            pieces.append(rank(who, self.register.ids[rows], scores, len(some), length, enrolled))
+        return joined(pieces, length, enrolled)
+
+    def verify(self, ids: NDArray[np.int64], probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compare probe i with reference i."""
+        rows = self.register.enrolled_rows(ids)
+        return store_scores(probes, np.arange(len(rows)), self.store, rows)
+
+    def templates_of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Copy the templates of references, shape (n, d)."""
+        return taken(self.store, self.register.enrolled_rows(ids))
+
+    def about(self) -> dict[str, Any]:
+        """Describe the gallery in plain data."""
+        return {"dimension": self.dimension, "rows": len(self.register), **self.index.about()}

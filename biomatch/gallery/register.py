@@ -1,0 +1,207 @@
+"""Who is enrolled in which row, who was retired, and what a filter may ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.errors import GalleryError
+from biomatch.gallery.growing import Growing
+from biomatch.gallery.where import UNKNOWN_TIME, Where
+
+
+class Register:
+    """The rows of a gallery: reference id, searched or not, port, kind, time of receipt.
+
+    Memory is 9 bytes a reference, and as much more as is used: 12 for ids that do not ascend, 2 for
+    ports, 2 for kinds, 8 for times of receipt.
+    """
+
+    def __init__(self) -> None:
+        self._ids, self._active = Growing(np.int64), Growing(np.bool_)
+        self._labels: dict[str, _Labels] = {"port": _Labels(), "kind": _Labels()}
+        self._times: Growing | None = None
+        self._ascending = 0  # rows [0, _ascending) hold ascending ids: they need no lookup of their own
+        self._runs: list[tuple[NDArray[np.int64], NDArray[np.int32]]] = []
+        self.active_count = 0
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """Reference id of each row, shape (rows,); a view, good until the next change."""
+        found: NDArray[np.int64] = self._ids.values
+        return found
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Which rows are enrolled and not retired; a view, good until the next change."""
+        found: NDArray[np.bool_] = self._active.values
+        return found
+
+    def append(
+        self,
+        ids: NDArray[np.int64],
+        ports: Sequence[str] | None = None,
+        kinds: Sequence[str] | None = None,
+        received: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Add rows; the ids have been checked by `refuse_enrolled`."""
+        first = len(self)
+        if len(ids) == 0:
+            return
+        self._ids.append(ids)
+        self._active.append(np.ones(len(ids), np.bool_))
+        for name, given in (("port", ports), ("kind", kinds)):
+            self._labels[name].append(given, first, len(ids))
+        if received is not None and self._times is None:
+            self._times = Growing(np.int64)
+            self._times.append(np.full(first, UNKNOWN_TIME))
+        if self._times is not None:
+            self._times.append(np.full(len(ids), UNKNOWN_TIME) if received is None else received)
+        self.active_count += len(ids)
+        self._look_up_later(ids, first)
+
+    def _look_up_later(self, ids: NDArray[np.int64], first: int) -> None:
+        last = self.ids[first - 1] if first else -1
+        if first == self._ascending and ids[0] > last and (ids[1:] > ids[:-1]).all():
+            self._ascending = first + len(ids)
+            return
+        rows = np.arange(first, first + len(ids), dtype=np.int32)
+        order = np.argsort(ids)
+        run = ids[order], rows[order]
+        # Runs are merged while the older one is not twice as long: each row is merged O(log N) times.
+        while self._runs and len(self._runs[-1][0]) < 2 * len(run[0]):
+            older = self._runs.pop()
+            merged, where = np.concatenate([older[0], run[0]]), np.concatenate([older[1], run[1]])
+            used = self.active[where]
+            merged, where = merged[used], where[used]
+            order = np.argsort(merged, kind="stable")
+            run = merged[order], where[order]
+        self._runs.append(run)
+
+    def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row of each id, int64, -1 where it is not enrolled (or was retired)."""
+        found = np.full(len(ids), -1, np.int64)
+        runs: list[tuple[NDArray[np.int64], NDArray[Any] | None]] = [(self.ids[: self._ascending], None)]
+        for sorted_ids, rows in [*runs, *self._runs]:
+            if not len(sorted_ids):
+                continue
+            place = np.minimum(np.searchsorted(sorted_ids, ids), len(sorted_ids) - 1)
+            candidate = place if rows is None else rows[place].astype(np.int64)
+            hit = (sorted_ids[place] == ids) & self.active[candidate]
+            found[hit] = candidate[hit]
+        return found
+
+    def refuse_enrolled(self, ids: NDArray[np.int64]) -> None:
+        """Refuse ids that are enrolled already."""
+        there = self.rows_of(ids) >= 0
+        if there.any():
+            raise GalleryError(
+                f"reference {int(ids[np.argmax(there)])} is enrolled already",
+                allowed="each id once at a time",
+                remedy="retire it first, or give the new template an id of its own",
+            )
+
+    def enrolled_rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Row of each id; refuses ids that are not enrolled."""
+        rows = self.rows_of(ids)
+        if (rows < 0).any():
+            raise GalleryError(
+                f"reference {int(ids[np.argmin(rows)])} is not enrolled", allowed="references of this gallery"
+            )
+        return rows
+
+    def held_rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Every row, retired ones too, that still holds something of these ids; ascending."""
+        return np.flatnonzero(np.isin(self.ids, ids))
+
+    def retire(self, rows: NDArray[np.int64]) -> None:
+        """Take rows out of every later search."""
+        self.active_count -= int(self.active[rows].sum())
+        self.active[rows] = False
+
+    def searched(self, where: Where | None) -> NDArray[np.bool_] | None:
+        """Which rows a search may return, shape (rows,); None: all of them."""
+        if where is None:
+            return None if self.active_count == len(self) else self.active
+        mask = self.active.copy()
+        for name, wanted in (("port", where.ports), ("kind", where.kinds)):
+            if wanted is not None:
+                self._labels[name].filter(mask, wanted, name)
+        if where.received_before_ms is not None:
+            times = np.full(len(self), UNKNOWN_TIME) if self._times is None else self._times.values
+            _refuse_unknown(mask & (times == UNKNOWN_TIME), "received_at")
+            mask &= times < where.received_before_ms
+        if where.reference_ids is not None:
+            rows = self.rows_of(where.reference_ids)
+            named = np.zeros(len(self), np.bool_)
+            named[rows[rows >= 0]] = True
+            mask &= named
+        return mask
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Forget every row but these (ascending)."""
+        for column in (self._ids, self._active, self._times):
+            if column is not None:
+                column.keep(rows)
+        for names in self._labels.values():
+            names.keep(rows)
+        self.active_count = int(self.active.sum())
+        self._runs, self._ascending = [], 0
+        ids = self.ids
+        falls = np.flatnonzero(ids[1:] <= ids[:-1])
+        self._ascending = int(falls[0]) + 1 if len(falls) else len(ids)
+        if self._ascending < len(ids):
+            rest = np.arange(self._ascending, len(ids), dtype=np.int32)
+            rest = rest[self.active[rest]]
+            order = np.argsort(ids[rest], kind="stable")
+            self._runs = [(ids[rest][order], rest[order])]
+
+
+def _refuse_unknown(unknown: NDArray[np.bool_], name: str) -> None:
+    if unknown.any():
+        raise GalleryError(
+            f"{int(unknown.sum())} references were enrolled without {name}",
+            allowed=f"a filter by {name} where every reference has one",
+            remedy=f"give {name} when enrolling",
+        )
+
+
+class _Labels:
+    """A column of names, kept as int16 codes; no memory until the first name is given."""
+
+    def __init__(self) -> None:
+        self._codes: Growing | None = None
+        self._known: dict[str, int] = {}
+
+    def append(self, names: Sequence[str] | None, first: int, count: int) -> None:
+        if names is None and self._codes is None:
+            return
+        if self._codes is None:
+            self._codes = Growing(np.int16)
+            self._codes.append(np.full(first, -1, np.int16))
+        if names is None:
+            self._codes.append(np.full(count, -1, np.int16))
+            return
+        for name in dict.fromkeys(names):
+            self._known.setdefault(name, len(self._known))
+        if len(self._known) > np.iinfo(np.int16).max:
+            raise GalleryError(f"{len(self._known)} different names", allowed="32,767 ports or kinds")
+        self._codes.append(np.array([self._known[name] for name in names], np.int16))
+
+    def filter(self, mask: NDArray[np.bool_], wanted: Sequence[str], name: str) -> None:
+        if self._codes is None:
+            _refuse_unknown(mask, name)
+            return
+        _refuse_unknown(mask & (self._codes.values == -1), name)
+        codes = [self._known[label] for label in wanted if label in self._known]
+        mask &= np.isin(self._codes.values, np.array(codes, np.int16))
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        if self._codes is not None:
+            self._codes.keep(rows)
