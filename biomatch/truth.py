@@ -107,7 +107,7 @@ SCHEMAS = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Truth:
     """The answers to a world; held by the judge alone.
 
@@ -132,6 +132,9 @@ class Truth:
     seed: int
     scenario: Mapping[str, Any]
     world_id: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Truth of {self.world_id or 'an unsealed world'}: {self.people.height:,} people>"
 
     @property
     def lineage(self) -> int:

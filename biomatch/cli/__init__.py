@@ -17,15 +17,9 @@ FAMILIES = (
     "settings",
     "flow",
     "judge",
+    "report",
     "studies",
-    "scores",
-    "plan",
     "stays",
-    "predict",
-    "fit",
-    "embed",
-    "identify",
-    "verify",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
 

@@ -29,7 +29,8 @@ def oracle(observed: Observed, truth: Truth) -> Observed:
     `ORACLE_THRESHOLD`: FNIR is 0 and FPIR is 0, or the flow is at fault.
     """
     owned = owners(observed, truth)
-    codes = _isotropic(int(truth.people["person_id"].max() or 0) + 1, observed.dimension, "oracle")  # type: ignore[arg-type, operator]
+    most = int(truth.people["person_id"].to_numpy().max())
+    codes = _isotropic(most + 1, observed.dimension, "oracle")
     templates = np.zeros_like(observed.templates)
     rows, people = owned["template_row"].to_numpy(), owned["person_id"].to_numpy()
     np.add.at(templates, rows, codes[people])

@@ -24,7 +24,6 @@ from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
 ID = ["encounter_id", "gallery", "designed"]
-_PIECE = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +172,8 @@ def _found(
     if not lists.about.get("external"):  # only our own scores can be computed again from templates
         acquired = stream.probe_row[probe] >= 0
         at, ref = probe[acquired], reference[acquired]
-        np.maximum.at(own, at, _pair_scores(stream, at, ref))
+        faces = stream.templates
+        np.maximum.at(own, at, exact_scores(faces, stream.probe_row[at], faces, stream.ref_row[ref]))
 
     rank = np.full(count, length + 1, np.int64)
     hits = ids[probe] == reference[:, None]
@@ -193,17 +193,6 @@ def _found(
         "top_id": ids[:, 0],
         "last_score": scores[:, -1],
     }
-
-
-def _pair_scores(stream: Stream, probes: NDArray[np.int64], refs: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Compare pairs by the gallery's own routine, in pieces that fit in memory."""
-    scores = np.empty(len(probes), np.float32)
-    for begin in range(0, len(probes), _PIECE):
-        part = slice(begin, begin + _PIECE)
-        scores[part] = exact_scores(
-            stream.templates[stream.probe_row[probes[part]]], stream.templates[stream.ref_row[refs[part]]]
-        )
-    return scores
 
 
 def _describe(observed: Observed, truth: Truth, due: pl.DataFrame) -> pl.DataFrame:

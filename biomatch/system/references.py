@@ -76,26 +76,18 @@ def _shape(frame: pl.DataFrame, *, gallery: pl.Expr, kind: str) -> pl.DataFrame:
 def _open_stays(observed: Observed, system: System) -> pl.DataFrame:
     """Entry photos of stays whose departure has not been received (or not for `reopen_days` yet)."""
     reopen = pl.duration(days=1) * system.gallery.reopen_days
-    entries = _entries(observed).filter(pl.col("admission_class") != "RESIDENT").sort("time")
-    # The next record on the same document after the entry, whatever it is, ends that stay: a departure
-    # says so, and another entry implies that there was one.
-    ends = (
+    # Any later record on the same document ends a stay once it is received: a departure says so, another
+    # entry implies it. The earliest *receipt* of any of them counts, as a ledger kept day by day would
+    # have it: a record that happened sooner but came in later must not change what was known before.
+    closed = (
         observed.encounters.filter(
             (pl.col("admission_class") != "RESIDENT") & (pl.col("source") != "manifest")
         )
-        .sort("time")
-        .select(*DOCUMENT_KEY, ended=pl.col("time"), received=pl.col("recorded_at"))
+        .sort("time", "encounter_id", descending=True)
+        .with_columns(received=pl.col("recorded_at").cum_min().shift(1).over(DOCUMENT_KEY))
+        .with_columns(retired_at=(pl.col("received") + reopen).dt.cast_time_unit("ms"))
+        .join(_entries(observed).select("encounter_id"), on="encounter_id", how="semi")
     )
-    joined = entries.join_asof(
-        ends,
-        left_on="time",
-        right_on="ended",
-        by=DOCUMENT_KEY,
-        strategy="forward",
-        allow_exact_matches=False,
-        check_sortedness=False,
-    )
-    closed = joined.with_columns(retired_at=(pl.col("received") + reopen).dt.cast_time_unit("ms"))
     return _shape(closed, gallery=pl.lit("open_stays"), kind="entry_photo")
 
 

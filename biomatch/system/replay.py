@@ -110,6 +110,8 @@ class Stream:
 
         Received strictly before the probe, by (time, encounter_id); retired at or after its time.
         """
+        if not len(self.ref_row):
+            return np.zeros(np.broadcast_shapes(refs.shape, probes.shape), np.bool_)
         safe = np.maximum(refs, 0)
         time, start = self.probe_time[probes], self.ref_from[safe]
         received = (start < time) | ((start == time) & (self.ref_encounter[safe] < self.probe_id[probes]))
@@ -148,7 +150,8 @@ class Stream:
         seen = np.cumsum(is_ref[merged], dtype=np.int64)
         found = np.empty(len(pairs), np.int64)
         found[merged] = seen
-        return found[len(order) :]
+        before: NDArray[np.int64] = found[len(order) :]
+        return before
 
     # -- searching --------------------------------------------------------------------------------
 

@@ -122,7 +122,7 @@ WATCHLIST = Schema(
 SCHEMAS = (ENCOUNTERS, DOCUMENTS, MOVEMENTS, MANIFESTS, STATUS_EVENTS, WATCHLIST)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Observed:
     """All that a port, a carrier and a neighbour recorded; no truth is in it or reachable from it.
 
@@ -147,6 +147,9 @@ class Observed:
     templates: NDArray[np.float32]
     about: Mapping[str, Any]
     id: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Observed {self.id or 'unsealed'}: {self.encounters.height:,} encounters>"
 
     @property
     def dimension(self) -> int:

@@ -1,0 +1,60 @@
+"""Everything that the README prints is run, and its output compared."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+
+
+def blocks(kind):
+    return re.findall(rf"```{kind}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
+
+
+def fits(expected, given):
+    """Whether output fits what is printed, where ``...`` stands for anything within a line."""
+    pattern = r"[^\n]*".join(re.escape(part) for part in expected.strip().split("..."))
+    return re.fullmatch(pattern, given.strip()) is not None
+
+
+def test_the_terminal_transcript_is_what_happens(tmp_path):
+    """The commands of all transcripts run one after the other in one empty folder."""
+    steps = re.findall(r"^\$ (.*?)\n(.*?)(?=^\$ |\Z)", "".join(blocks("console")), re.DOTALL | re.MULTILINE)
+    assert len(steps) >= 5
+    for command, expected in steps:
+        words = shlex.split(command.replace("\\\n", " "))
+        assert words[0] == "biomatch", "the transcript shows biomatch alone"
+        call = [sys.executable, "-c", "from biomatch.cli import main; main()", *words[1:]]
+        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+        given = done.stdout + (done.stderr if done.returncode else "")
+        assert fits(expected, given.replace(f"{tmp_path}/", "")), f"$ {command}\n{given}{done.stderr}"
+
+
+def test_the_python_sample_is_what_happens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "\n".join(blocks("python"))
+    assert ">>> import biomatch as bm" in text
+    parsed = doctest.DocTestParser().get_doctest(text, {}, "README", str(README), 0)
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    runner = doctest.DocTestRunner(optionflags=flags, verbose=False)
+    said = []
+    runner.run(parsed, out=said.append)
+    assert runner.failures == 0, "".join(said)
+    assert runner.tries >= 8
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"`make ([a-z-]+)`", README.read_text()))))
+def test_each_make_target_that_is_named_exists(target):
+    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_each_file_that_is_linked_exists():
+    for link in re.findall(r"\]\(([^)#]+)\)", README.read_text(encoding="utf-8")):
+        if "://" not in link:
+            assert (ROOT / link).exists(), link
