@@ -97,6 +97,11 @@ class OperatingPoint(Settings):
         return found
 
     @property
+    def threshold(self) -> float:
+        """The face threshold (or that of 1:1 comparisons), by its short name."""
+        return self.face_threshold
+
+    @property
     def lead_threshold(self) -> float:
         """P(overstay) from which an open stay is a lead."""
         return self.system.stays.lead_posterior if self.lead_posterior is None else self.lead_posterior

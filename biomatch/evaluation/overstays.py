@@ -204,7 +204,7 @@ def count_overstays(judged: pl.DataFrame) -> list[Overstays]:
         inside = due.filter("truly_inside_over").height
         found.append(
             Overstays(
-                as_of=as_of,  # type: ignore[arg-type]
+                as_of=as_of,
                 expected_departures=due.height,
                 leads=leads.height,
                 true_leads=true_leads,

@@ -55,7 +55,7 @@ class LinkageSettings(Settings):
 class StaySettings(Settings):
     """Which rules say who has overstayed."""
 
-    rules: Literal["us", "eu"] = setting("us", f"{ASSUMED}: the strategy that biomatch is modelled on")
+    rules: Literal["us"] = setting("us", f"{ASSUMED}: the strategy that biomatch is modelled on")
     lead_posterior: float = setting(
         0.5, f"{ASSUMED}: an open stay is a lead when an overstay is likelier than not", ge=0, le=1
     )

@@ -1,0 +1,189 @@
+"""Stays as of a date: the document pass, the face as a check, and the rules, with what had been received."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.errors import SettingsError
+from biomatch.gallery.scoring import exact_scores
+from biomatch.overstay.linkage.documents import link_documents
+from biomatch.overstay.linkage.faces import check_faces
+from biomatch.overstay.linkage.tables import Links
+from biomatch.overstay.rules import us
+from biomatch.policy import OperatingPoint
+from biomatch.tables.candidates import CandidateLists
+from biomatch.tables.observed import Observed
+from biomatch.tables.produced import STAYS
+
+DOCUMENT_KEY = ["document_number", "document_issuer"]
+
+
+def as_of_dates(observed: Observed, on: Sequence[date] | None) -> list[date]:
+    """Give the dates of the lists of stays: those asked for, or the world's last day.
+
+    Raises
+    ------
+    SettingsError
+        For a date before the world begins.
+    """
+    first = date.fromisoformat(str(observed.about["first_day"]))
+    last = date.fromisoformat(str(observed.about["last_day"]))
+    for day in on or ():
+        if day < first:
+            raise SettingsError(f"--on {day}", allowed=f"a day from {first} on, when this world begins")
+    return sorted(set(on)) if on else [last]
+
+
+def link_and_rule(
+    observed: Observed, lists: CandidateLists, point: OperatingPoint, as_of: date
+) -> tuple[pl.DataFrame, Links]:
+    """Link stays and apply the rules once; see `StayBook` for several thresholds."""
+    return StayBook(observed, lists, as_of, point).at(point)
+
+
+class StayBook:
+    """The stays of one world as of one date, ready to be listed at any threshold.
+
+    The document pass and the comparison of each pair's faces know no threshold and are done once.
+    """
+
+    def __init__(self, observed: Observed, lists: CandidateLists, as_of: date, point: OperatingPoint) -> None:
+        self.observed, self.lists, self.as_of = observed, lists, as_of
+        linkage = point.system.linkage
+        self.links = link_documents(
+            observed.encounters,
+            as_of,
+            manifests=observed.manifests if linkage.use_manifest else None,
+            movements=observed.movements if linkage.use_manifest else None,
+            settings=linkage,
+        )
+        self._known: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None = None
+        self._facts = _status_facts(observed, as_of)
+
+    def at(self, point: OperatingPoint) -> tuple[pl.DataFrame, Links]:
+        """List the stays at an operating point.
+
+        Returns
+        -------
+        tuple of polars.DataFrame and Links
+            Schema ``STAYS``, and the links behind it.
+        """
+        links = self.links
+        if point.system.linkage.face_check:
+            links = check_faces(
+                links,
+                self.observed.encounters,
+                self.observed.templates,
+                point.thresholds(self.observed.encounters),
+                self._scores,
+            )
+        return self._ruled(links), links
+
+    def _scores(
+        self, templates: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Compare pairs by the gallery's own routine; the same pairs are compared once."""
+        known = self._known
+        if known is None or not (np.array_equal(known[0], left) and np.array_equal(known[1], right)):
+            scores = exact_scores(templates, left, templates, right)
+            self._known = known = (left.copy(), right.copy(), scores)
+        return known[2]
+
+    def _ruled(self, links: Links) -> pl.DataFrame:
+        entries = self.observed.encounters.select(
+            "encounter_id", "admission_class", "permitted_until", "mode"
+        )
+        stays = (
+            links.stays.join(
+                entries, left_on="entry_id", right_on="encounter_id", how="left", maintain_order="left"
+            )
+            .join(self._facts, on="entry_id", how="left", maintain_order="left")
+            .with_columns(
+                entry=pl.col("entry_time").dt.date(),
+                exit=pl.col("exit_time").dt.date(),
+                next_entry=pl.col("next_entry_time").dt.date(),
+                admitted_until=pl.coalesce("granted_until", "permitted_until"),
+            )
+        )
+        ruled = us.assess(stays.select(_ASSESSED), self.as_of)
+        no_posterior = pl.lit(None, dtype=pl.Float64)
+        return STAYS.frame(
+            stays.select("entry_id", "exit_id", "how_linked")
+            .with_columns(
+                as_of=pl.lit(self.as_of),
+                permitted_until=ruled["last_lawful_day"],
+                status=ruled["status"],
+                days_over=ruled["days_over"],
+                p_departed=no_posterior,
+                p_overstay=no_posterior,
+                p_sham_exit=no_posterior,
+            )
+            .to_dict(as_series=True)
+        )
+
+
+_ASSESSED = (
+    "admission_class",
+    "entry",
+    "exit",
+    "admitted_until",
+    "programme_end",
+    "programme_ended",
+    "extension_filed_on",
+    "adjusted_on",
+    "satisfactory_departure_until",
+    "next_entry",
+    "mode",
+)
+
+
+def _status_facts(observed: Observed, as_of: date) -> pl.DataFrame:
+    """Say what was known of each stay's status by a date, from events filed on its document.
+
+    An event belongs to the document's last entry up to its date. A granted extension moves the last
+    lawful day and settles the filing; a filing that is still pending keeps the stay lawful.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a stay with events: entry_id, granted_until, programme_end, programme_ended,
+        extension_filed_on, adjusted_on, satisfactory_departure_until.
+    """
+    entries = (
+        observed.encounters.filter(
+            (pl.col("direction") == "entry")
+            & (pl.col("source") == "port")
+            & (pl.col("admission_class") != "RESIDENT")
+        )
+        .select(*DOCUMENT_KEY, entry_id="encounter_id", date=pl.col("time").dt.date())
+        .sort("date", "entry_id")
+    )
+    known = observed.status_events.filter(pl.col("received_at").dt.date() <= as_of).sort("date")
+    events = known.join_asof(
+        entries, on="date", by=DOCUMENT_KEY, strategy="backward", check_sortedness=False
+    ).filter(pl.col("entry_id").is_not_null())
+
+    def last(column: str, *kinds: str) -> pl.Expr:
+        return pl.col(column).filter(pl.col("kind").cast(pl.String).is_in(kinds)).last()
+
+    return (
+        events.group_by("entry_id", maintain_order=True)
+        .agg(
+            granted_until=last("until", "extension_granted"),
+            programme_end=last("date", "programme_end", "early_end"),
+            ended_early=last("date", "early_end").is_not_null(),
+            filed=last("date", "extension_filed"),
+            adjusted_on=last("date", "adjustment"),
+            satisfactory_departure_until=last("until", "satisfactory_departure"),
+        )
+        .with_columns(
+            extension_filed_on=pl.when(pl.col("granted_until").is_null()).then(pl.col("filed")),
+            programme_ended=pl.when("ended_early").then(pl.lit("withdrawn")),
+        )
+        .drop("filed", "ended_early")
+    )
