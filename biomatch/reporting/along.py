@@ -1,0 +1,122 @@
+"""Rates along the thresholds of a slider, from the judged trials of a result.
+
+The same counts and intervals as `Result.fnir`, `Result.fpir` and `Result.by` give at one threshold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.evaluation.misses import CAUSES, causes_of_misses
+from biomatch.evaluation.rating import by_subject
+from biomatch.evaluation.result import Result
+from biomatch.policy import accept
+from biomatch.rates import clustered_rate
+from biomatch.reporting.figures import Ratio
+from biomatch.reporting.tables import Along
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Slider:
+    """The thresholds at which a report can stand.
+
+    Attributes
+    ----------
+    thresholds : tuple of float
+        Ascending; the tuned one among them.
+    tuned : int
+        Position of the tuned threshold.
+    """
+
+    thresholds: tuple[float, ...]
+    tuned: int
+
+    @classmethod
+    def of(cls, result: Result) -> Slider:
+        """Take the grid of a result; only the tuned threshold where it has none."""
+        tuned = float(result.point.face_threshold)
+        found = [float(one) for one in result.grid["threshold"]] if "threshold" in result.grid.columns else []
+        ascending = tuple(sorted({*found, tuned}))
+        return cls(ascending, ascending.index(tuned))
+
+
+def own_non_mated(trials: pl.DataFrame) -> pl.DataFrame:
+    """Choose the non-mated trials that `Result.fpir` is over: the policy's own, else the designed ones."""
+    other = trials.filter(pl.col("counted") & ~pl.col("mated") & pl.col("acquired"))
+    own = other.filter(~pl.col("designed"))
+    return own if own.height else other
+
+
+def mated(trials: pl.DataFrame) -> pl.DataFrame:
+    """Choose the mated trials that count, acquired or not."""
+    return trials.filter(pl.col("counted") & pl.col("mated") & ~pl.col("designed"))
+
+
+def hit_scores(part: pl.DataFrame, list_length: int) -> Floats:
+    """Give the score by which each mated trial is a hit at rank L: (n,), -inf where nothing makes one."""
+    rank = part["mate_rank"].to_numpy()
+    listed = part["acquired"].to_numpy() & (rank >= 1) & (rank <= list_length)
+    return np.where(listed, part["mate_listed_score"].to_numpy(), np.float32(-np.inf))
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Rates and counts of parts of a result's trials, at each position of a slider.
+
+    At the tuned position each trial meets its own threshold (a point may set one by mode or port); at
+    the others all meet the slider's.
+
+    Attributes
+    ----------
+    result : Result
+        What was judged.
+    slider : Slider
+        Its thresholds.
+    """
+
+    result: Result
+    slider: Slider
+
+    def fpir(self, part: pl.DataFrame) -> Along:
+        """Rate false positives among acquired non-mated trials."""
+        return self._rates(part, part["top_score"].to_numpy(), complement=False)
+
+    def fnir(self, part: pl.DataFrame) -> Along:
+        """Rate misses among mated trials: FNIR of the acquired ones, the system's miss rate of all."""
+        return self._rates(part, hit_scores(part, self.result.list_length), complement=True)
+
+    def causes(self, part: pl.DataFrame) -> dict[str, Along]:
+        """Rate each cause of misses among mated trials, every cause named."""
+        codes = _codes(part)
+        found: dict[str, list[Ratio]] = {cause: [] for cause in CAUSES}
+        for position in range(len(self.slider.thresholds)):
+            cuts = np.broadcast_to(np.asarray(self._cuts(part, position)), (part.height,))
+            causes = causes_of_misses(part, cuts, self.result.list_length)
+            for cause in CAUSES:
+                events = (causes == cause).fill_null(False).to_numpy()
+                found[cause].append(Ratio.of(clustered_rate(*by_subject(events, codes))))
+        return {cause: Along(tuple(values)) for cause, values in found.items()}
+
+    def _cuts(self, part: pl.DataFrame, position: int) -> float | NDArray[np.float64]:
+        if position == self.slider.tuned:
+            return part["threshold"].to_numpy()
+        return self.slider.thresholds[position]
+
+    def _rates(self, part: pl.DataFrame, scores: Floats, *, complement: bool) -> Along:
+        codes = _codes(part)
+        found = []
+        for position in range(len(self.slider.thresholds)):
+            events = accept(scores, self._cuts(part, position))
+            found.append(Ratio.of(clustered_rate(*by_subject(~events if complement else events, codes))))
+        return Along(tuple(found))
+
+
+def _codes(part: pl.DataFrame) -> NDArray[np.int64]:
+    """Give each trial the number of its subject, from 0."""
+    return np.unique(part["person_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)

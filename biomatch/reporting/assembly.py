@@ -1,0 +1,165 @@
+"""Puts texts, tables, charts, style and scripts into one HTML file that needs no network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from biomatch.reporting import charts
+from biomatch.reporting.content import Content
+from biomatch.reporting.figures import clean
+from biomatch.reporting.tables import Table
+
+SCRIPTS = ("format.js", "tables.js", "charts.js", "main.js")
+BINDINGS: Mapping[str, Mapping[str, str]] = {
+    "det": {"curve": "rows:drawn", "others": "others", "now": "now"},
+    "threshold": {"curve": "rows:curve", "now": "threshold"},
+    "causes": {"bars": "table:misses:1"},
+    "leads": {"leads": "rows:leads", "now": "threshold"},
+    "alerts": {"alerts": "rows:alerts"},
+    "groups-fnir": {"strata": "table:by-group:1"},
+    "groups-fpir": {"strata": "table:by-group:2"},
+}
+"""Where each named data set of each chart comes from: ``page/charts.js`` reads these."""
+_PLACE = re.compile(r"\{\{(\w+)(?::([\w-]+))?\}\}")
+
+
+def page(contents: Sequence[Content], comparison: Table | None) -> str:
+    """Assemble the page.
+
+    Parameters
+    ----------
+    contents : sequence of Content
+        One for each result; the first is what stands in the page without scripts.
+    comparison : Table or None
+        Where there are several.
+
+    Returns
+    -------
+    str
+        HTML, ASCII but for typographic characters; no address in it is ever fetched (a content security
+        policy inside the page forbids it).
+    """
+    return _PLACE.sub(lambda found: _fill(found, contents, comparison), part("report.html"))
+
+
+@cache
+def part(name: str) -> str:
+    """Read a file of ``page/``."""
+    return files("biomatch.reporting").joinpath("page", name).read_text(encoding="utf-8")
+
+
+@cache
+def bundle() -> str:
+    """Give Vega, Vega-Lite and Vega-Embed as one script (vl-convert carries them)."""
+    import vl_convert
+
+    made = str(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+    # Its names would otherwise be everybody's; and nothing in it may end the script element.
+    return "(function () {" + made.replace("</script", r"<\/script").replace("<!--", r"<\!--") + "\n})();"
+
+
+@cache
+def specifications() -> dict[str, dict[str, Any]]:
+    """Give the charts without data, as wide as their place and on no ground of their own."""
+    made = {
+        "det": charts.det_of({}),
+        "threshold": charts.threshold_of({}),
+        "causes": charts.causes_of({}),
+        "leads": charts.leads_of({}),
+        "alerts": charts.alerts_of({}),
+        "groups-fnir": charts.intervals_of({}, "FNIR"),
+        "groups-fpir": charts.intervals_of({}, "FPIR"),
+    }
+    found = {}
+    for name, chart in made.items():
+        spec = chart.to_dict()
+        spec.pop("datasets", None)
+        spec["width"] = "container"
+        spec["config"]["background"] = "transparent"
+        found[name] = spec
+    return found
+
+
+def embedded(data: Any) -> str:
+    """Write data as JSON that can stand in a script element: no ``<``, ``>`` or ``&``, ASCII only."""
+    text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
+def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table | None) -> str:
+    kind, name = found.group(1), found.group(2) or ""
+    first = contents[0]
+    if kind == "text":
+        return escape(clean(first.texts[name]))
+    if kind == "table":
+        return _table(name, first.tables.get(name), first)
+    if kind == "hidden":
+        return "" if first.texts[name] else " hidden"
+    if kind == "chart":
+        return f'<div class="canvas" id="chart-{name}"></div>'
+    if kind == "file":
+        return part(name.replace("-", "."))
+    made: Mapping[str, Callable[[], str]] = {
+        "title": lambda: escape(_title(contents)),
+        "bundle": bundle,
+        "scripts": lambda: "(function () {\n" + "\n".join(part(one) for one in SCRIPTS) + "})();",
+        "data": lambda: embedded(_data(contents, comparison)),
+        "version": lambda: escape(version("biomatch")),
+        "several": lambda: _several(contents, comparison),
+        "slider": lambda: _slider(first),
+        "alone": lambda: "" if comparison is None else " of the result chosen above",
+    }
+    return made[kind]()
+
+
+def _title(contents: Sequence[Content]) -> str:
+    if len(contents) == 1:
+        return clean(contents[0].texts["sentence"])
+    return f"{len(contents)} operating points side by side"
+
+
+def _data(contents: Sequence[Content], comparison: Table | None) -> dict[str, Any]:
+    return {
+        "results": [one.to_json() for one in contents],
+        "comparison": None if comparison is None else comparison.to_json(),
+        "charts": {name: {"spec": spec, "bind": BINDINGS[name]} for name, spec in specifications().items()},
+    }
+
+
+def _table(name: str, table: Table | None, first: Content) -> str:
+    """Write a table with its button; an absent one is hidden, since another result may have it."""
+    inner = "" if table is None else table.to_html(first.slider.tuned, first.where(table))
+    hidden = " hidden" if table is None else ""
+    caption = escape(name if table is None else clean(table.caption))
+    return (
+        f'<div class="table" data-table="{name}"{hidden}><div class="scroll"><table>{inner}</table></div>'
+        f'<button type="button" class="csv" data-csv="{name}" '
+        f'aria-label="Download as CSV: {caption}">CSV</button></div>'
+    )
+
+
+def _several(contents: Sequence[Content], comparison: Table | None) -> str:
+    if comparison is None:
+        return ""
+    options = "".join(f'<option value="{at}">{escape(one.label)}</option>' for at, one in enumerate(contents))
+    return (
+        '<section id="comparison" aria-labelledby="h-comparison"><h2 id="h-comparison">Side by side</h2>'
+        f"{_table('comparison', comparison, contents[0])}"
+        '<p class="pick"><label for="result">What follows is about</label> '
+        f'<select id="result">{options}</select></p></section>'
+    )
+
+
+def _slider(first: Content) -> str:
+    last, tuned = len(first.slider.thresholds) - 1, first.slider.tuned
+    return (
+        f'<input type="range" id="slider" min="0" max="{last}" step="1" value="{tuned}" '
+        f'aria-describedby="label" autocomplete="off">'
+    )

@@ -1,0 +1,329 @@
+"""Each picture of the report as an Altair chart, which shows itself in a notebook.
+
+Every chart reads named data sets, so that the page can move it along the slider without drawing anew.
+Colours are of the palette of Okabe and Ito (2008), each at least 3:1 against white and against the
+page's dark ground; shape or dash tells apart what colour tells apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from biomatch.evaluation.result import Result
+from biomatch.reporting import points
+from biomatch.reporting.along import Slider, Tracks
+from biomatch.reporting.points import Curve, Rows
+from biomatch.reporting.sections.fraud import alerts_table
+from biomatch.reporting.sections.rates import breakdown_table, misses_table
+from biomatch.reporting.tables import Table
+
+if TYPE_CHECKING:
+    import altair as alt
+
+BLUE, VERMILION, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080"
+WIDTH, HEIGHT = 560, 300
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_PERCENT = "format(datum.value * 100, '~r') + '%'"
+
+
+def det(
+    curve: Curve, *, at: float | None = None, others: Mapping[str, Curve] | None = None
+) -> alt.LayerChart:
+    """Draw misses against false positives (a DET curve) on logarithmic axes, with the interval of FNIR.
+
+    Parameters
+    ----------
+    curve : IdentificationCurve or VerificationCurve
+        What is drawn; of searches at rank L.
+    at : float, optional
+        A threshold to mark.
+    others : mapping of str to curve, optional
+        Curves of other results, drawn thin.
+
+    Returns
+    -------
+    altair.LayerChart
+        Points where nothing was counted lie off logarithmic axes and are left out; a marked threshold
+        is put at the edge.
+    """
+    rows = points.drawn(points.curve_rows(curve))
+    return det_of(
+        {
+            "curve": rows,
+            "now": [] if at is None else [now_row(curve, at)],
+            "others": other_rows(others or {}),
+        },
+        points.names_of(curve),
+    )
+
+
+def now_row(curve: Curve, threshold: float) -> dict[str, Any]:
+    """Give the row that marks a threshold."""
+    false_positive, miss = points.rates_at(curve, threshold)
+    row: dict[str, Any] = {"threshold": threshold}
+    for name, found in (("fpir", false_positive), ("fnir", miss)):
+        row |= {name: found.value, f"{name}_low": found.interval[0], f"{name}_high": found.interval[1]}
+        row |= {f"{name}_errors": found.numerator, f"{name}_trials": found.denominator}
+    return points.on_axes(row)
+
+
+def other_rows(others: Mapping[str, Curve]) -> Rows:
+    """Give the points of several curves, labelled."""
+    return [
+        {"label": label, "fpir": row["fpir"], "fnir": row["fnir"], "threshold": row["threshold"]}
+        for label, curve in others.items()
+        for row in points.drawn(points.curve_rows(curve, most=40))
+    ]
+
+
+def det_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FNIR")) -> alt.LayerChart:
+    """Draw a DET curve from rows: ``curve``, ``now``, ``others``."""
+    import altair as alt
+
+    x = alt.X("fpir:Q", title=f"{names[0]} (false positives)", scale=_log(), axis=_decades())
+    y = alt.Y("fnir:Q", title=f"{names[1]} (misses)", scale=_log(), axis=_decades())
+    curve = alt.Chart(alt.NamedData(name="curve"))
+    told = [
+        alt.Tooltip("threshold:Q", title="threshold T", format=".4f"),
+        *(_told(name, key) for name, key in zip(names, ("fpir", "fnir"), strict=True)),
+    ]
+    band = curve.mark_area(opacity=0.22, color=BLUE).encode(x, alt.Y("fnir_low:Q"), alt.Y2("fnir_high:Q"))
+    line = curve.mark_line(color=BLUE, strokeWidth=2).encode(x, y, order="fpir:Q")
+    dots = curve.mark_point(opacity=0, size=80).encode(x, y, tooltip=told)
+    others = (
+        alt.Chart(alt.NamedData(name="others"))
+        .mark_line(color=GREY, strokeWidth=1.2, opacity=0.8)
+        .encode(x, y, order="fpir:Q", detail="label:N", tooltip=[alt.Tooltip("label:N", title="result")])
+    )
+    now = alt.Chart(alt.NamedData(name="now"))
+    cross = now.mark_rule(color=VERMILION, strokeDash=[3, 3], opacity=0.7)
+    mark = now.mark_point(color=VERMILION, filled=True, size=110, shape="diamond", opacity=1)
+    layers = (band, others, line, dots, cross.encode(x=x), cross.encode(y=y), mark.encode(x, y, tooltip=told))
+    return _finished(
+        alt.layer(*layers),
+        rows,
+        f"{names[1]} against {names[0]} on logarithmic axes, with the 95% interval of {names[1]} as a band.",
+    )
+
+
+def fnir_against_threshold(curve: Curve, *, at: float | None = None) -> alt.LayerChart:
+    """Draw both error rates, with intervals, against the threshold."""
+    rows = points.curve_rows(curve)
+    now: Rows = [] if at is None else [{"threshold": at}]
+    return threshold_of({"curve": rows, "now": now}, points.names_of(curve))
+
+
+def threshold_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FNIR")) -> alt.LayerChart:
+    """Draw both rates against the threshold from rows: ``curve`` (of `points.curve_rows`), ``now``."""
+    import altair as alt
+
+    x = alt.X("threshold:Q", title="threshold T", scale=alt.Scale(zero=False, nice=False))
+    colour = alt.Color(
+        "rate:N",
+        title=None,
+        scale=alt.Scale(domain=list(names), range=[BLUE, VERMILION]),
+        legend=alt.Legend(orient="top", symbolType="stroke"),
+    )
+    dash = alt.StrokeDash("rate:N", title=None, scale=alt.Scale(domain=list(names), range=[[1, 0], [6, 3]]))
+    layers = []
+    for name, key in zip(names, ("fpir", "fnir"), strict=True):
+        base = (
+            alt.Chart(alt.NamedData(name="curve"))
+            .transform_filter(f"datum.{key}_errors > 0")
+            .transform_calculate(
+                rate=f"'{name}'",
+                low=f"max(datum.{key}_low, datum.{key} / 10)",  # an interval down to zero ends a decade below
+                value=f"datum.{key}",
+                high=f"datum.{key}_high",
+            )
+        )
+        y = alt.Y("value:Q", title="error rate", scale=_log(), axis=_decades())
+        layers.append(
+            base.mark_area(opacity=0.18).encode(x, alt.Y("low:Q", title=None), alt.Y2("high:Q"), colour)
+        )
+        layers.append(base.mark_line(strokeWidth=2).encode(x, y, colour, dash))
+    now = alt.Chart(alt.NamedData(name="now")).mark_rule(color=GREEN, strokeWidth=2, strokeDash=[2, 2])
+    return _finished(
+        alt.layer(*layers, now.encode(x=x)),
+        rows,
+        f"{names[0]} falls and {names[1]} rises with the threshold; bands are 95% intervals.",
+    )
+
+
+def causes(result: Result) -> alt.LayerChart:
+    """Draw the misses at the tuned threshold, by cause."""
+    tracks = _tuned(result)
+    return causes_of({"bars": points.table_rows(misses_table(tracks), 1)})
+
+
+def causes_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
+    """Draw bars of counts from rows ``bars``."""
+    import altair as alt
+
+    base = alt.Chart(alt.NamedData(name="bars")).encode(
+        alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
+        alt.X("errors:Q", title="misses", axis=alt.Axis(tickMinStep=1, format=",d")),
+    )
+    told = [alt.Tooltip("label:N", title="cause"), alt.Tooltip("errors:Q", title="misses")]
+    bars = base.mark_bar(color=BLUE, height=18).encode(tooltip=told)
+    text = base.mark_text(align="left", dx=5).encode(text=alt.Text("errors:Q", format=",d"))
+    return _finished(alt.layer(bars, text), rows, "Misses by cause.", height=alt.Step(30))
+
+
+def groups(result: Result, by: str = "group", *, rate: str = "FNIR") -> alt.LayerChart:
+    """Draw FNIR or FPIR of each stratum at the tuned threshold, with its interval.
+
+    Parameters
+    ----------
+    result : Result
+        What is drawn.
+    by : str
+        A column of the trials: ``"group"``, ``"mode"``, ``"port"``.
+    rate : str
+        ``"FNIR"`` or ``"FPIR"``.
+    """
+    table = breakdown_table(_tuned(result), by)
+    return intervals_of({"strata": points.table_rows(table, 1 if rate == "FNIR" else 2)}, rate)
+
+
+def intervals_of(rows: Mapping[str, Rows], rate: str) -> alt.LayerChart:
+    """Draw a point and an interval for each row of ``strata``."""
+    import altair as alt
+
+    base = alt.Chart(alt.NamedData(name="strata")).encode(
+        alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, grid=True)),
+        tooltip=[
+            alt.Tooltip("label:N", title="stratum"),
+            alt.Tooltip("value:Q", title=rate, format=".3%"),
+            alt.Tooltip("errors:Q", title="errors", format=",d"),
+            alt.Tooltip("trials:Q", title="trials", format=",d"),
+        ],
+    )
+    x = alt.X("low:Q", title=f"{rate}, 95% interval", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=True))
+    rule = base.mark_rule(color=BLUE, strokeWidth=2).encode(x, alt.X2("high:Q"))
+    dot = base.mark_point(color=BLUE, filled=True, size=60, opacity=1).encode(alt.X("value:Q"))
+    return _finished(
+        alt.layer(rule, dot), rows, f"{rate} of each stratum with its 95% interval.", height=alt.Step(24)
+    )
+
+
+def overstays(result: Result) -> alt.LayerChart:
+    """Draw true leads, false leads and hidden overstays against the threshold."""
+    return leads_of({"leads": points.lead_rows(result), "now": [{"threshold": result.point.face_threshold}]})
+
+
+def leads_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
+    """Draw leads from rows: ``leads`` (threshold, what, number), ``now``."""
+    import altair as alt
+
+    what = list(points.LEADS.values())
+    x = alt.X("threshold:Q", title="threshold T", scale=alt.Scale(zero=False, nice=False))
+    colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=what, range=[GREEN, VERMILION, BLUE]),
+                       legend=alt.Legend(orient="top", symbolType="stroke"))  # fmt: skip
+    dash = alt.StrokeDash("what:N", title=None, scale=alt.Scale(domain=what, range=[[1, 0], [6, 3], [2, 2]]))
+    told = [
+        alt.Tooltip("what:N", title="who"),
+        alt.Tooltip("number:Q", title="stays", format=",d"),
+        alt.Tooltip("threshold:Q", title="threshold T", format=".4f"),
+    ]
+    line = (
+        alt.Chart(alt.NamedData(name="leads"))
+        .mark_line(strokeWidth=2)
+        .encode(
+            x,
+            alt.Y("number:Q", title="stays", axis=alt.Axis(format=",d", tickMinStep=1)),
+            colour,
+            dash,
+            tooltip=told,
+        )
+    )
+    now = alt.Chart(alt.NamedData(name="now")).mark_rule(color=GREY, strokeWidth=2, strokeDash=[2, 2])
+    return _finished(
+        alt.layer(line, now.encode(x=x)), rows, "True leads, false leads and hidden overstays by threshold."
+    )
+
+
+def alerts(result: Result) -> alt.LayerChart:
+    """Draw every rate that the judge gives of the alerts, by kind, with intervals."""
+    return alerts_of({"alerts": alert_rows(alerts_table(result.alerts))})
+
+
+def alert_rows(table: Table | None) -> Rows:
+    """Give the rates of a table of alerts: label (kind), what, value, low, high, errors, trials."""
+    if table is None:
+        return []
+    return [
+        {**row, "what": name}
+        for at, name in enumerate(table.columns[1:], start=1)
+        for row in points.table_rows(table, at)
+    ]
+
+
+def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
+    """Draw intervals from rows ``alerts``, a colour and a shape for each rate."""
+    import altair as alt
+
+    palette = [BLUE, VERMILION, GREEN, PURPLE]
+    base = alt.Chart(alt.NamedData(name="alerts")).encode(
+        alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, grid=True)),
+        alt.YOffset("what:N"),
+        alt.Color("what:N", title=None, scale=alt.Scale(range=palette), legend=alt.Legend(orient="top")),
+        tooltip=[
+            alt.Tooltip("label:N", title="kind"),
+            alt.Tooltip("what:N", title="rate"),
+            alt.Tooltip("value:Q", title="value", format=".3%"),
+            alt.Tooltip("errors:Q", title="of which", format=",d"),
+            alt.Tooltip("trials:Q", title="of", format=",d"),
+        ],
+    )
+    x = alt.X(
+        "low:Q", title="share, 95% interval", axis=alt.Axis(format="~%"), scale=alt.Scale(domain=[0, 1])
+    )
+    rule = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"))
+    dot = base.mark_point(filled=True, size=60, opacity=1).encode(
+        alt.X("value:Q"), alt.Shape("what:N", title=None)
+    )
+    return _finished(alt.layer(rule, dot), rows, "Rates of alerts by kind.", height=alt.Step(18))
+
+
+def _tuned(result: Result) -> Tracks:
+    """Give tracks that stand at the tuned threshold alone."""
+    return Tracks(result, Slider((float(result.point.face_threshold),), 0))
+
+
+def _log() -> alt.Scale:
+    import altair as alt
+
+    return alt.Scale(type="log", nice=True)
+
+
+def _decades() -> alt.Axis:
+    import altair as alt
+
+    return alt.Axis(values=[10.0**-k for k in range(9)], labelExpr=_PERCENT)
+
+
+def _told(name: str, key: str) -> alt.Tooltip:
+    import altair as alt
+
+    return alt.Tooltip(f"{key}:Q", title=name, format=".3%")
+
+
+def _finished(chart: Any, rows: Mapping[str, Rows], says: str, **more: Any) -> alt.LayerChart:
+    """Give a chart its data, size, and quiet look."""
+    height = more.get("height", HEIGHT)
+    finished: alt.LayerChart = (
+        chart.properties(width=WIDTH, height=height, description=says, datasets=dict(rows))
+        .configure(font=FONT, background="white")
+        .configure_view(stroke=None)
+        .configure_axis(
+            labelFontSize=12,
+            titleFontSize=12,
+            titleFontWeight="normal",
+            gridColor="#e4e4e4",
+            domainColor="#888",
+        )
+        .configure_legend(labelFontSize=12, symbolStrokeWidth=2)
+    )
+    return finished

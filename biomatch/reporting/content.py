@@ -1,0 +1,184 @@
+"""What the page holds of one result: its texts, its tables, and the rows of its charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from biomatch.evaluation.result import Result
+from biomatch.reporting import points
+from biomatch.reporting.along import Slider, Tracks
+from biomatch.reporting.charts import alert_rows, now_row
+from biomatch.reporting.figures import Ratio, clean, threshold
+from biomatch.reporting.points import Rows
+from biomatch.reporting.sections import fraud, overstays, provenance, rates, recommendation
+from biomatch.reporting.tables import Along, Table, Value
+
+FEW = 4
+"""Up to so many results, breakdowns follow the slider; with more they stand at the tuned threshold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """One result, ready for the page.
+
+    Attributes
+    ----------
+    label : str
+        Its name among several.
+    slider : Slider
+        Where it can stand.
+    texts : mapping
+        Sentences by place.
+    tables : mapping
+        Tables by name; what does not apply is absent.
+    rows : mapping
+        Rows of charts that do not follow the slider.
+    now : list of dict
+        The mark in the DET curve at each position.
+    """
+
+    label: str
+    slider: Slider
+    texts: Mapping[str, str]
+    tables: Mapping[str, Table]
+    rows: Mapping[str, Rows]
+    now: Rows
+
+    def where(self, table: Table) -> str:
+        """Say T, N and L beside a table of rates, as it stands at the tuned threshold."""
+        if not table.rated:
+            return ""
+        still = "" if table.follows or len(self.slider.thresholds) == 1 else "; does not follow the slider"
+        tuned = self.slider.thresholds[self.slider.tuned]
+        return f"T = {threshold(tuned)} (tuned), {self.texts['gallery']}{still}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the page's data; thresholds come both as numbers and as text."""
+        return {
+            "label": clean(self.label),
+            "thresholds": list(self.slider.thresholds),
+            "shown": [threshold(one) for one in self.slider.thresholds],
+            "tuned": self.slider.tuned,
+            "texts": {name: clean(text) for name, text in self.texts.items()},
+            "tables": {name: table.to_json() for name, table in self.tables.items()},
+            "rows": {name: columns(found) for name, found in self.rows.items()},
+            "now": columns(self.now),
+        }
+
+
+def content(result: Result, label: str, *, several: bool = False) -> Content:
+    """Make the content of a result (``several``: sparingly, since many share one file)."""
+    slider = Slider.of(result)
+    tracks = Tracks(result, slider)
+    curve = points.drawn_curve(result)
+    curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
+    alerts = fraud.alerts_table(result.alerts)
+    found = [
+        rates.rates_table(tracks),
+        rates.misses_table(tracks),
+        rates.day_table(tracks),
+        overstays.leads_table(result, slider),
+        overstays.dates_table(result),
+        overstays.causes_table(result),
+        *(overstays.part_table(result, by) for by in overstays.PARTS),
+        alerts,
+        *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
+        thresholds_table(tracks),
+        provenance.provenance_table(result, sparing=several),
+    ]
+    return Content(
+        label=label,
+        slider=slider,
+        texts={
+            "sentence": recommendation.sentence(result),
+            "guarantee": recommendation.guarantee(result),
+            "verdict": recommendation.verdict(result),
+            "banner": recommendation.banner(result),
+            "gallery": recommendation.gallery(result),
+        },
+        tables={table.name: table for table in found if table is not None},
+        rows={
+            "curve": curve_rows,
+            "drawn": points.drawn(curve_rows),
+            "leads": points.lead_rows(result),
+            "alerts": alert_rows(alerts),
+        },
+        now=[now_row(curve, one) for one in slider.thresholds] if curve.mated and curve.non_mated else [],
+    )
+
+
+def thresholds_table(tracks: Tracks) -> Table:
+    """List every threshold of the slider with its rates, and leads where the grid has them."""
+    made = rates.rates_table(tracks)
+    fnir, fpir = (row[1] for row in made.rows[:2])
+    leads = overstays.leads_table(tracks.result, tracks.slider)
+    counted: list[tuple[str, Along]] = [
+        (str(row[0]), row[1]) for row in (leads.rows[1:] if leads else ()) if isinstance(row[1], Along)
+    ]
+    rows = []
+    for position, one in enumerate(tracks.slider.thresholds):
+        tuned = "tuned" if position == tracks.slider.tuned else "resubstitution"
+        cells: list[Value] = [
+            cell.values[position] if isinstance(cell, Along) else None for cell in (fpir, fnir)
+        ]
+        rows.append((repr(one), tuned, *cells, *(along.values[position] for _, along in counted)))
+    return Table(
+        "thresholds",
+        "Every threshold of the slider",
+        ("Threshold T", "Picked", "FPIR, 95% interval", "FNIR, 95% interval", *(name for name, _ in counted)),
+        tuple(rows),
+        "Any but the tuned one is resubstitution: picked on the grading world.",
+    )
+
+
+def comparison_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
+    """Set results side by side, each at its own tuned threshold."""
+    rows = []
+    for result, label in zip(results, labels, strict=True):
+        last = result.overstays[-1] if result.overstays else None
+        rows.append(
+            (
+                label,
+                threshold(result.point.face_threshold),
+                result.enrolled[0],
+                result.list_length,
+                Ratio.of(result.fpir),
+                Ratio.of(result.fnir),
+                Ratio.of(result.system_miss_rate),
+                None if last is None else last.false_leads,
+                None if last is None else last.hidden,
+                "yes" if result.point.resubstitution else "no",
+            )
+        )
+    return Table(
+        "comparison",
+        "Results side by side, each at its own tuned threshold",
+        ("Result", "T", "N, median", "L", "FPIR", "FNIR", "System miss rate", "False overstay leads",
+         "Hidden overstays", "Resubstitution"),
+        tuple(rows),
+    )  # fmt: skip
+
+
+def labels_of(results: Sequence[Result]) -> list[str]:
+    """Name every result; equal names get a number."""
+    names = [recommendation.label(result) for result in results]
+    seen: dict[str, int] = {}
+    found = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        found.append(name if names.count(name) == 1 else f"{name} ({seen[name]})")
+    return found
+
+
+def columns(rows: Rows) -> dict[str, list[Any]]:
+    """Turn rows into columns with four significant digits; thresholds keep seven."""
+    names = list(rows[0]) if rows else []
+    return {name: [_rounded(row[name], 7 if name == "threshold" else 4) for row in rows] for name in names}
+
+
+def _rounded(value: Any, digits: int) -> Any:
+    if isinstance(value, float):
+        return float(f"{value:.{digits}g}")
+    return clean(value) if isinstance(value, str) else value

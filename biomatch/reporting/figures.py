@@ -1,0 +1,128 @@
+"""How figures are written, in the page and in print.
+
+``page/format.js`` is the twin of this module; a browser test holds both to the same characters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Self
+
+from biomatch.rates import Rate
+
+NO_TRIALS = "no trials"
+NOTHING = "–"
+_UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A rate as a report shows it: two counts, and bounds rounded to four significant digits.
+
+    Attributes
+    ----------
+    numerator, denominator : int
+        Events and trials; a denominator of 0 prints "no trials".
+    low, high : float
+        Bounds of the 95% interval, in [0, 1].
+    """
+
+    numerator: int
+    denominator: int
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, found: Rate) -> Self:
+        """Take counts and bounds from a rate."""
+        low, high = (float(f"{bound:.4g}") for bound in found.interval)
+        return cls(found.numerator, found.denominator, low, high)
+
+    @property
+    def value(self) -> float | None:
+        """The proportion in [0, 1], or None where there was no trial."""
+        return self.numerator / self.denominator if self.denominator else None
+
+    def parts(self) -> tuple[str, str, str]:
+        """Give value, counts and interval as text (the last two empty where there was no trial)."""
+        if self.value is None:
+            return NO_TRIALS, "", ""
+        return (
+            percent(self.value),
+            f"{count(self.numerator)} of {count(self.denominator)}",
+            f"{percent(self.low, 2)} to {percent(self.high, 2)}",
+        )
+
+    def __str__(self) -> str:
+        value, counts, interval = self.parts()
+        return f"{value} ({counts}; {interval})" if counts else value
+
+
+def significant(value: float, digits: int) -> str:
+    """Write a number with so many significant digits, without an exponent; halves go up.
+
+    Examples
+    --------
+    >>> significant(0.000123456, 3), significant(99.96, 3), significant(12345.6, 4), significant(0.0, 3)
+    ('0.000123', '100', '12346', '0')
+    """
+    if value == 0:
+        return "0"
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    return fixed(value, max(0, digits - 1 - exponent))
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Write a number with so many decimals; halves of its exact binary value go up, as JavaScript does."""
+    step = Decimal(1).scaleb(-decimals)
+    return format(Decimal(value).quantize(step, rounding=ROUND_HALF_UP), "f")
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """Write a share as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.00123456), percent(1.0), percent(0.0)
+    ('0.123%', '100%', '0%')
+    """
+    return f"{significant(share * 100.0, digits)}%"
+
+
+def count(number: int) -> str:
+    """Write a whole number with thousands apart."""
+    return f"{number:,}"
+
+
+def number(value: float) -> str:
+    """Write a measured number: four significant digits, thousands apart from 1,000 on.
+
+    Examples
+    --------
+    >>> number(0.32149), number(12345.6), number(3.0)
+    ('0.3215', '12,346', '3.000')
+    """
+    return f"{int(fixed(value, 0)):,}" if abs(value) >= 1000 else significant(value, 4)
+
+
+def threshold(value: float) -> str:
+    """Write a threshold for reading; tables keep every digit."""
+    return fixed(value, 4)
+
+
+def clean(text: object) -> str:
+    """Give text that HTML can hold: characters that no document may contain become U+FFFD."""
+    return _UNSAFE.sub("\ufffd", str(text))
+
+
+def shorten(text: object, most: int = 80) -> str:
+    """Cut a label that would not fit; the whole of it stands under provenance."""
+    whole = clean(text)
+    return whole if len(whole) <= most else whole[: most - 1] + "…"
+
+
+def words(name: str) -> str:
+    """Turn a column's or kind's name into words."""
+    return clean(name).replace("_", " ")

@@ -1,0 +1,66 @@
+// Charts: drawn once, then their named data sets are exchanged when the slider or the result moves.
+"use strict";
+
+const views = {};
+
+function inflate(columns) {
+  const names = Object.keys(columns);
+  const size = names.length ? columns[names[0]].length : 0;
+  return Array.from({ length: size }, (_, at) =>
+    Object.fromEntries(names.map((name) => [name, columns[name][at]])));
+}
+
+function ratioRows(model, column, position) {
+  return model.rows
+    .map((row) => [row[0], cellAt(row[column], position)])
+    .filter(([, cell]) => Array.isArray(cell) && cell[1])
+    .map(([label, [errors, trials, low, high]]) =>
+      ({ label, value: errors / trials, low, high, errors, trials }));
+}
+
+// A binding says where a data set comes from: see BINDINGS in assembly.py.
+function rowsFor(binding, results, chosen, position) {
+  const [kind, name, column] = binding.split(":");
+  const result = results[chosen];
+  if (kind === "rows") return inflate(result.rows[name] || {});
+  if (kind === "now") return inflate(result.now).slice(position, position + 1);
+  if (kind === "threshold") return [{ threshold: result.thresholds[position] }];
+  if (kind === "table") {
+    return result.tables[name] ? ratioRows(result.tables[name], Number(column), position) : [];
+  }
+  return results.flatMap((other, at) => (at === chosen ? [] : inflate(other.rows.drawn || {}).map((row) =>
+    ({ label: other.label, fpir: row.fpir, fnir: row.fnir, threshold: row.threshold }))));
+}
+
+const MARKS = new Set(["now", "threshold"]);
+
+async function drawChart(name, chart, results, chosen, position) {
+  const place = document.getElementById(`chart-${name}`);
+  if (!place) return;
+  const sets = Object.fromEntries(Object.entries(chart.bind).map(([set, binding]) =>
+    [set, rowsFor(binding, results, chosen, position)]));
+  const shown = Object.entries(chart.bind).some(([set, binding]) =>
+    !MARKS.has(binding) && binding !== "others" && sets[set].length);
+  place.closest("figure").hidden = !shown;
+  if (!shown) return;
+  if (views[name]) {
+    for (const [set, rows] of Object.entries(sets)) views[name].data(set, rows);
+    await views[name].resize().runAsync();
+    return;
+  }
+  const spec = { ...structuredClone(chart.spec), datasets: sets };
+  const made = await vegaEmbed(place, spec, { actions: false, renderer: "svg", logLevel: 1 });
+  views[name] = made.view;
+}
+
+// One after another, and never two drawings of one chart at once.
+let drawing = Promise.resolve();
+
+function drawCharts(charts, results, chosen, position) {
+  drawing = drawing.then(async () => {
+    for (const [name, chart] of Object.entries(charts)) {
+      await drawChart(name, chart, results, chosen, position);
+    }
+  });
+  return drawing;
+}

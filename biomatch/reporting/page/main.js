@@ -1,0 +1,127 @@
+// The page's state is which result is chosen and where its slider stands; everything else follows.
+"use strict";
+
+const data = JSON.parse(document.getElementById("data").textContent);
+const positions = data.results.map((result) => result.tuned);
+let chosen = 0;
+
+const byId = (id) => document.getElementById(id);
+const MOVED = "resubstitution: picked on the grading world";
+
+function where(result, model, position) {
+  if (!model.rated) return "";
+  const many = result.thresholds.length > 1;
+  const at = model.follows ? position : result.tuned;
+  const how = at === result.tuned ? "tuned" : MOVED;
+  const still = !model.follows && many ? "; does not follow the slider" : "";
+  return `T = ${result.shown[at]} (${how}), ${result.texts.gallery}${still}`;
+}
+
+function modelOf(name) {
+  return name === "comparison" ? data.comparison : data.results[chosen].tables[name];
+}
+
+function showTables(everything) {
+  const result = data.results[chosen];
+  for (const block of document.querySelectorAll("[data-table]")) {
+    const name = block.dataset.table;
+    if (name === "comparison") continue;
+    const model = result.tables[name];
+    block.hidden = !model;
+    if (model && (everything || model.follows)) {
+      renderTable(block.querySelector("table"), model, positions[chosen], where(result, model, positions[chosen]));
+    }
+  }
+  for (const section of document.querySelectorAll("section[data-optional]")) {
+    const empty = [...section.querySelectorAll("[data-table]")].every((block) => block.hidden);
+    section.querySelector(".absent").hidden = !empty;
+  }
+  markScrolling();
+}
+
+function showReadout() {
+  const result = data.results[chosen];
+  const position = positions[chosen];
+  const moved = position !== result.tuned;
+  const rates = result.tables.rates.rows.map((row) => cellAt(row[1], position));
+  byId("threshold").textContent = result.shown[position];
+  for (const [id, rate] of [["fnir", rates[0]], ["fpir", rates[1]]]) {
+    const [value, counts, interval] = ratioParts(rate);
+    byId(id).replaceChildren(element("span", "v", value));
+    if (counts) byId(id).append(" ", element("span", "n", counts), " ", element("span", "i", interval));
+  }
+  byId("label").textContent = moved ? MOVED : "tuned threshold";
+  byId("label").className = moved ? "moved" : "";
+  byId("reset").disabled = !moved;
+  const slider = byId("slider");
+  slider.max = result.thresholds.length - 1;
+  slider.value = position;
+  slider.disabled = result.thresholds.length === 1;
+  slider.setAttribute("aria-valuetext", `threshold ${result.shown[position]}, ${moved ? MOVED : "tuned"}`);
+  return `Threshold ${result.shown[position]}, ${moved ? MOVED : "tuned"}. ` +
+    `FNIR ${ratioParts(rates[0])[0]}, FPIR ${ratioParts(rates[1])[0]}.`;
+}
+
+function show(everything) {
+  const said = showReadout();
+  showTables(everything);
+  const drawn = drawCharts(data.charts, data.results, chosen, positions[chosen]);
+  return { said, drawn };
+}
+
+function move(position, announce) {
+  positions[chosen] = position;
+  const { said } = show(false);
+  if (announce) byId("live").textContent = said;
+}
+
+function choose(at) {
+  chosen = at;
+  const { texts } = data.results[chosen];
+  for (const place of document.querySelectorAll("[data-text]")) {
+    place.textContent = texts[place.dataset.text];
+    place.hidden = !texts[place.dataset.text];
+  }
+  byId("live").textContent = show(true).said;
+}
+
+function download(name) {
+  const model = modelOf(name);
+  const text = toCsv(model, positions[chosen]);
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  const result = data.results[chosen];
+  link.download = model.follows ? `${name}-at-${result.shown[positions[chosen]]}.csv` : `${name}.csv`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// A table that is wider than its place must be reachable by keyboard; one that is not, no stop on the way.
+function markScrolling() {
+  for (const place of document.querySelectorAll(".scroll")) {
+    const table = place.firstElementChild;
+    if (place.scrollWidth > place.clientWidth + 1) {
+      place.tabIndex = 0;
+      place.setAttribute("role", "region");
+      place.setAttribute("aria-label", table.caption ? table.caption.firstChild.textContent : "table");
+    } else {
+      for (const name of ["tabindex", "role", "aria-label"]) place.removeAttribute(name);
+    }
+  }
+}
+
+byId("slider").addEventListener("input", (event) => move(Number(event.target.value), false));
+byId("slider").addEventListener("change", (event) => move(Number(event.target.value), true));
+byId("reset").addEventListener("click", () => {
+  move(data.results[chosen].tuned, true);
+  byId("slider").focus();
+});
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-csv]");
+  if (button) download(button.dataset.csv);
+});
+if (byId("result")) byId("result").addEventListener("change", (event) => choose(Number(event.target.value)));
+window.addEventListener("resize", markScrolling);
+
+document.documentElement.classList.add("scripted");
+show(false).drawn.then(() => { document.documentElement.dataset.ready = "yes"; });

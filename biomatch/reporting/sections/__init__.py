@@ -1,0 +1,1 @@
+"""What each section of the report says: sentences and tables of a result."""
