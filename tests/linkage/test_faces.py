@@ -9,7 +9,7 @@ import pytest
 
 from biomatch.errors import TableError
 from biomatch.overstay.linkage.documents import link_documents
-from biomatch.overstay.linkage.faces import check_faces, pair_scores
+from biomatch.overstay.linkage.faces import check_faces, score_rows
 
 LATER = date(2030, 1, 1)
 
@@ -52,7 +52,7 @@ def test_a_contradicted_pair_is_broken_and_both_sides_stay(border):
 def test_equality_is_accepted_and_thresholds_may_differ_by_encounter(border):
     encounters, templates = border
     links = link_documents(encounters, LATER)
-    own = float(pair_scores(templates, np.array([0]), np.array([1]))[0])
+    own = float(score_rows(templates, np.array([0]), np.array([1]))[0])
     assert len(check_faces(links, encounters, templates, own).contradicted) == 1
     limits = np.zeros(len(encounters))
     assert check_faces(links, encounters, templates, limits).contradicted.is_empty()
@@ -67,9 +67,9 @@ def test_a_score_does_not_depend_on_its_batch():
     rng = np.random.default_rng(3)
     templates = unit(rng.normal(size=(50, 64)))
     left, right = rng.integers(50, size=40_000), rng.integers(50, size=40_000)
-    whole = pair_scores(templates, left, right)
+    whole = score_rows(templates, left, right)
     some = rng.integers(40_000, size=20)
-    alone = [pair_scores(templates, left[i : i + 1], right[i : i + 1])[0] for i in some]
+    alone = [score_rows(templates, left[i : i + 1], right[i : i + 1])[0] for i in some]
     assert np.array_equal(whole[some], np.array(alone))
     exact = (templates[left[some]].astype(np.float64) * templates[right[some]]).sum(axis=1)
     assert np.allclose(whole[some], exact, atol=1e-7)

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import TableError
+from biomatch.gallery.scoring import pair_scores
 from biomatch.overstay.linkage.tables import CONTRADICTED, RESIDUAL_EXITS, Links
 from biomatch.policy import accept
 from biomatch.tables.produced import LINK_KINDS
@@ -19,10 +20,10 @@ PairScorer = Callable[[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]
 _BATCH = 16_384  # pairs that are gathered at once: 2 x 67 MB at 512 dimensions
 
 
-def pair_scores(
+def score_rows(
     templates: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Compare templates pairwise: inner product, accumulated in float64, rounded to float32.
+    """Compare template rows pairwise with the gallery's one routine, a batch at a time.
 
     Parameters
     ----------
@@ -39,9 +40,7 @@ def pair_scores(
     out = np.empty(len(left), dtype=np.float32)
     for begin in range(0, len(left), _BATCH):
         part = slice(begin, begin + _BATCH)
-        a = np.asarray(templates[left[part]], dtype=np.float64)
-        b = np.asarray(templates[right[part]], dtype=np.float64)
-        out[part] = np.multiply(a, b, out=a).sum(axis=1)
+        out[part] = pair_scores(templates[left[part]], templates[right[part]])
     return out
 
 
@@ -50,7 +49,7 @@ def check_faces(
     encounters: pl.DataFrame,
     templates: NDArray[np.float32],
     threshold: ArrayLike,
-    scorer: PairScorer = pair_scores,
+    scorer: PairScorer = score_rows,
 ) -> Links:
     """Compare the faces of every document pair and break the pairs below the threshold.
 
@@ -66,7 +65,7 @@ def check_faces(
         One threshold, or one for each row of `encounters` (the exit's row counts), as
         `OperatingPoint.thresholds` gives them.
     scorer : callable
-        Pairwise comparison; `pair_scores` unless the caller has the gallery's routine at hand.
+        Pairwise comparison, for a caller who has compared the same pairs before.
 
     Returns
     -------

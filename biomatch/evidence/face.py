@@ -1,0 +1,237 @@
+"""Comparison scores to calibrated log-likelihood ratios, by quality and age gap; monotone by construction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from biomatch.errors import ModelError, TableError
+
+Floats = NDArray[np.float64]
+
+_KNOTS = 17
+_RIDGE = 1e-8  # only keeps coefficients finite where the two kinds of pairs do not overlap
+_MAX_CONTAMINATION = 0.05
+_FEW = 5_000  # pairs of either kind from which the effects of quality and age gap are fitted
+_CELLS = 256  # cells of the shifted score that isotonic regression pools
+FAMILY = "monotone-index-1"
+
+
+@dataclass(frozen=True)
+class FaceCalibrator:
+    """Natural log-likelihood ratio of "one person" against "two persons" for a comparison score.
+
+    The ratio is a non-decreasing, piecewise linear function of
+    ``score + by_quality * (1 - quality) + by_gap * years``: poor quality and passing years lower mated
+    scores, hence excuse a low score; they never turn a higher score into weaker evidence.
+
+    Attributes
+    ----------
+    knots, values : tuple of float
+        The function: ratios (nats) at index values; constant beyond both ends.
+    by_quality, by_gap : float
+        At least 0. Score units by unit of quality (of the poorer of both samples) and by year.
+    limit : float
+        Ratios are clipped to ``[-limit, limit]``: no more than the sample that was fitted can support.
+    contamination : float
+        Share of the pairs called mated that were not, as estimated or given.
+    lineages : tuple of int
+        Worlds whose labels were used; empty where a stream's own records served.
+    """
+
+    knots: tuple[float, ...]
+    values: tuple[float, ...]
+    by_quality: float
+    by_gap: float
+    limit: float
+    contamination: float = 0.0
+    lineages: tuple[int, ...] = ()
+
+    def llr(self, score: ArrayLike, quality: ArrayLike = 1.0, years: ArrayLike = 0.0) -> Floats:
+        """Give the ratio of each pair.
+
+        Parameters
+        ----------
+        score : array_like
+            Comparison scores; NaN: nothing was compared.
+        quality : array_like
+            Quality of the poorer sample, in [0, 1]; NaN counts as 1.
+        years : array_like
+            Years between the two samples, at least 0; NaN counts as 0.
+
+        Returns
+        -------
+        ndarray of float64
+            Natural log-likelihood ratios; 0 where nothing was compared.
+        """
+        s = np.asarray(score, dtype=np.float64)
+        poor = np.nan_to_num(1.0 - np.asarray(quality, dtype=np.float64))
+        index = s + self.by_quality * poor + self.by_gap * np.nan_to_num(np.asarray(years, np.float64))
+        ratio = np.interp(index, self.knots, self.values)
+        return np.where(np.isnan(s), 0.0, np.clip(ratio, -self.limit, self.limit))
+
+    @classmethod
+    def fit(
+        cls,
+        score: ArrayLike,
+        mated: ArrayLike,
+        *,
+        quality: ArrayLike | None = None,
+        years: ArrayLike | None = None,
+        weight: ArrayLike | None = None,
+        contamination: float | None = 0.0,
+        lineages: tuple[int, ...] = (),
+    ) -> Self:
+        """Fit the shifts by logistic regression and the function by isotonic regression.
+
+        Parameters
+        ----------
+        score : array_like
+            Shape (n,): comparison scores, finite.
+        mated : array_like of bool
+            Shape (n,): whether both samples are one person's.
+        quality, years : array_like, optional
+            Shape (n,), as in `llr`.
+        weight : array_like, optional
+            Shape (n,), above 0: how many comparisons a row stands for, for example where the highest
+            non-mated scores were all kept and the others sampled.
+        contamination : float or None
+            Share of the pairs called mated that are not. None: estimate it (up to 0.05), for pairs that
+            a document joined, some of which are sham exits.
+        lineages : tuple of int
+            Worlds that the labels came from.
+
+        Raises
+        ------
+        ModelError
+            With fewer than 50 pairs of either kind, which could not be calibrated.
+        TableError
+            For arrays of unequal length or values that are not finite.
+        """
+        s, y = np.asarray(score, dtype=np.float64), np.asarray(mated, dtype=bool)
+        poor = np.zeros(len(s)) if quality is None else np.nan_to_num(1.0 - np.asarray(quality, np.float64))
+        gap = np.zeros(len(s)) if years is None else np.nan_to_num(np.asarray(years, dtype=np.float64))
+        w = np.ones(len(s)) if weight is None else np.asarray(weight, dtype=np.float64)
+        if not (s.ndim == 1 and s.shape == y.shape == poor.shape == gap.shape == w.shape):
+            raise TableError(
+                f"{s.shape} scores, {y.shape} labels, {w.shape} weights", allowed="equal lengths"
+            )
+        if not (np.isfinite(s).all() and (w > 0).all()):
+            raise TableError("a score is not finite or a weight is not above 0", remedy="drop such pairs")
+        if min(y.sum(), (~y).sum()) < 50:
+            raise ModelError(
+                f"{int(y.sum())} mated and {int((~y).sum())} non-mated pairs",
+                allowed="at least 50 of each",
+                remedy="give a larger training sample, or a fitted calibrator",
+            )
+        support = float(np.log(w[~y].sum()))
+        # First what shifts the score, on a sample; then the function of the shifted score, on all pairs.
+        few = _thin(y)
+        by_quality, by_gap = _shifts(s[few], y[few], poor[few], gap[few], w[few])
+        index = s + by_quality * poor + by_gap * gap
+        if contamination is None:
+            # Half of the strangers' scores lie below their median, where a person's own hardly ever do.
+            low = index < np.median(index[~y])
+            contamination = float(min(2 * w[y & low].sum() / w[y].sum(), _MAX_CONTAMINATION))
+        knots, values = _isotonic(index, y, w, contamination)
+        return cls(
+            knots=tuple(knots.tolist()),
+            values=tuple(values.tolist()),
+            by_quality=by_quality,
+            by_gap=by_gap,
+            limit=support,
+            contamination=contamination,
+            lineages=lineages,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the calibrator as plain data."""
+        return {
+            "family": FAMILY,
+            "knots": list(self.knots),
+            "values": list(self.values),
+            "by_quality": self.by_quality,
+            "by_gap": self.by_gap,
+            "limit": self.limit,
+            "contamination": self.contamination,
+            "lineages": list(self.lineages),
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read what `to_json` gave."""
+        if data.get("family") != FAMILY:
+            raise ModelError(f"a calibrator of family {data.get('family')!r}", allowed=FAMILY)
+        fields = {name: value for name, value in data.items() if name != "family"}
+        for name in ("knots", "values", "lineages"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
+
+
+def _thin(mated: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Pick rows of either kind, evenly spaced, down to a bound that only saves time."""
+    kinds = np.flatnonzero(mated), np.flatnonzero(~mated)
+    return np.concatenate([rows[:: max(1, len(rows) // _FEW)] for rows in kinds])
+
+
+def _isotonic(index: Floats, y: NDArray[np.bool_], w: Floats, contamination: float) -> tuple[Floats, Floats]:
+    """Fit the ratio as any non-decreasing function (pool adjacent violators), joined up linearly.
+
+    Half a pair of either kind is added to each pooled block, so that no ratio is infinite.
+    """
+    from scipy.optimize import isotonic_regression
+
+    order = np.argsort(index, kind="stable")
+    cell = np.searchsorted(np.linspace(index.min(), index.max(), _CELLS + 1)[1:-1], index[order])
+    sums = [np.bincount(cell, w[order] * kind[order], _CELLS) for kind in (y, ~y)]
+    totals = [float(part.sum()) for part in sums]
+    share = [part / total for part, total in zip(sums, totals, strict=True)]
+    used = np.flatnonzero(share[0] + share[1] > 0)
+    target = share[0][used] / (share[0] + share[1])[used]
+    blocks = isotonic_regression(target, weights=(share[0] + share[1])[used]).blocks
+    starts, sizes = blocks[:-1], np.diff(blocks)
+    mated, other = (np.add.reduceat(part[used], starts) for part in sums)
+    middle = np.bincount(cell, index[order], _CELLS)[used] / np.bincount(cell, minlength=_CELLS)[used]
+    centre = np.add.reduceat(middle, starts) / sizes
+    q = (other + 0.5) / totals[1]
+    p = np.maximum((mated + 0.5) / totals[0] - contamination * q, 0.5 / totals[0]) / (1 - contamination)
+    return centre, np.maximum.accumulate(np.log(p / q))
+
+
+def _shifts(s: Floats, y: NDArray[np.bool_], poor: Floats, gap: Floats, w: Floats) -> tuple[float, float]:
+    """Fit by_quality and by_gap by logistic regression; parameters: level, rises, by_quality, by_gap."""
+    from scipy.optimize import minimize
+
+    knots = np.linspace(s.min(), s.max(), _KNOTS)
+    width = knots[1] - knots[0] or 1.0
+    weight = np.where(y, w / (2 * w[y].sum()), w / (2 * w[~y].sum()))
+
+    def loss(theta: Floats) -> tuple[float, Floats]:
+        index = s + theta[_KNOTS] * poor + theta[_KNOTS + 1] * gap
+        place = np.clip((index - knots[0]) / width, 0.0, _KNOTS - 1.0)
+        cell = np.minimum(place.astype(np.int64), _KNOTS - 2)
+        part = place - cell
+        rises = theta[1:_KNOTS]
+        below = np.r_[0.0, np.cumsum(rises)]
+        ratio = theta[0] + below[cell] + rises[cell] * part
+        value = (weight * np.logaddexp(0.0, np.where(y, -ratio, ratio))).sum()
+        pull = weight * (1.0 / (1.0 + np.exp(-np.clip(ratio, -500, 500))) - y)
+        gradient = np.zeros_like(theta)
+        gradient[0] = pull.sum()
+        by_cell = np.bincount(cell, pull, _KNOTS - 1)
+        gradient[1:_KNOTS] = np.bincount(cell, pull * part, _KNOTS - 1) + by_cell.sum() - np.cumsum(by_cell)
+        gradient[1:_KNOTS] += 2 * _RIDGE * rises
+        moving = (place > 0) & (place < _KNOTS - 1)
+        slope = np.where(moving, pull * rises[cell] / width, 0.0)
+        gradient[_KNOTS], gradient[_KNOTS + 1] = (slope * poor).sum(), (slope * gap).sum()
+        return float(value + _RIDGE * (rises * rises).sum()), gradient
+
+    start = np.r_[-4.0, np.full(_KNOTS - 1, 8.0 / (_KNOTS - 1)), 0.0, 0.0]
+    # Bounds on both shifts: at most half the range of scores for the worst quality, or for ten years.
+    reach = 0.5 * (knots[-1] - knots[0])
+    bounds = [(-60.0, 60.0), *[(0.0, 60.0)] * (_KNOTS - 1), (0.0, reach), (0.0, reach / 10)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
+    return float(found.x[_KNOTS]), float(found.x[_KNOTS + 1])

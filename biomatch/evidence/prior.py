@@ -1,0 +1,50 @@
+"""What is known before any evidence: prior odds of a pair, and what a shared document is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from biomatch.errors import SettingsError
+
+SHAM_RATE = 0.002
+"""Share of exits on a document that somebody else uses, where nothing better is known (assumed)."""
+
+
+def _share(name: str, value: float) -> float:
+    if not 0.0 < value < 1.0:
+        raise SettingsError(f"{name} = {value}", allowed="a number between 0 and 1")
+    return value
+
+
+def pair_log_odds(linkable: float, open_stays: ArrayLike) -> NDArray[np.float64]:
+    """Give the prior log odds that an exit belongs to one given stay, against to none that is open.
+
+    Parameters
+    ----------
+    linkable : float
+        Share of the exits whose entry is among the open stays, between 0 and 1.
+    open_stays : array_like
+        Number of stays that the exit could have closed, at least 1.
+
+    Returns
+    -------
+    ndarray of float64
+        ``ln(linkable / (1 - linkable)) - ln(open_stays)``.
+
+    Examples
+    --------
+    >>> round(float(pair_log_odds(0.5, 2_400_000)) / np.log(10), 1)  # facts 2.3: 10 ** -6.4
+    -6.4
+    """
+    share = _share("linkable", linkable)
+    return np.asarray(np.log(share / (1 - share)) - np.log(np.maximum(open_stays, 1.0)))
+
+
+def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
+    """Give the prior log odds that who leaves on a document is who entered on it.
+
+    Names and dates of birth of the pair are the document's own and add nothing to these odds.
+    """
+    rate = _share("sham_rate", sham_rate)
+    return float(np.log((1 - rate) / rate))
