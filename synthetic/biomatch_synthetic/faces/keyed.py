@@ -76,7 +76,7 @@ class KeyedStream:
     ) -> NDArray[np.uint64]:
         """Give 64 random bits for each row and column, shape (n, columns)."""
         start, step = self._states(keys, second)
-        words = step[:, None] * np.arange(1, columns + 1, dtype=np.uint64)
+        words: NDArray[np.uint64] = step[:, None] * np.arange(1, columns + 1, dtype=np.uint64)
         words += start[:, None]
         return _mix(words)
 
