@@ -114,7 +114,7 @@ def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table |
         "version": lambda: escape(version("biomatch")),
         "several": lambda: _several(contents, comparison),
         "slider": lambda: _slider(first),
-        "alone": lambda: "" if comparison is None else " of the result chosen above",
+        "lead": lambda: "" if comparison is None else _lead(first),
     }
     return made[kind]()
 
@@ -129,8 +129,18 @@ def _data(contents: Sequence[Content], comparison: Table | None) -> dict[str, An
     return {
         "results": [one.to_json() for one in contents],
         "comparison": None if comparison is None else comparison.to_json(),
-        "charts": {name: {"spec": spec, "bind": BINDINGS[name]} for name, spec in specifications().items()},
+        "charts": {name: _chart(name, spec) for name, spec in specifications().items()},
     }
+
+
+def _chart(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a chart to the page, which itself multiplies steps by rows.
+
+    Vega-Lite cannot fit a width to its place while a height grows by steps.
+    """
+    step = spec["height"]["step"] if isinstance(spec["height"], Mapping) else None
+    fitting = {key: value for key, value in spec.items() if key != "height" or step is None}
+    return {"spec": fitting, "step": step, "bind": BINDINGS[name]}
 
 
 def _table(name: str, table: Table | None, first: Content) -> str:
@@ -143,6 +153,11 @@ def _table(name: str, table: Table | None, first: Content) -> str:
         f'<button type="button" class="csv" data-csv="{name}" '
         f'aria-label="Download as CSV: {caption}">CSV</button></div>'
     )
+
+
+def _lead(first: Content) -> str:
+    """Say the recommendation of the chosen result; of a single one the title says it already."""
+    return f'<p class="lead" data-text="sentence">{escape(first.texts["sentence"])}</p>'
 
 
 def _several(contents: Sequence[Content], comparison: Table | None) -> str:

@@ -89,12 +89,12 @@ def det_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FNIR")) 
         *(_told(name, key) for name, key in zip(names, ("fpir", "fnir"), strict=True)),
     ]
     band = curve.mark_area(opacity=0.22, color=BLUE).encode(x, alt.Y("fnir_low:Q"), alt.Y2("fnir_high:Q"))
-    line = curve.mark_line(color=BLUE, strokeWidth=2).encode(x, y, order="fpir:Q")
+    line = curve.mark_line(color=BLUE, strokeWidth=2).encode(x, y, order="threshold:Q")
     dots = curve.mark_point(opacity=0, size=80).encode(x, y, tooltip=told)
     others = (
         alt.Chart(alt.NamedData(name="others"))
         .mark_line(color=GREY, strokeWidth=1.2, opacity=0.8)
-        .encode(x, y, order="fpir:Q", detail="label:N", tooltip=[alt.Tooltip("label:N", title="result")])
+        .encode(x, y, order="threshold:Q", detail="label:N", tooltip=[alt.Tooltip("label:N", title="result")])
     )
     now = alt.Chart(alt.NamedData(name="now"))
     cross = now.mark_rule(color=VERMILION, strokeDash=[3, 3], opacity=0.7)
@@ -123,7 +123,7 @@ def threshold_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FN
         "rate:N",
         title=None,
         scale=alt.Scale(domain=list(names), range=[BLUE, VERMILION]),
-        legend=alt.Legend(orient="top", symbolType="stroke"),
+        legend=alt.Legend(orient="top", symbolType="stroke", symbolOpacity=1, symbolFillColor="transparent"),
     )
     dash = alt.StrokeDash("rate:N", title=None, scale=alt.Scale(domain=list(names), range=[[1, 0], [6, 3]]))
     layers = []

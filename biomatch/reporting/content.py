@@ -87,6 +87,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
         thresholds_table(tracks),
         provenance.provenance_table(result, sparing=several),
+        provenance.settings_table(result, sparing=several),
     ]
     return Content(
         label=label,

@@ -97,14 +97,14 @@ def count(number: int) -> str:
 
 
 def number(value: float) -> str:
-    """Write a measured number: four significant digits, thousands apart from 1,000 on.
+    """Write a measured number: three significant digits, thousands apart from 1,000 on.
 
     Examples
     --------
     >>> number(0.32149), number(12345.6), number(3.0)
-    ('0.3215', '12,346', '3.000')
+    ('0.321', '12,346', '3.00')
     """
-    return f"{int(fixed(value, 0)):,}" if abs(value) >= 1000 else significant(value, 4)
+    return f"{int(fixed(value, 0)):,}" if abs(value) >= 1000 else significant(value, 3)
 
 
 def threshold(value: float) -> str:

@@ -92,8 +92,15 @@ def on_axes(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def drawn(rows: Rows) -> Rows:
-    """Keep the points that logarithmic axes can show: at least one false positive and one miss."""
-    return [on_axes(row) for row in rows if row["fpir_errors"] and row["fnir_errors"]]
+    """Keep what logarithmic axes can show: at least one false positive and one miss.
+
+    Of thresholds with equally many false positives the lowest is kept, which misses least.
+    """
+    found: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        if row["fpir_errors"] and row["fnir_errors"]:
+            found.setdefault(row["fpir_errors"], on_axes(row))
+    return list(found.values())
 
 
 def table_rows(table: Table, column: int, position: int = 0) -> Rows:

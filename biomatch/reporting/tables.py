@@ -138,8 +138,8 @@ def _html(cell: Value | Along) -> str:
         if not counts:
             return f'<span class="none">{value}</span>'
         return (
-            f'<span class="v">{value}</span> <span class="n">{counts}</span> '
-            f'<span class="i">{interval}</span>'
+            f'<span class="v">{value}</span> <span class="d"><span class="n">{counts}</span> '
+            f'<span class="i">{interval}</span></span>'
         )
     if isinstance(cell, str):
         return f"<bdi>{escape(clean(cell))}</bdi>"

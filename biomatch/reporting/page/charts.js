@@ -34,6 +34,13 @@ function rowsFor(binding, results, chosen, position) {
 
 const MARKS = new Set(["now", "threshold"]);
 
+// Height of a chart with a row for each label (and a line for each of what it says of a label).
+function heightOf(step, sets) {
+  const rows = Object.values(sets).flat();
+  const lines = (name) => Math.max(1, new Set(rows.map((row) => row[name])).size);
+  return step * lines("label") * lines("what");
+}
+
 async function drawChart(name, chart, results, chosen, position) {
   const place = document.getElementById(`chart-${name}`);
   if (!place) return;
@@ -45,10 +52,12 @@ async function drawChart(name, chart, results, chosen, position) {
   if (!shown) return;
   if (views[name]) {
     for (const [set, rows] of Object.entries(sets)) views[name].data(set, rows);
+    if (chart.step) views[name].height(heightOf(chart.step, sets));
     await views[name].resize().runAsync();
     return;
   }
   const spec = { ...structuredClone(chart.spec), datasets: sets };
+  if (chart.step) spec.height = heightOf(chart.step, sets);
   const made = await vegaEmbed(place, spec, { actions: false, renderer: "svg", logLevel: 1 });
   views[name] = made.view;
 }

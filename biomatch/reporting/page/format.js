@@ -19,7 +19,7 @@ function count(number) {
 }
 
 function measured(value) {
-  return Math.abs(value) >= 1000 ? count(Number(value.toFixed(0))) : significant(value, 4);
+  return Math.abs(value) >= 1000 ? count(Number(value.toFixed(0))) : significant(value, 3);
 }
 
 // A rate is [numerator, denominator, low, high].

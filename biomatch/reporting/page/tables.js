@@ -32,8 +32,9 @@ function fillCell(place, cell) {
     const [value, counts, interval] = ratioParts(cell);
     if (!counts) place.append(element("span", "none", value));
     else {
-      place.append(element("span", "v", value), " ", element("span", "n", counts), " ");
-      place.append(element("span", "i", interval));
+      const detail = element("span", "d");
+      detail.append(element("span", "n", counts), " ", element("span", "i", interval));
+      place.append(element("span", "v", value), " ", detail);
     }
   } else if (typeof cell === "string") place.append(element("bdi", "", cell));
   else place.append(textOf(cell));

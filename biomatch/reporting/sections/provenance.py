@@ -15,10 +15,7 @@ MOST_CHARACTERS = 20_000
 
 
 def provenance_table(result: Result, *, sparing: bool = False) -> Table:
-    """List versions, worlds, lineages, settings and machine, a row a value.
-
-    `sparing` leaves out the settings of the scenario, for pages of many results.
-    """
+    """List versions, worlds, lineages and machine, a row a value (`sparing`: long values cut)."""
     point = result.point
     first = {
         "command": command(result),
@@ -39,16 +36,22 @@ def provenance_table(result: Result, *, sparing: bool = False) -> Table:
         for name, value in result.about.items()
         if name not in {"command", "world_id", "lineage", "scenario"}
     }
+    return _listed("provenance", "Where these figures come from", {**first, **rest}, sparing)
+
+
+def settings_table(result: Result, *, sparing: bool = False) -> Table:
+    """List every setting of system and scenario; `sparing` leaves the scenario out."""
     scenario = result.about.get("scenario")
-    everything = (
-        *_flat(first),
-        *_flat(rest),
-        *_flat({"system": point.system.model_dump(mode="json")}),
-        *_flat({"scenario": scenario} if scenario and not sparing else {}),
-    )
+    values = {"system": result.point.system.model_dump(mode="json")}
+    if isinstance(scenario, Mapping) and not sparing:
+        values["scenario"] = dict(scenario)
+    return _listed("settings", "Every setting", values, sparing)
+
+
+def _listed(name: str, caption: str, values: Mapping[str, Any], sparing: bool) -> Table:
     most = 200 if sparing else MOST_CHARACTERS
-    rows = tuple((name[:200], value[:most]) for name, value in everything)
-    return Table("provenance", "Where these figures come from", ("What", "Value"), rows)
+    rows = tuple((what[:200], value[:most]) for what, value in _flat(values))
+    return Table(name, caption, ("What", "Value"), rows)
 
 
 def command(result: Result) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from biomatch.evaluation.result import Result
-from biomatch.reporting.figures import Ratio, count, percent, shorten, significant, threshold, words
+from biomatch.reporting.figures import Ratio, count, percent, shorten, threshold, words
 
 
 def sentence(result: Result) -> str:
@@ -19,10 +19,10 @@ def sentence(result: Result) -> str:
     target, confidence = given.get("target"), given.get("confidence")
     if not isinstance(target, int | float) or not isinstance(confidence, int | float):
         return f"{start}: a threshold that was set without a guarantee"
-    share = f"{significant(target * 100, 2)}%"
+    share = f"{target * 100:g}%"
     one_in = f" (1 in {count(round(1 / target))})" if 0 < target <= 0.5 else ""
     return (
-        f"{start}: with {significant(confidence * 100, 3)}% confidence, at most {share}{one_in} "
+        f"{start}: with {confidence * 100:g}% confidence, at most {share}{one_in} "
         "of the searches for people who are not in the gallery raise an alarm"
     )
 
@@ -69,14 +69,14 @@ def verdict(result: Result) -> str:
     if not isinstance(target, int | float):
         return f"{measured}."
     if found.value <= target:
-        return f"{measured}: at or below the target of {significant(target * 100, 2)}%."
+        return f"{measured}: at or below the target of {target * 100:g}%."
     if found.low <= target:
         return (
-            f"{measured}: above the target of {significant(target * 100, 2)}%, "
+            f"{measured}: above the target of {target * 100:g}%, "
             "by no more than chance explains (the interval holds the target)."
         )
     return (
-        f"{measured}: ABOVE the target of {significant(target * 100, 2)}%, and the interval excludes it. "
+        f"{measured}: ABOVE the target of {target * 100:g}%, and the interval excludes it. "
         "The guarantee does not carry over to this world."
     )
 
