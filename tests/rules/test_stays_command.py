@@ -237,7 +237,7 @@ BAD_US = [
         "A,B2,2024-01-01,2024-02-01,\nB,B2,2024-01-01,,\nA,B2,2024-01-01,2024-02-01,",
         "row 3 (line 4): traveller 'A' enters on 2024-01-01 as in row 1",
     ),
-    ("twice, one open", "A,B2,2024-01-01,,\nA,B2,2024-01-01,2024-02-01,", "as in row 1 already"),
+    ("twice, one open", "A,B2,2024-01-01,,\nA,B2,2024-01-01,2024-02-01,", "as in row 1"),
 ]
 
 

@@ -6,6 +6,7 @@ then day, and carried as parallel int64 arrays, so that each step is one pass or
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 LIMIT_BITS = 8
+LIMIT_MASK = (1 << LIMIT_BITS) - 1
+BLOCK_ROWS = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,12 @@ class Intervals:
         """Keep the intervals for which `which` holds."""
         return Intervals(self.traveller[which], self.first[which], self.last[which], self.limit[which])
 
+    def slice(self, low: int, high: int) -> Intervals:
+        """Keep the intervals from `low` up to, not including, `high`; no copy."""
+        return Intervals(
+            self.traveller[low:high], self.first[low:high], self.last[low:high], self.limit[low:high]
+        )
+
 
 def joined(one: Intervals, other: Intervals) -> Intervals:
     """Put two sets of intervals one behind the other, unsorted."""
@@ -65,47 +74,73 @@ def in_order(rows: Intervals, span: int) -> Intervals:
         In any order; travellers at least 0, days in [0, span], limits in [0, 255].
     span : int
         Largest day.
+    """
+    blocks = list(in_blocks(rows, span, max(len(rows), 1)))
+    return blocks[0] if blocks else rows
+
+
+def in_blocks(rows: Intervals, span: int, size: int = BLOCK_ROWS) -> Iterator[Intervals]:
+    """Sort rows as `in_order` does and give them in blocks of whole travellers, about `size` rows each.
 
     Notes
     -----
     The four numbers are packed into one 62-bit key where they fit, because sorting one column of whole
-    numbers is several times faster than sorting a table and gathering its columns.
+    numbers is several times faster than sorting a table and gathering its columns. Blocks keep what is
+    computed from them within the processor's cache: over whole columns every step would wait for memory.
     """
     if len(rows) == 0:
-        return rows
+        return
     days = int(span).bit_length()
-    limit = rows.limit
-    limit_bits = 0 if (limit == limit[0]).all() else LIMIT_BITS  # one limit for all needs no room in the key
-    if int(rows.traveller.max()).bit_length() + 2 * days + limit_bits > 62:
-        return _in_order_as_table(rows)
-    key = (rows.traveller << days) | rows.first
+    limit = int(rows.limit[0])
+    limit_bits = (
+        0 if (rows.limit == limit).all() else LIMIT_BITS
+    )  # one limit for all needs no room in the key
+    shift = 2 * days + limit_bits
+    if int(rows.traveller.max()).bit_length() + shift > 62:
+        yield from _blocks_of_table(rows, size)
+        return
+    key = rows.traveller << days
+    key |= rows.first
     if limit_bits:
         key <<= limit_bits
-        key |= (1 << limit_bits) - 1 - limit
+        key |= LIMIT_MASK - rows.limit
     key <<= days
     key |= rows.last
     if not (key[1:] >= key[:-1]).all():
         key = pl.Series(key).sort().to_numpy()
-    last = key & ((1 << days) - 1)
-    key = key >> days
-    if limit_bits:
-        limit = (1 << limit_bits) - 1 - (key & ((1 << limit_bits) - 1))
-        key >>= limit_bits
-    first = key & ((1 << days) - 1)
-    key >>= days
-    return Intervals(key, first, last, limit)
+    mask = (1 << days) - 1
+    for low, high in _cuts(key, shift, size):
+        part = key[low:high]
+        first = part >> (days + limit_bits)
+        yield Intervals(
+            part >> shift,
+            first & mask,
+            part & mask,
+            LIMIT_MASK - ((part >> days) & LIMIT_MASK) if limit_bits else np.full(high - low, limit),
+        )
 
 
-def _in_order_as_table(rows: Intervals) -> Intervals:
+def _blocks_of_table(rows: Intervals, size: int) -> Iterator[Intervals]:
     frame = pl.DataFrame(
         {"traveller": rows.traveller, "first": rows.first, "strict": -rows.limit, "last": rows.last}
     ).sort("traveller", "first", "strict", "last")
-    return Intervals(
-        frame["traveller"].to_numpy(),
-        frame["first"].to_numpy(),
-        frame["last"].to_numpy(),
-        -frame["strict"].to_numpy(),
-    )
+    traveller, first, strict, last = (column.to_numpy() for column in frame.get_columns())
+    for low, high in _cuts(traveller, 0, size):
+        yield Intervals(traveller[low:high], first[low:high], last[low:high], -strict[low:high])
+
+
+def _cuts(key: Ints, shift: int, size: int) -> Iterator[tuple[int, int]]:
+    """Cut sorted keys, whose upper bits name the traveller, where a new traveller begins."""
+    low = 0
+    while low < len(key):
+        high = min(low + size, len(key))
+        if high < len(key):
+            who = int(key[high]) >> shift
+            high = int(np.searchsorted(key, who << shift))
+            if high <= low:  # one traveller fills more than a block
+                high = int(np.searchsorted(key, (who + 1) << shift))
+        yield low, high
+        low = high
 
 
 def _belongs(who: Ints, traveller: Ints) -> Bools:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from biomatch.errors import TableError
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY, RuleSet, check_columns, check_day, refuse_rows
-from biomatch.overstay.rules.days import Intervals, Ints, in_order, united, without
+from biomatch.overstay.rules.days import Intervals, Ints, in_blocks, in_order, united, without
 
 SHORT_STAY = "short_stay"
 MAX_LIMIT_DAYS = 179
@@ -122,28 +122,52 @@ def assess(stays: pl.DataFrame, on: date, rules: EuRules = RULES) -> pl.DataFram
     check_day(on, "the day of the check")
     _check(stays)
     codes, names = _codes(stays["traveller"])
-    rows, excluded, origin = _rows(stays, codes, on, rules)
+    rows, excluded, uncounted, origin = _rows(stays, codes, on, rules)
     span = _day(on) - origin
-    pieces = without(united(rows, span), united(excluded, span), span)
-    who = np.arange(len(names)) if names is not None else _present(codes, rows, len(stays))
-    limit = np.full(len(who), rules.limit_days, dtype=np.int64)
-    if len(rows):
-        latest = np.append(rows.traveller[1:] != rows.traveller[:-1], True)
-        limit[np.searchsorted(who, rows.traveller[latest])] = rows.limit[latest]
-    found = _measure(pieces, who, limit, span, rules)
+    holes = united(in_order(excluded, span), span)
+    found = [_judge(block, holes, span, rules) for block in in_blocks(rows, span)]
+    found.append(_judge_absent(uncounted, found, span, rules))
+    made = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    if len(found[-1]["who"]):
+        order = np.argsort(made["who"], kind="stable")
+        made = {name: column[order] for name, column in made.items()}
     if names is None:
         least = stays.select(pl.col("traveller").min().cast(pl.Int64).fill_null(0)).item()
-        names = pl.Series(who + least).cast(stays.schema["traveller"])
+        names = pl.Series(made["who"] + least).cast(stays.schema["traveller"])
+    counts = ("limit", "used", "remaining", "excess", "overstay_days")
     return pl.DataFrame(
         [
             names.alias("traveller"),
-            *(pl.Series(n, found[n].astype(np.int32)) for n in ("limit", "used", "remaining", "excess")),
-            pl.Series("overstay_days", found["overstay_days"].astype(np.int32)),
-            _dates("may_stay_until", found["may_stay_until"], origin, found["may_stay_until"] >= span),
-            _dates("next_entry", found["next_entry"], origin, None),
-            pl.Series("inside", found["inside"].astype(np.bool_)),
+            *(pl.Series(name, made[name].astype(np.int32)) for name in counts),
+            _dates("may_stay_until", made["may_stay_until"], origin, made["may_stay_until"] >= span),
+            _dates("next_entry", made["next_entry"], origin, None),
+            pl.Series("inside", made["inside"].astype(np.bool_)),
         ]
     )
+
+
+def _judge(rows: Intervals, holes: Intervals, on: int, rules: EuRules) -> dict[str, Ints]:
+    """Judge a block of whole travellers; ``who`` holds their codes, ascending."""
+    latest = np.flatnonzero(np.append(rows.traveller[1:] != rows.traveller[:-1], True))
+    who, limit = rows.traveller[latest], rows.limit[latest]
+    pieces = united(rows, on)
+    if len(holes):
+        low, high = np.searchsorted(holes.traveller, [who[0], who[-1] + 1])
+        pieces = without(pieces, holes.slice(int(low), int(high)), on)
+    return {"who": who, **_measure(pieces, who, limit, on, rules)}
+
+
+def _judge_absent(uncounted: Ints, found: list[dict[str, Ints]], on: int, rules: EuRules) -> dict[str, Ints]:
+    """Judge the travellers without any row that counts: only plans, or only another basis."""
+    who = pl.Series(uncounted).unique().sort().to_numpy()
+    if found and len(who):
+        present = np.concatenate([part["who"] for part in found])
+        at = np.minimum(np.searchsorted(present, who), len(present) - 1)
+        who = who[present[at] != who]
+    none = np.zeros(0, dtype=np.int64)
+    nothing = Intervals(none, none, none, none)
+    limit = np.full(len(who), rules.limit_days, dtype=np.int64)
+    return {"who": who, **_measure(nothing, who, limit, on, rules)}
 
 
 def _measure(
@@ -240,8 +264,10 @@ def _check(stays: pl.DataFrame) -> None:
         )
 
 
-def _rows(stays: pl.DataFrame, codes: Ints, on: date, rules: EuRules) -> tuple[Intervals, Intervals, int]:
-    """Give the short-stay rows and the excluded ones, cut at `on`, and the day that both count from."""
+def _rows(
+    stays: pl.DataFrame, codes: Ints, on: date, rules: EuRules
+) -> tuple[Intervals, Intervals, Ints, int]:
+    """Give short-stay rows and excluded ones, cut at `on`; the travellers of all others; the first day."""
     entry = stays["entry"].to_physical().to_numpy().astype(np.int64)
     last = stays["exit"].to_physical().fill_null(_day(on)).to_numpy().astype(np.int64)
     origin = min(int(entry.min()) if len(entry) else 0, _day(on)) - 1
@@ -260,8 +286,7 @@ def _rows(stays: pl.DataFrame, codes: Ints, on: date, rules: EuRules) -> tuple[I
         short = known & is_short
         excluded = every.take(known & ~is_short)
     rows = every if short.all() else every.take(short)
-    span = _day(on) - origin
-    return in_order(rows, span), in_order(excluded, span), origin
+    return rows, excluded, codes[~short], origin
 
 
 def _codes(traveller: pl.Series) -> tuple[Ints, pl.Series | None]:
@@ -274,13 +299,6 @@ def _codes(traveller: pl.Series) -> tuple[Ints, pl.Series | None]:
     seen = np.zeros(count, dtype=np.int64)
     seen[codes[::-1]] = np.arange(len(codes))[::-1]  # of several writes the last one stays: the first row
     return codes, traveller.gather(seen)
-
-
-def _present(codes: Ints, rows: Intervals, count: int) -> Ints:
-    """Give the codes of all travellers, ascending; those without a counted row too."""
-    if len(rows) == count and count:
-        return np.asarray(rows.traveller[np.append(True, rows.traveller[1:] != rows.traveller[:-1])])
-    return np.unique(codes)
 
 
 def _day(day: date) -> int:

@@ -287,7 +287,7 @@ def _with_next_entry(file: CsvFile, frame: pl.DataFrame) -> tuple[pl.DataFrame, 
         first, last = min(found["row"], found["next_row"]), found["last"]
         raise file.fault(
             last,
-            f"traveller {frame['traveller'][last]!r} enters on {found['entry']} as in row {first + 1} already",
+            f"traveller {frame['traveller'][last]!r} enters on {found['entry']} as in row {first + 1}",
             remedy="keep one row for each stay",
         )
     crossing = order.select((pl.col("exit") > pl.col("next_entry")).sum()).item()
