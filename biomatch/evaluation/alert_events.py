@@ -1,0 +1,182 @@
+"""Which alert touches which event of subversion: by encounter, stay, document or actor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import polars as pl
+
+from biomatch.tables.observed import Observed
+from biomatch.truth import Truth
+
+EVENT_OF = {
+    "document_photo_conflict": "impostor",
+    "sham_exit": "sham_exit",
+    "shared_document": "shared_document",
+    "second_identity": "second_identity",
+    "morph": "morph",
+    "watchlist": "watchlist",
+    "ghost_exit": "ghost_exit",
+    "stay_laundering": "stay_laundering",
+    "swapped_exit": "swapped_exit",
+    "concealer": "concealer",
+}
+"""The kind of event that each kind of alert is made for."""
+PAPERS = ["document_number", "document_issuer"]
+FIRST_WATCH_EVENT = 1 << 62
+"""Numbers of watchlist encounters, which the truth lists by person and not as events, begin here."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A world's truth as the judge of alerts reads it.
+
+    Attributes
+    ----------
+    encounters : polars.DataFrame
+        A row a port encounter: encounter_id, time, document, person_id, claimed_person_id, quality.
+    events : polars.DataFrame
+        event_id, kind, encounter_id, actor_id, document_number, document_issuer, counted. Encounters of
+        people on the watchlist are events of kind ``"watchlist"``.
+    honest : polars.DataFrame
+        encounter_id and person_id of counted encounters at which nothing is subverted.
+    start : datetime
+        ``measure_from``.
+    days : float
+        From there to the end of the world, days.
+    observed, truth
+        The two sides.
+    """
+
+    encounters: pl.DataFrame
+    events: pl.DataFrame
+    honest: pl.DataFrame
+    start: datetime
+    days: float
+    observed: Observed
+    truth: Truth
+
+    @classmethod
+    def of(cls, observed: Observed, truth: Truth) -> Scene:
+        """Put the two sides of a world together."""
+        start = datetime.fromisoformat(str(observed.about["measure_from"]))
+        end = datetime.fromisoformat(str(observed.about["last_day"]))
+        encounters = observed.encounters.filter(pl.col("source") == "port").join(
+            truth.encounters.select("encounter_id", "person_id", "claimed_person_id"),
+            on="encounter_id",
+            how="left",
+            maintain_order="left",
+        )
+        seen = encounters.select("encounter_id", "time", number="document_number", issuer="document_issuer")
+        events = (
+            truth.subversion.join(seen, on="encounter_id", how="left", maintain_order="left")
+            .with_columns(
+                kind=pl.col("kind").cast(pl.String),
+                document_number=pl.coalesce("document_number", "number"),
+                document_issuer=pl.coalesce("document_issuer", "issuer"),
+                counted=(pl.col("time") >= start).fill_null(value=True),
+            )
+            .select("event_id", "kind", "encounter_id", "actor_id", *PAPERS, "counted")
+        )
+        events = pl.concat([events, _watched(encounters, observed, truth, start)])
+        counted = encounters.filter(pl.col("time") >= start)
+        guilty = _guilty(counted, events)
+        honest = counted.filter(~pl.col("encounter_id").is_in(guilty.implode()))
+        return cls(
+            encounters,
+            events,
+            honest.select("encounter_id", "person_id"),
+            start,
+            max((end - start).total_seconds() / 86_400 + 1.0, 1.0),
+            observed,
+            truth,
+        )
+
+
+def _watched(encounters: pl.DataFrame, observed: Observed, truth: Truth, start: datetime) -> pl.DataFrame:
+    """Encounters of people who were on the watchlist by then, where a capture was due."""
+    since = (
+        truth.watchlist.join(observed.watchlist.select("reference", "since"), on="reference")
+        .group_by("person_id")
+        .agg(pl.col("since").min())
+    )
+    met = encounters.join(since, on="person_id").filter(
+        (pl.col("since") <= pl.col("time")) & (pl.col("failure") != "not_attempted")
+    )
+    return met.sort("encounter_id").select(
+        event_id=pl.int_range(pl.len(), dtype=pl.Int64) + FIRST_WATCH_EVENT,
+        kind=pl.lit("watchlist"),
+        encounter_id="encounter_id",
+        actor_id="person_id",
+        document_number="document_number",
+        document_issuer="document_issuer",
+        counted=pl.col("time") >= start,
+    )
+
+
+def _guilty(encounters: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
+    """List the encounters at which something is subverted.
+
+    An event's own, those of its actor on its document, and those whose bearer is not the holder.
+    """
+    acted = encounters.join(
+        events.select("actor_id", *PAPERS).drop_nulls(),
+        left_on=["person_id", *PAPERS],
+        right_on=["actor_id", *PAPERS],
+        how="semi",
+    )
+    borrowed = encounters.filter(
+        (pl.col("person_id") >= 0)
+        & (pl.col("claimed_person_id") >= 0)
+        & (pl.col("person_id") != pl.col("claimed_person_id"))
+    )
+    return pl.concat([events["encounter_id"], acted["encounter_id"], borrowed["encounter_id"]]).unique()
+
+
+def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
+    """Pair alerts with the events that they touch.
+
+    An alert touches an event when it arises at the event's encounter or names it as its stay; when its
+    subject is a document or an identity cluster and the event's document is among the alert's; when the
+    actor of the event stands there on the event's document; or when it is of the event's own kind and
+    the actor stands there on another document (the other side of a second identity).
+
+    Returns
+    -------
+    polars.DataFrame
+        Unique pairs: row (of `alerts`), event_id.
+    """
+    papers = scene.encounters.select("encounter_id", "person_id", *PAPERS)
+    base = (
+        alerts.select("subject_type", "subject_id", "kind", "encounter_id")
+        .with_row_index("row")
+        .join(papers, on="encounter_id", how="left", maintain_order="left")
+    )
+    events = scene.events
+    placed = events.filter(pl.col("encounter_id") >= 0).select("event_id", "encounter_id")
+    # A listed person's papers are their own: only their face, at that encounter, is a catch.
+    known = events.drop_nulls(PAPERS).filter(pl.col("kind") != "watchlist")
+    wide = base.filter(pl.col("subject_type").cast(pl.String).is_in(["document", "identity_cluster"]))
+    stays = base.filter(pl.col("subject_type") == "stay")
+    firsts = wide.select("row", encounter_id="subject_id").join(papers, on="encounter_id")
+    own = base.with_columns(event_kind=pl.col("kind").cast(pl.String).replace_strict(EVENT_OF))
+    placeless = known.filter(pl.col("encounter_id") < 0).rename({"kind": "event_kind"})
+    parts = [
+        base.join(placed, on="encounter_id"),
+        stays.join(placed, left_on="subject_id", right_on="encounter_id"),
+        wide.join(known, on=PAPERS),
+        firsts.join(known, on=PAPERS),
+        base.join(
+            known,
+            left_on=["person_id", *PAPERS],
+            right_on=["actor_id", *PAPERS],
+        ),
+        own.filter(pl.col("event_kind").is_in(["second_identity", "stay_laundering"])).join(
+            events.rename({"kind": "event_kind"}),
+            left_on=["person_id", "event_kind"],
+            right_on=["actor_id", "event_kind"],
+        ),
+        own.join(placeless, on=["event_kind", *PAPERS]),
+    ]
+    return pl.concat([part.select("row", "event_id") for part in parts]).unique(maintain_order=True)

@@ -1,0 +1,366 @@
+"""The judge of alerts: subversion caught and missed, honest travellers stopped, and why.
+
+Fraud has counts of its own; they are never called FPIR or FNIR. An alert is *true* when it touches an
+event of the truth, whatever the kinds are called; everything else that is raised is a false alarm with a
+cause. Only what happens from ``measure_from`` on is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.errors import ResultsError
+from biomatch.evaluation.alert_causes import CAUSES, causes_of
+from biomatch.evaluation.alert_events import EVENT_OF, Scene, touches
+from biomatch.evaluation.rating import by_subject
+from biomatch.fraud.detect import alert_threshold
+from biomatch.policy import OperatingPoint, accept
+from biomatch.rates import Rate, clustered_rate, rate
+from biomatch.tables.observed import Observed
+from biomatch.tables.produced import ALERT_KINDS
+from biomatch.truth import Truth
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+JOINT = "all"
+"""Name of the row that counts all kinds of alerts together."""
+
+
+@dataclass(frozen=True, eq=False)
+class KindCounts:
+    """What one kind of alert caught, missed and stopped for nothing.
+
+    Attributes
+    ----------
+    kind : str
+        Kind of alert, or ``"all"``.
+    threshold : float or None
+        Score from which it alarms; None for all kinds together.
+    events, caught, caught_by_kind : int
+        Events of the kind that it is made for (all kinds: of any kind); those that any raised alert
+        touches; those that an alert of this kind touches.
+    alerts, true_alerts, false_alerts : int
+        Raised alerts; those that touch an event; those that do not.
+    false_encounters : int
+        Honest encounters with a false alarm of this kind.
+    honest_encounters : int
+        Counted encounters at which nothing was subverted: the denominator of false alarms.
+    false_alarms : Rate
+        ``false_encounters / honest_encounters``, in [0, 1], a traveller's encounters taken as a cluster.
+    causes : mapping of str to int
+        False alarms by cause.
+    """
+
+    kind: str
+    threshold: float | None
+    events: int
+    caught: int
+    caught_by_kind: int
+    alerts: int
+    true_alerts: int
+    false_alerts: int
+    false_encounters: int
+    honest_encounters: int
+    false_alarms: Rate
+    causes: Mapping[str, int]
+
+    @property
+    def missed(self) -> int:
+        """Events that no alert touches."""
+        return self.events - self.caught
+
+    @property
+    def catch_rate(self) -> Rate:
+        """Caught events / events, in [0, 1]; no value where there was none."""
+        return rate(self.caught, self.events)
+
+    @property
+    def precision(self) -> Rate:
+        """True alerts / alerts, in [0, 1], at this world's own prevalence; no value without alerts."""
+        return rate(self.true_alerts, self.alerts)
+
+    def to_json(self) -> dict[str, Any]:
+        """Give counts and rates as plain data."""
+        stopped = self.false_alarms.value
+        return {
+            "threshold": self.threshold,
+            "events": self.events,
+            "missed": self.missed,
+            "caught": self.catch_rate.to_json(),
+            "caught_by_this_kind": rate(self.caught_by_kind, self.events).to_json(),
+            "alerts": self.alerts,
+            "true": self.precision.to_json(),
+            "false_alarms": self.false_alarms.to_json(),
+            "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
+            "causes": dict(self.causes),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class AlertCounts:
+    """Counts of all kinds, and of everything together.
+
+    Attributes
+    ----------
+    kinds : mapping of str to KindCounts
+        By kind of alert, in the order of ``ALERT_KINDS``; then ``"all"``.
+    event_kinds : mapping of str to (int, int)
+        Caught by any alert, and events, by kind of event.
+    """
+
+    kinds: Mapping[str, KindCounts]
+    event_kinds: Mapping[str, tuple[int, int]]
+
+    def __getitem__(self, kind: str) -> KindCounts:
+        return self.kinds[kind]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the counts as plain data, by kind of alert."""
+        return {kind: counts.to_json() for kind, counts in self.kinds.items()}
+
+
+def judge_alerts(
+    alerts: pl.DataFrame, observed: Observed, truth: Truth, point: OperatingPoint
+) -> tuple[pl.DataFrame, AlertCounts]:
+    """Judge alerts at an operating point.
+
+    Parameters
+    ----------
+    alerts : polars.DataFrame
+        Schema ``ALERTS``, before any threshold.
+    observed, truth
+        The world's two sides.
+    point : OperatingPoint
+        Thresholds by kind; where a kind has none, what `alert_threshold` says.
+
+    Returns
+    -------
+    tuple of polars.DataFrame and AlertCounts
+        The alerts with columns threshold, raised, counted, true, event_id (-1: none), person_id (who
+        stood there), cause (null but for raised false alarms); and the counts.
+    """
+    scene = Scene.of(observed, truth)
+    touched = touches(alerts, scene)
+    judged = _judged(alerts, touched, scene, point)
+    caught_by = judged.filter(pl.col("raised")).select("row", "kind").join(touched, on="row")
+    kinds = [kind for kind in ALERT_KINDS if kind in set(point.system.alerts.kinds) | set(alerts["kind"])]
+    counts = {kind: _counts(kind, judged, caught_by, scene, point) for kind in kinds}
+    counts[JOINT] = _counts(JOINT, judged, caught_by, scene, point)
+    hits = set(caught_by["event_id"])
+    events = scene.events.filter("counted")
+    by_kind = {
+        str(kind): (sum(event in hits for event in ids), len(ids))
+        for kind, ids in events.group_by("kind", maintain_order=True).agg("event_id").iter_rows()
+    }
+    return judged.drop("row"), AlertCounts(counts, by_kind)
+
+
+def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: OperatingPoint) -> pl.DataFrame:
+    kinds = alerts["kind"].cast(pl.String)
+    limits = {kind: alert_threshold(kind, point) for kind in kinds.unique()}
+    threshold = (
+        kinds.replace_strict(limits, return_dtype=pl.Float64)
+        if len(alerts)
+        else pl.Series([], dtype=pl.Float64)
+    )
+    first = touched.group_by("row").agg(event_id=pl.col("event_id").min())
+    judged = (
+        alerts.with_row_index("row")
+        .with_columns(
+            threshold=threshold,
+            raised=pl.Series(accept(alerts["score"].to_numpy(), threshold.to_numpy()), dtype=pl.Boolean),
+            counted=pl.col("raised_at") >= scene.start,
+        )
+        .join(first, on="row", how="left", maintain_order="left")
+        .with_columns(true=pl.col("event_id").is_not_null(), event_id=pl.col("event_id").fill_null(-1))
+        .join(
+            scene.encounters.select("encounter_id", "person_id"),
+            on="encounter_id",
+            how="left",
+            maintain_order="left",
+        )
+    )
+    false = judged.filter(pl.col("raised") & ~pl.col("true"))
+    named = false.select("row").with_columns(cause=causes_of(false, scene))
+    return judged.join(named, on="row", how="left", maintain_order="left")
+
+
+def _counts(
+    kind: str, judged: pl.DataFrame, caught_by: pl.DataFrame, scene: Scene, point: OperatingPoint
+) -> KindCounts:
+    mine = pl.lit(value=True) if kind == JOINT else pl.col("kind") == kind
+    own = judged.filter(mine & pl.col("raised") & pl.col("counted"))
+    events = scene.events.filter("counted")
+    if kind != JOINT:
+        events = events.filter(pl.col("kind") == EVENT_OF[kind])
+    ids = events["event_id"]
+    false = own.filter(~pl.col("true"))
+    stopped = scene.honest["encounter_id"].is_in(false["encounter_id"].implode())
+    errors, trials = by_subject(stopped.to_numpy(), scene.honest["person_id"].to_numpy())
+    found = dict(false["cause"].drop_nulls().value_counts().iter_rows())
+    return KindCounts(
+        kind=kind,
+        threshold=None if kind == JOINT else alert_threshold(kind, point),
+        events=len(ids),
+        caught=int(ids.is_in(caught_by["event_id"].implode()).sum()),
+        caught_by_kind=int(ids.is_in(caught_by.filter(mine)["event_id"].implode()).sum()),
+        alerts=len(own),
+        true_alerts=len(own) - len(false),
+        false_alerts=len(false),
+        false_encounters=int(stopped.sum()),
+        honest_encounters=len(scene.honest),
+        false_alarms=clustered_rate(errors, trials),
+        causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class AlertCurve:
+    """Alerts of some kinds at every threshold, from one pass.
+
+    Attributes
+    ----------
+    kinds : tuple of str
+        Kinds of alert whose scores are on one scale.
+    event_scores : ndarray of float64
+        Shape (k,): for each counted event the highest score of an alert that touches it; -inf: none.
+    event_kinds : ndarray of str
+        Shape (k,): kind of each event.
+    false_scores : ndarray of float64
+        Shape (m,): for each honest encounter its highest false alarm; -inf: none.
+    subjects : ndarray of int64
+        Shape (m,): whose encounter it is.
+    days : float
+        Length of the measured period, days.
+    lineages : tuple of int
+        Worlds that it came from.
+    system : mapping
+        Settings of the system.
+    """
+
+    kinds: tuple[str, ...]
+    event_scores: Floats
+    event_kinds: NDArray[np.str_]
+    false_scores: Floats
+    subjects: Ints
+    days: float
+    lineages: tuple[int, ...] = ()
+    system: Mapping[str, Any] | None = None
+
+    @property
+    def events(self) -> int:
+        """Counted events."""
+        return len(self.event_scores)
+
+    @property
+    def encounters(self) -> int:
+        """Counted honest encounters."""
+        return len(self.false_scores)
+
+    @property
+    def thresholds(self) -> Floats:
+        """Every score at which something changes, descending."""
+        scores = np.r_[self.event_scores, self.false_scores]
+        return np.unique(scores[~np.isneginf(scores)])[::-1]
+
+    def at(self, thresholds: Any) -> tuple[Ints, Ints]:
+        """Count caught events and stopped honest encounters at thresholds of any shape."""
+        asked = np.asarray(thresholds, dtype=np.float64)
+        return _at_least(self.event_scores, asked), _at_least(self.false_scores, asked)
+
+    def catch_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Caught events / events, in [0, 1]; no value where there was no event."""
+        caught = int(np.count_nonzero(accept(self.event_scores, threshold)))
+        return rate(caught, self.events, confidence)
+
+    def false_alarm_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Honest encounters stopped / honest encounters, in [0, 1], clustered by traveller."""
+        errors, trials = by_subject(accept(self.false_scores, threshold), self.subjects)
+        return clustered_rate(errors, trials, confidence)
+
+    def of(self, *event_kinds: str) -> AlertCurve:
+        """Keep only events of some kinds."""
+        keep = np.isin(self.event_kinds, event_kinds)
+        return AlertCurve(
+            self.kinds, self.event_scores[keep], self.event_kinds[keep], self.false_scores,
+            self.subjects, self.days, self.lineages, self.system,
+        )  # fmt: skip
+
+    def table(self) -> pl.DataFrame:
+        """Give the curve: a row a threshold, descending: threshold, caught, events, stopped, encounters."""
+        thresholds = self.thresholds
+        caught, stopped = self.at(thresholds)
+        return pl.DataFrame({"threshold": thresholds, "caught": caught, "stopped": stopped}).with_columns(
+            events=pl.lit(self.events), encounters=pl.lit(self.encounters)
+        )
+
+
+def _at_least(scores: Floats, thresholds: Floats) -> Ints:
+    # Counting on sorted scores with side="left" is `accept` (see biomatch.policy.accept).
+    ranked = np.sort(scores[~np.isneginf(scores)])
+    return np.asarray(len(ranked) - np.searchsorted(ranked, thresholds, side="left"))
+
+
+def alert_curve(
+    alerts: pl.DataFrame,
+    observed: Observed,
+    truth: Truth,
+    *,
+    kinds: tuple[str, ...] | str | None = None,
+    by: str = "score",
+    system: Mapping[str, Any] | None = None,
+) -> AlertCurve:
+    """Make the curve of some kinds of alert, with every event beside it.
+
+    Parameters
+    ----------
+    alerts : polars.DataFrame
+        Schema ``ALERTS``, before any threshold.
+    observed, truth
+        The world's two sides.
+    kinds : str or tuple of str, optional
+        Kinds of alert; default: all, which wants scores on one scale (``by="log_likelihood_ratio"``).
+    by : str
+        ``"score"`` or ``"log_likelihood_ratio"``.
+    system : mapping, optional
+        Settings of the system, carried along.
+
+    Raises
+    ------
+    ResultsError
+        For several kinds by their raw scores, or alerts without a log-likelihood ratio.
+    """
+    asked = (kinds,) if isinstance(kinds, str) else tuple(kinds or ALERT_KINDS)
+    if by == "score" and len(asked) > 1 and alerts["kind"].n_unique() > 1:
+        raise ResultsError(
+            "a curve of several kinds by their raw scores, which have different scales",
+            allowed="one kind, or by='log_likelihood_ratio'",
+        )
+    scene = Scene.of(observed, truth)
+    mine = alerts.filter(pl.col("kind").cast(pl.String).is_in(asked))
+    if mine[by].null_count():
+        raise ResultsError(
+            f"{mine[by].null_count()} alerts without {by}", remedy="run with the shipped models"
+        )
+    touched = touches(mine, scene)
+    scored = mine.with_row_index("row").select("row", "encounter_id", value=pl.col(by))
+    best = touched.join(scored, on="row").group_by("event_id").agg(pl.col("value").max())
+    events = scene.events.filter("counted").join(best, on="event_id", how="left", maintain_order="left")
+    false = scored.join(touched, on="row", how="anti").group_by("encounter_id").agg(pl.col("value").max())
+    honest = scene.honest.join(false, on="encounter_id", how="left", maintain_order="left")
+    return AlertCurve(
+        asked,
+        events["value"].fill_null(-np.inf).to_numpy(),
+        events["kind"].cast(pl.String).to_numpy().astype(str),
+        honest["value"].fill_null(-np.inf).to_numpy(),
+        honest["person_id"].to_numpy(),
+        scene.days,
+        (truth.lineage,),
+        system,
+    )

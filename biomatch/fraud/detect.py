@@ -1,0 +1,128 @@
+"""The one door of the detectors: the kinds that a system asks for, as one table of scored alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+
+import polars as pl
+
+from biomatch.errors import SettingsError
+from biomatch.fraud import (
+    concealer,
+    document_photo,
+    ghost_exit,
+    morph,
+    second_identity,
+    sham_exit,
+    shared_document,
+    stay_laundering,
+    swapped_exit,
+    watchlist,
+)
+from biomatch.fraud.facts import Facts
+from biomatch.policy import OperatingPoint
+from biomatch.settings.base import nearest
+from biomatch.settings.system import System
+from biomatch.tables.candidates import CandidateLists
+from biomatch.tables.observed import Observed
+from biomatch.tables.produced import ALERTS
+
+Detector = Callable[[Facts], pl.DataFrame]
+DETECTORS: dict[str, Detector] = {
+    module.KIND: module.find
+    for module in (
+        document_photo,
+        sham_exit,
+        shared_document,
+        second_identity,
+        morph,
+        watchlist,
+        ghost_exit,
+        stay_laundering,
+        swapped_exit,
+        concealer,
+    )
+}
+CONFLICTS = frozenset({document_photo.KIND, sham_exit.KIND, shared_document.KIND})
+"""Kinds whose score is minus a similarity: two faces that should be one person's."""
+RESEMBLANCES = frozenset({second_identity.KIND, watchlist.KIND})
+"""Kinds whose score is a similarity: two faces that should be two persons'."""
+UNTUNED = {
+    morph.KIND: 0.35,
+    swapped_exit.KIND: 0.3,
+    ghost_exit.KIND: ghost_exit.SEEN_AGAIN,
+    stay_laundering.KIND: 1.0,
+    concealer.KIND: 1.0,
+}
+"""Thresholds of the other kinds until ``biomatch tune --for fraud`` sets them (assumed)."""
+
+
+def alert_threshold(kind: str, point: OperatingPoint) -> float:
+    """Give the threshold of a kind: the point's own, or what follows from its face threshold.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``ALERT_KINDS``.
+    point : OperatingPoint
+        `alert_thresholds` first; where a kind is absent, a conflict alarms when the similarity is at
+        most the face threshold, and a resemblance when it is at least that.
+
+    Examples
+    --------
+    >>> point = OperatingPoint.of(0.4, System())
+    >>> alert_threshold("sham_exit", point), alert_threshold("watchlist", point)
+    (-0.4, 0.4)
+    """
+    if kind in point.alert_thresholds:
+        return point.alert_thresholds[kind]
+    if kind in CONFLICTS:
+        return -point.face_threshold
+    return point.face_threshold if kind in RESEMBLANCES else UNTUNED[kind]
+
+
+def detect(
+    observed: Observed,
+    lists: CandidateLists,
+    links: pl.DataFrame,
+    system: System,
+    *,
+    as_of: date | datetime | None = None,
+    facts: Facts | None = None,
+) -> pl.DataFrame:
+    """Raise every alert that is worth keeping, with its score before any threshold.
+
+    Parameters
+    ----------
+    observed : Observed
+        What the system may see.
+    lists : CandidateLists
+        What the policy's searches found.
+    links : polars.DataFrame
+        Schema ``LINKS``: the stays of the document pass.
+    system : System
+        `alerts.kinds` says which detectors run.
+    as_of : date or datetime, optional
+        Records received later are not used; default: everything.
+    facts : Facts, optional
+        Of the same world, lists and date, where the caller has them at hand already.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schema ``ALERTS``, sorted by kind, raised_at, subject.
+
+    Raises
+    ------
+    SettingsError
+        For a kind that there is not; the nearest is named.
+    """
+    for kind in system.alerts.kinds:
+        if kind not in DETECTORS:
+            raise SettingsError(f"alert kind {kind!r}", remedy=nearest(kind, list(DETECTORS)))
+    facts = facts or Facts(observed, lists, links, as_of)
+    found = [DETECTORS[kind](facts) for kind in dict.fromkeys(system.alerts.kinds)]
+    if not found:
+        return ALERTS.empty()
+    return ALERTS.check(pl.concat(found)).sort("kind", "raised_at", "subject_type", "subject_id")

@@ -1,0 +1,116 @@
+"""The manifest says boarded, and nobody was seen.
+
+A departure that only the carrier declared is ordinary where a port records few, and strange where it
+records all: the score is the surprise, in nats, that this port did not see this traveller, by the
+earlier departures of the same port. A later record of the document inside the country, without an entry
+between, adds ``SEEN_AGAIN``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from biomatch.fraud.facts import Facts
+
+KIND = "ghost_exit"
+SEEN_AGAIN = 6.0
+"""What a later exit on the same document without an entry between adds, in nats (assumed: a manifest
+row that is wrong about one traveller in a few hundred)."""
+_PRIOR = (1.0, 20.0)  # unseen and all, before the port's first departure (assumed)
+PAPERS = ["document_number", "document_issuer"]
+
+
+def find(facts: Facts) -> pl.DataFrame:
+    """Find departures that a carrier declared and no port saw.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schema ``ALERTS``; subject: the stay, by its entry_id, which is also the encounter; score: the
+        surprise in nats, from 0.
+    """
+    stays = facts.table.filter(
+        (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
+    ).select("encounter_id", "time", *PAPERS)
+    declared = _declared(facts, stays).sort("scheduled", "encounter_id")
+    # How often this port did not see whom the carrier declared, up to the departure before this one.
+    counts = (
+        declared.group_by("port", "scheduled")
+        .agg(unseen=(~pl.col("seen")).sum(), declared=pl.len())
+        .sort("port", "scheduled")
+        .with_columns(
+            unseen=(pl.col("unseen").cum_sum() - pl.col("unseen")).over("port") + _PRIOR[0],
+            declared=(pl.col("declared").cum_sum() - pl.col("declared")).over("port") + _PRIOR[1],
+        )
+    )
+    ghosts = declared.filter(~pl.col("seen")).join(
+        counts, on=["port", "scheduled"], how="left", maintain_order="left"
+    )
+    surprise = -np.log((ghosts["unseen"] / ghosts["declared"]).to_numpy())
+    again = ghosts["again"].to_numpy()
+    rows = facts.rows_of(ghosts["encounter_id"])
+    return facts.alerts(
+        KIND,
+        rows,
+        surprise + SEEN_AGAIN * again,
+        subject_type="stay",
+        evidence={
+            "surprise": surprise,
+            "seen_again": again,
+            "scheduled": ghosts["scheduled"].cast(pl.String),
+        },
+    )
+
+
+def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
+    """List stays that a carrier's departure closed: seen by the port or not, and whether seen again.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns encounter_id (the entry), port, scheduled, seen, again.
+    """
+    observed = facts.observed
+    known = pl.lit(value=True) if facts.cut is None else pl.col("received_at") <= facts.cut
+    departures = (
+        observed.manifests.filter(known)
+        .join(observed.movements.filter(pl.col("direction") == "exit"), on="movement")
+        .select(*PAPERS, "movement", "port", "scheduled")
+    )
+    if facts.cut is not None:
+        departures = departures.filter(pl.col("scheduled") <= facts.cut)
+    departures = departures.sort("scheduled", "movement")
+    entries = stays.sort("time", "encounter_id").rename({"time": "entered"})
+    closed = departures.join_asof(
+        entries, left_on="scheduled", right_on="entered", by=PAPERS, strategy="backward",
+        check_sortedness=False,
+    ).filter(pl.col("encounter_id").is_not_null())  # fmt: skip
+    exits = facts.table.filter(pl.col("direction") == "exit").select(*PAPERS, "movement", exit_time="time")
+    seen = exits.select(*PAPERS, "movement").unique().with_columns(seen=pl.lit(value=True))
+    later = exits.rename({"movement": "exit_movement"}).sort("exit_time")
+    following = stays.select(*PAPERS, next_entry="time").sort("next_entry")
+    return (
+        closed.join(seen, on=[*PAPERS, "movement"], how="left")
+        .sort("scheduled", "encounter_id")
+        .join_asof(
+            later, left_on="scheduled", right_on="exit_time", by=PAPERS, strategy="forward",
+            allow_exact_matches=False, check_sortedness=False,
+        )
+        .join_asof(
+            following, left_on="scheduled", right_on="next_entry", by=PAPERS, strategy="forward",
+            check_sortedness=False,
+        )
+        .with_columns(
+            seen=pl.col("seen").fill_null(value=False),
+            # An exit with no entry before it: whoever left later had never left.
+            again=(
+                pl.col("exit_time").is_not_null()
+                & (pl.col("exit_movement") != pl.col("movement"))
+                & (pl.col("next_entry").is_null() | (pl.col("exit_time") < pl.col("next_entry")))
+            ),
+        )
+        .sort("scheduled", "encounter_id")
+        .unique("encounter_id", keep="last", maintain_order=True)
+        .select("encounter_id", "port", "scheduled", "seen", "again")
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""One document's photo verifies two people: both faces are like the photo and unlike each other.
+
+A morphed photo is the mean of two faces. What gives it away is the difference between how well two live
+faces fit the photo and how well they fit each other; one bad image fits neither, and so scores low.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from biomatch.fraud.facts import Facts
+
+KIND = "morph"
+GAP_FLOOR = 0.1
+"""Difference of similarities below which nothing is kept (assumed: about one deviation of honest faces)."""
+
+
+def find(facts: Facts) -> pl.DataFrame:
+    """Find documents whose photo fits two faces that do not fit each other.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schema ``ALERTS``; subject: the document, named by its first encounter; score: the poorer of the
+        two fits to the photo minus the fit of the two faces, from ``GAP_FLOOR``.
+    """
+    rows = np.arange(len(facts))
+    parts = []
+    for other, similarity in (
+        (facts.previous_face, facts.previous_similarity),
+        (facts.first_face, facts.first_similarity),
+    ):
+        fit = np.where(other >= 0, np.minimum(facts.photo_similarity, facts.photo_similarity[other]), np.nan)
+        gap = fit - similarity
+        at = rows[gap >= GAP_FLOOR]
+        parts.append((at, gap[at], fit[at], similarity[at], other[at]))
+    at, gap, fit, similarity, other = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return facts.alerts(
+        KIND,
+        at,
+        gap,
+        subject_type="document",
+        subject_rows=facts.begin[at],
+        evidence={
+            "photo_fit": fit,
+            "similarity": similarity,
+            "other_encounter_id": facts.table["encounter_id"].gather(other),
+            "quality": facts.table["quality"].gather(at).cast(pl.Float64),
+        },
+    )

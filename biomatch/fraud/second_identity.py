@@ -1,0 +1,79 @@
+"""One face, several identities: a candidate of another document whose holder is said to be somebody else.
+
+Name and date of birth tell a second identity from a second passport: a candidate who shares either is
+left out. That spares renewals, second passports, changed names, keying errors in one of the two, and
+twins, who share the date of birth; it also spares an impostor who keeps one of them, which is counted
+as a miss.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.fraud.facts import Facts
+
+KIND = "second_identity"
+
+
+def find(facts: Facts) -> pl.DataFrame:
+    """Find encounters whose face is that of a differently named holder of another document.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schema ``ALERTS``; subject: the encounter; score: the similarity, from ``CANDIDATE_FLOOR``.
+    """
+    found = facts.candidates
+    theirs = reference_holders(facts)[found.reference]
+    different = differently_named(facts.table[found.row], theirs) & theirs["known"].to_numpy()
+    rows, reference = found.row[different], found.reference[different]
+    references = facts.lists.references
+    return facts.alerts(
+        KIND,
+        rows,
+        found.score[different],
+        evidence={
+            "other_similarity": found.score[different],
+            "rank": found.place[different],
+            "other_encounter_id": references["encounter_id"].gather(reference),
+            "other_document": references["document_number"].gather(reference),
+            "quality": facts.table["quality"].gather(rows).cast(pl.Float64),
+        },
+    )
+
+
+def reference_holders(facts: Facts) -> pl.DataFrame:
+    """Say whom each reference claims to be, from its encounter or its document.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a reference: claimed_name, birth_date, known (False: a watchlist entry, for example).
+    """
+    encounters = facts.observed.encounters.select(
+        "encounter_id", seen_name="claimed_name", seen_birth="birth_date"
+    )
+    documents = facts.observed.documents.select(
+        "holder_name", document_number="number", document_issuer="issuer", printed_birth="birth_date"
+    )
+    return (
+        facts.lists.references.select("encounter_id", "document_number", "document_issuer")
+        .join(encounters, on="encounter_id", how="left", maintain_order="left")
+        .join(documents, on=["document_number", "document_issuer"], how="left", maintain_order="left")
+        .select(
+            claimed_name=pl.coalesce("seen_name", "holder_name"),
+            birth_date=pl.coalesce("seen_birth", "printed_birth"),
+        )
+        .with_columns(known=pl.col("claimed_name").is_not_null())
+    )
+
+
+def differently_named(one: pl.DataFrame, other: pl.DataFrame) -> NDArray[np.bool_]:
+    """Say where neither name nor date of birth agrees; shape (m,), bool."""
+    if not len(one):
+        return np.zeros(0, dtype=np.bool_)
+    name = (one["claimed_name"] != other["claimed_name"]).fill_null(False)
+    birth = (one["birth_date"] != other["birth_date"]).fill_null(False)
+    return (name & birth).to_numpy()

@@ -1,0 +1,72 @@
+"""Two travellers left on each other's document: each face fits the other's entry and not its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from biomatch.fraud.facts import CONFLICT_FLOOR, Facts, Ints
+
+KIND = "swapped_exit"
+GAP_FLOOR = 0.0
+"""Crossed fit minus own fit below which nothing is kept: the crossed pairs must fit better."""
+LAND_MINUTES = 60
+"""How close in time two exits at a land port are taken as travelling together (assumed)."""
+_MOST = 64  # conflicts of one departure that are paired with each other: bounds a broken camera's cost
+
+
+def find(facts: Facts) -> pl.DataFrame:
+    """Find pairs of exits on one departure whose faces fit crosswise.
+
+    Returns
+    -------
+    polars.DataFrame
+        Schema ``ALERTS``; subject: each of the two encounters; score: the poorer crossed fit minus the
+        better own fit, above ``GAP_FLOOR``.
+    """
+    own = facts.entry_similarity
+    rows = np.flatnonzero(own < CONFLICT_FLOOR)
+    left, right = _together(facts, rows)
+    entry = facts.entry_of
+    cross = np.minimum(facts.compare(left, entry[right]), facts.compare(right, entry[left]))
+    gap = cross - np.maximum(own[left], own[right])
+    keep = gap > GAP_FLOOR
+    left, right, cross, gap = left[keep], right[keep], cross[keep], gap[keep]
+    both, partner = np.r_[left, right], np.r_[right, left]
+    return facts.alerts(
+        KIND,
+        both,
+        np.r_[gap, gap],
+        evidence={
+            "crossed_similarity": np.r_[cross, cross],
+            "entry_similarity": own[both],
+            "other_encounter_id": facts.table["encounter_id"].gather(partner),
+        },
+    )
+
+
+def _together(facts: Facts, rows: Ints) -> tuple[Ints, Ints]:
+    """Pair rows of one departure (or of one land port within ``LAND_MINUTES``)."""
+    part = facts.table[rows].select("port", "movement", "time").with_columns(row=pl.Series(rows))
+    flown = part.filter(pl.col("movement") >= 0).with_columns(
+        pl.len().over("movement").alias("conflicts"), party=pl.col("movement")
+    )
+    flown = flown.filter(pl.col("conflicts") <= _MOST)
+    pairs = flown.join(flown, on="party", suffix="_other").filter(pl.col("row") < pl.col("row_other"))
+    walked = part.filter(pl.col("movement") < 0).with_columns(
+        hour=pl.col("time").dt.epoch("ms") // (60_000 * LAND_MINUTES)
+    )
+    near = (
+        pl.concat([walked.with_columns(pl.col("hour") + shift) for shift in (0, 1)])
+        if len(walked)
+        else walked
+    )
+    met = walked.join(near, on=["port", "hour"], suffix="_other").filter(
+        (pl.col("row") != pl.col("row_other"))
+        & ((pl.col("time") - pl.col("time_other")).dt.total_minutes().abs() <= LAND_MINUTES)
+    )
+    one = np.r_[pairs["row"].to_numpy(), met["row"].to_numpy()].astype(np.int64)
+    two = np.r_[pairs["row_other"].to_numpy(), met["row_other"].to_numpy()].astype(np.int64)
+    low, high = np.minimum(one, two), np.maximum(one, two)
+    unique = np.unique(np.stack([low, high], axis=1), axis=0)
+    return unique[:, 0], unique[:, 1]
