@@ -113,6 +113,7 @@ def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table |
         "data": lambda: embedded(_data(contents, comparison)),
         "version": lambda: escape(version("biomatch")),
         "several": lambda: _several(contents, comparison),
+        "others": lambda: "" if comparison is None else " Thin lines are the other results.",
         "slider": lambda: _slider(first),
         "lead": lambda: "" if comparison is None else _lead(first),
     }
@@ -145,7 +146,8 @@ def _chart(name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
 
 def _table(name: str, table: Table | None, first: Content) -> str:
     """Write a table with its button; an absent one is hidden, since another result may have it."""
-    inner = "" if table is None else table.to_html(first.slider.tuned, first.where(table))
+    where = "" if table is None or name == "comparison" else first.where(table)
+    inner = "" if table is None else table.to_html(first.slider.tuned, where)
     hidden = " hidden" if table is None else ""
     caption = escape(name if table is None else clean(table.caption))
     return (

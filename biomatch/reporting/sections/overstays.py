@@ -111,13 +111,13 @@ def causes_table(result: Result) -> Table | None:
     last = result.overstays[-1]
     causes: Mapping[str, int] = last.causes
     rows = tuple(
-        (cause, number, Ratio.of(rate(number, last.false_leads)), MEANINGS.get(cause))
+        (cause, Ratio.of(rate(number, last.false_leads)), MEANINGS.get(cause))
         for cause, number in causes.items()
     )
     return Table(
         "false-leads",
         f"Why people are wrongly listed, as of {last.as_of.isoformat()}",
-        ("Cause", "False leads", "Of all false leads", "What happened"),
+        ("Cause", "Of all false leads", "What happened"),
         rows,
     )
 
