@@ -158,7 +158,7 @@ def next_above(score: np.floating[Any]) -> float:
 
 
 def threshold_interval(non_mated: Floats, target: float) -> tuple[float, float]:
-    """Give the lowest half-open interval of thresholds whose realised rate is allowed.
+    """Give the lowest interval of thresholds with an allowed realised rate; see `interval_allowing`.
 
     Parameters
     ----------
@@ -166,6 +166,19 @@ def threshold_interval(non_mated: Floats, target: float) -> tuple[float, float]:
         Scores of non-mated trials in any order, at least one; -inf is never accepted.
     target : float
         Largest share that may be accepted.
+    """
+    return interval_allowing(non_mated, most_events(target, non_mated.size))
+
+
+def interval_allowing(non_mated: Floats, allowed: int) -> tuple[float, float]:
+    """Give the lowest half-open interval of thresholds that accept at most ``allowed`` scores.
+
+    Parameters
+    ----------
+    non_mated : ndarray
+        Scores of non-mated trials in any order, at least one; -inf is never accepted.
+    allowed : int
+        How many may be accepted.
 
     Returns
     -------
@@ -178,7 +191,6 @@ def threshold_interval(non_mated: Floats, target: float) -> tuple[float, float]:
     Order statistics in linear time; no sort, no curve, no copy of a large input.
     """
     n = non_mated.size
-    allowed = most_events(target, n)
     if allowed >= n:
         finite = non_mated[~np.isneginf(non_mated)]
         return -np.inf, float(finite.min()) if finite.size else np.inf

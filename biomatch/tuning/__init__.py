@@ -1,0 +1,8 @@
+"""From a constraint or costs to an operating point, with a guarantee that names its data."""
+
+from __future__ import annotations
+
+from biomatch.tuning.guarantee import Guarantee, guarantee
+from biomatch.tuning.tune import guarantee_of, tune
+
+__all__ = ["Guarantee", "guarantee", "guarantee_of", "tune"]
