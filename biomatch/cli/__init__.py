@@ -19,6 +19,7 @@ FAMILIES = (
     "judge",
     "report",
     "studies",
+    "plan",
     "stays",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130

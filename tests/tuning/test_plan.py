@@ -1,0 +1,49 @@
+"""The plan keeps its promise when the data come in."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from biomatch import rates
+from biomatch.errors import SettingsError
+from biomatch.tuning.clusters import p_value
+from biomatch.tuning.plan import plan
+
+
+@pytest.mark.parametrize(("target", "expected"), [(0.01, 0.003), (0.01, 0.006), (0.001, 0.0002)])
+def test_power_of_independent_searches(target, expected):
+    found = plan(target, expected_fpir=expected)
+    assert rates.upper_bound(found.errors_allowed, found.searches) <= target
+    assert binom.cdf(found.errors_allowed, found.searches, expected) >= 0.8
+    # With one error less allowed, its own number of searches has too little power.
+    if found.errors_allowed:
+        from biomatch.tuning.plan import searches_for
+
+        fewer = searches_for(found.errors_allowed - 1, target)
+        assert binom.cdf(found.errors_allowed - 1, fewer, expected) < 0.8
+
+
+def test_power_of_clusters():
+    found = plan(0.02, expected_fpir=0.006, per_subject=4, correlation=0.5)
+    rng = np.random.default_rng(1)
+    alike = rng.beta(0.006, 0.994, size=(500, found.subjects))  # intraclass correlation 1 / (1 + 1) = 0.5
+    errors = rng.binomial(4, alike)
+    shown = [p_value(np.bincount(row, minlength=5), 0.08, 4) <= 0.05 for row in errors]
+    assert np.mean(shown) == pytest.approx(0.8, abs=0.07)
+    assert found.searches > plan(0.02, expected_fpir=0.006).searches
+    assert found.design_effect == 2.5
+
+
+def test_without_an_expected_error():
+    assert plan(0.01).if_errors == {"0": 299, "1": 473, "3": 773, "10": 1_693, "30": 4_064}
+    assert plan(0.01, per_subject=5).subjects == 299  # in the worst case a subject is one observation
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"max_fpir": 1.0}, {"max_fpir": 0.01, "expected_fpir": 0.01}, {"max_fpir": 0.01, "per_subject": 0},
+     {"max_fpir": 0.01, "correlation": 1.1}, {"max_fpir": 0.01, "power": 0.0}],
+)  # fmt: skip
+def test_bad_plans(bad):
+    with pytest.raises(SettingsError):
+        plan(**bad)
