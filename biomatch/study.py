@@ -31,14 +31,14 @@ class WorldCell(Settings):
     """One world of a suite: a scenario, changed."""
 
     scenario: str = setting("airport", f"{ASSUMED}: the demo's")
-    set: dict[str, Any] = setting({}, "the suite")  # noqa: A003 - the suite's own word, as on the command line
+    set: dict[str, Any] = setting({}, "the suite")
 
 
 class SystemCell(Settings):
     """One system of a suite: a built-in or a file, changed."""
 
     system: str = setting("default", f"{ASSUMED}: the demo's")
-    set: dict[str, Any] = setting({}, "the suite")  # noqa: A003
+    set: dict[str, Any] = setting({}, "the suite")
 
 
 class Suite(Settings):

@@ -13,6 +13,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 @pytest.fixture(scope="session")
 def tiny_world():
     from biomatch.settings.scenario import Scenario
+
     from biomatch.worlds import world
 
     return world(Scenario.load("tiny"), seed=1)
@@ -21,6 +22,7 @@ def tiny_world():
 @pytest.fixture(scope="session")
 def other_tiny_world():
     from biomatch.settings.scenario import Scenario
+
     from biomatch.worlds import world
 
     return world(Scenario.load("tiny"), seed=2)

@@ -111,8 +111,8 @@ def search(
             "enrolled_count": {"median": middle, "least": sizes.min(), "greatest": sizes.max()},
         },
         [
-            f"{len(lists):,} searches under policy {settings.gallery.policy} ({settings.gallery.index} index), "
-            f"N = {middle:,} (median)",
+            f"{len(lists):,} searches under policy {settings.gallery.policy} "
+            f"({settings.gallery.index} index), N = {middle:,} (median)",
             f"written: {out.absolute()}",
         ],
     )

@@ -70,8 +70,8 @@ def tune(
             "lineages": point.lineages,
         },
         [
-            f"threshold {point.face_threshold:.6f}: FPIR at most {max_fpir:g} with {confidence:.0%} confidence "
-            f"(N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
+            f"threshold {point.face_threshold:.6f}: FPIR at most {max_fpir:g} with {confidence:.0%} "
+            f"confidence (N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
             f"  realised FPIR {realised}",
             f"  realised FNIR {missed}",
             f"written: {out.absolute()}",

@@ -169,7 +169,8 @@ class Stream:
         )
         if exhausted:
             return probes[:0]
-        return probes[(valid.sum(axis=1) < self.length) & (ids[:, -1] >= 0)]
+        short: NDArray[np.int64] = probes[(valid.sum(axis=1) < self.length) & (ids[:, -1] >= 0)]
+        return short
 
     def search_closed(self) -> None:
         """Search galleries that are built once: a departure's manifest, a port's day."""

@@ -4,10 +4,10 @@ import doctest
 import importlib
 import pkgutil
 
+import biomatch_synthetic
 import pytest
 
 import biomatch
-import biomatch_synthetic
 
 
 def modules():

@@ -76,10 +76,9 @@ def test_assignments_are_read_as_toml_then_as_text():
 def test_any_assignment_gives_settings_or_one_clear_error(key, value):
     try:
         found = System().with_(parse_changes([f"{key}={value}"]))
-    except SettingsError as fault:
-        assert str(fault)
-    else:
-        assert System.from_mapping(found.model_dump(mode="json")).id == found.id
+    except SettingsError:
+        return  # anything else that is raised fails the test
+    assert System.from_mapping(found.model_dump(mode="json")).id == found.id
 
 
 def test_a_point_survives_its_file(tmp_path):

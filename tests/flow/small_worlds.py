@@ -24,7 +24,8 @@ def encounter(number, draw_from):
     return {
         "encounter_id": number, "source": source, "time": time,
         "recorded_at": time + timedelta(hours=6 * delay), "port": f"P{document % 2}",
-        "mode": "air" if document % 2 else "land", "direction": "exit" if source == "neighbour" else direction,
+        "mode": "air" if document % 2 else "land",
+        "direction": "exit" if source == "neighbour" else direction,
         "movement": -1, "document_number": f"N{document}", "document_issuer": "AA",
         "claimed_name": "x", "birth_date": date(1990, 1, 1), "sex": "F", "nationality": "AA",
         "admission_class": "RESIDENT" if resident else "B2",

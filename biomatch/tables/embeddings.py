@@ -1,0 +1,119 @@
+"""A user's own embeddings: untrusted arrays become unit templates with labels, or one clear message."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.errors import TableError
+
+TEMPLATE_KEYS = ("templates", "embeddings", "features", "arr_0")
+LABEL_KEYS = ("labels", "ids", "subjects", "arr_1")
+
+
+def read_embeddings(
+    path: str | Path, labels: str | Path | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    """Read embeddings and the subject of each.
+
+    Parameters
+    ----------
+    path : path
+        ``.npz`` with an array named in ``TEMPLATE_KEYS`` (n, d) and one named in ``LABEL_KEYS`` (n,), or
+        ``.npy`` with the embeddings alone. Nothing is ever unpickled.
+    labels : path, optional
+        ``.npy``, or a text file with a label a line; needed for ``.npy``, wins over labels inside.
+
+    Returns
+    -------
+    tuple of ndarray
+        Templates, shape (n, d), float32, scaled to unit length; labels, shape (n,), text.
+
+    Raises
+    ------
+    TableError
+        For a file that is no such archive, arrays of other shapes or types, NaN, infinities, zero
+        vectors, or labels that are missing or too few; names the row.
+    """
+    place = Path(path)
+    loaded = _load(place)
+    if isinstance(loaded, dict):
+        vectors = _pick(loaded, TEMPLATE_KEYS, place, "embeddings")
+        names = loaded.get(next((key for key in LABEL_KEYS if key in loaded), ""))
+    else:
+        vectors, names = loaded, None
+    if labels is not None:
+        names = _read_labels(Path(labels))
+    if names is None:
+        raise TableError(
+            f"{place} has no labels",
+            allowed=f"an array named {' or '.join(LABEL_KEYS[:3])}",
+            remedy="give --labels FILE, a label a line",
+        )
+    templates = unit_rows(vectors, str(place))
+    if names.ndim != 1 or len(names) != len(templates):
+        raise TableError(
+            f"{len(names)} labels for {len(templates)} embeddings in {place}", allowed="one label each"
+        )
+    return templates, names.astype(np.str_)
+
+
+def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
+    """Scale rows to unit length, float32, refusing rows that have none; names the first bad row."""
+    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or 0 in vectors.shape:
+        raise TableError(
+            f"{where} holds {vectors.dtype} of shape {vectors.shape}", allowed="numbers of shape (n, d)"
+        )
+    values = np.asarray(vectors, dtype=np.float64)
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        raise TableError(
+            f"row {int(np.argmin(finite))} of {where} is not finite ({int((~finite).sum())} rows are not)",
+            remedy="leave out images that gave no embedding; they are failures to enrol",
+        )
+    lengths = np.linalg.norm(values, axis=1)
+    if (lengths <= 0).any():
+        raise TableError(f"row {int(np.argmin(lengths))} of {where} is a zero vector", remedy="leave it out")
+    return np.ascontiguousarray(values / lengths[:, None], dtype=np.float32)
+
+
+def _load(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+    try:
+        loaded = np.load(place, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            return {key: loaded[key] for key in loaded.files}
+    except FileNotFoundError:
+        raise TableError(f"{place} does not exist", remedy="give a .npz or .npy file") from None
+    except Exception as fault:  # NumPy raises a dozen kinds for files that are not what they say
+        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise TableError(
+            f"{place} cannot be read ({reason})",
+            allowed=".npz or .npy arrays of numbers and text; pickled objects are never loaded",
+        ) from None
+
+
+def _pick(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...], place: Path, what: str) -> NDArray[Any]:
+    for key in keys:
+        if key in arrays:
+            return arrays[key]
+    raise TableError(
+        f"{place} has no {what} (it has {', '.join(sorted(arrays)) or 'nothing'})",
+        allowed=f"an array named {' or '.join(keys[:3])}",
+    )
+
+
+def _read_labels(place: Path) -> NDArray[Any]:
+    if place.suffix == ".npy":
+        loaded = _load(place)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+    try:
+        lines = place.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as fault:
+        raise TableError(f"{place} cannot be read ({fault})", allowed="text, a label a line") from None
+    return np.array([line.strip() for line in lines if line.strip()], dtype=np.str_)
