@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from biomatch.fraud.facts import Facts
+from biomatch.fraud.facts import Facts, Floats, Ints
 
 KIND = "ghost_exit"
 SEEN_AGAIN = 6.0
@@ -30,6 +31,18 @@ def find(facts: Facts) -> pl.DataFrame:
         Schema ``ALERTS``; subject: the stay, by its entry_id, which is also the encounter; score: the
         surprise in nats, from 0.
     """
+    rows, surprise, again, scheduled = surprises(facts)
+    return facts.alerts(
+        KIND,
+        rows,
+        surprise + SEEN_AGAIN * again,
+        subject_type="stay",
+        evidence={"surprise": surprise, "seen_again": again, "scheduled": scheduled.cast(pl.String)},
+    )
+
+
+def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series]:
+    """Give the entries whose declared departure nobody saw: row, surprise, seen again, when."""
     stays = facts.table.filter(
         (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
     ).select("encounter_id", "time", *PAPERS)
@@ -48,19 +61,7 @@ def find(facts: Facts) -> pl.DataFrame:
         counts, on=["port", "scheduled"], how="left", maintain_order="left"
     )
     surprise = -np.log((ghosts["unseen"] / ghosts["declared"]).to_numpy())
-    again = ghosts["again"].to_numpy()
-    rows = facts.rows_of(ghosts["encounter_id"])
-    return facts.alerts(
-        KIND,
-        rows,
-        surprise + SEEN_AGAIN * again,
-        subject_type="stay",
-        evidence={
-            "surprise": surprise,
-            "seen_again": again,
-            "scheduled": ghosts["scheduled"].cast(pl.String),
-        },
-    )
+    return facts.rows_of(ghosts["encounter_id"]), surprise, ghosts["again"].to_numpy(), ghosts["scheduled"]
 
 
 def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from biomatch.fraud.facts import Facts
+from biomatch.fraud.facts import Facts, Floats, Ints
 
 KIND = "morph"
 GAP_FLOOR = 0.1
@@ -25,15 +25,9 @@ def find(facts: Facts) -> pl.DataFrame:
         Schema ``ALERTS``; subject: the document, named by its first encounter; score: the poorer of the
         two fits to the photo minus the fit of the two faces, from ``GAP_FLOOR``.
     """
-    rows = np.arange(len(facts))
     parts = []
-    for other, similarity in (
-        (facts.previous_face, facts.previous_similarity),
-        (facts.first_face, facts.first_similarity),
-    ):
-        fit = np.where(other >= 0, np.minimum(facts.photo_similarity, facts.photo_similarity[other]), np.nan)
-        gap = fit - similarity
-        at = rows[gap >= GAP_FLOOR]
+    for other, gap, fit, similarity in gaps(facts, np.arange(len(facts))):
+        at = np.flatnonzero(gap >= GAP_FLOOR)
         parts.append((at, gap[at], fit[at], similarity[at], other[at]))
     at, gap, fit, similarity, other = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     return facts.alerts(
@@ -49,3 +43,23 @@ def find(facts: Facts) -> pl.DataFrame:
             "quality": facts.table["quality"].gather(at).cast(pl.Float64),
         },
     )
+
+
+def gaps(facts: Facts, rows: Ints) -> list[tuple[Ints, Floats, Floats, Floats]]:
+    """Compare rows with the previous and with the first face on their document.
+
+    Returns
+    -------
+    list of tuple
+        For each of the two: the other row (-1: none), the gap, the poorer fit to the photo, and the
+        similarity of the two faces; NaN where there is nothing to compare.
+    """
+    found = []
+    for other, similarity in (
+        (facts.previous_face[rows], facts.previous_similarity[rows]),
+        (facts.first_face[rows], facts.first_similarity[rows]),
+    ):
+        photo = facts.photo_similarity
+        fit = np.where(other >= 0, np.minimum(photo[rows], photo[other]), np.nan)
+        found.append((other, fit - similarity, fit, similarity))
+    return found

@@ -13,7 +13,6 @@ import polars as pl
 from biomatch.fraud.facts import Facts, Floats, Ints
 from biomatch.overstay.rules.days import Intervals, in_order, united
 from biomatch.overstay.rules.eu import RULES
-from biomatch.tables.produced import ALERTS
 
 KIND = "stay_laundering"
 SURE_FACE = (0.2, 0.5)
@@ -32,22 +31,12 @@ def find(facts: Facts) -> pl.DataFrame:
         the encounter is the stay's entry; score: days over 90 in the 180 days up to the stay's end (or
         the last day known), times how sure the faces are (0 to 1, 0.5 without faces); above 0.
     """
-    stays = _stays(facts)
-    if stays.is_empty():
-        return ALERTS.empty()
-    first, last = stays["first"].to_numpy(), stays["last"].to_numpy()
-    used = used_days(stays["cluster"].to_numpy(), first, last)
-    alone = used_days(stays["document"].to_numpy(), first, last)
-    limit = RULES.limit_days
-    suspect = np.flatnonzero((used > limit) & (alone <= limit))
-    row = stays["row"].to_numpy()[suspect]
-    root = stays["root"].to_numpy()[suspect]
-    other = stays["other"].to_numpy()[suspect]
+    row, root, other, used, alone = excesses(facts)
     similarity = facts.compare(row, other)
     low, high = SURE_FACE
     sure = np.where(np.isnan(similarity), 0.5, np.clip((similarity - low) / (high - low), 0.0, 1.0))
-    score: Floats = (used[suspect] - limit).astype(np.float64) * sure
-    keep = score > 0
+    score: Floats = (used - RULES.limit_days).astype(np.float64) * sure
+    keep = np.flatnonzero(score > 0)
     return facts.alerts(
         KIND,
         row[keep],
@@ -55,12 +44,33 @@ def find(facts: Facts) -> pl.DataFrame:
         subject_type="identity_cluster",
         subject_rows=root[keep],
         evidence={
-            "days_of_union": used[suspect][keep],
-            "days_on_document": alone[suspect][keep],
+            "days_of_union": used[keep],
+            "days_on_document": alone[keep],
             "similarity": similarity[keep],
             "other_encounter_id": facts.table["encounter_id"].gather(other[keep]),
         },
     )
+
+
+def excesses(facts: Facts) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Find stays over the limit on all documents together and on none alone.
+
+    Returns
+    -------
+    tuple of ndarray of int64
+        Row of the stay's entry, row of the cluster's first encounter, row of another document's
+        encounter (-1: none), days of the union, days on the document.
+    """
+    stays = _stays(facts)
+    if stays.is_empty():
+        none = np.zeros(0, dtype=np.int64)
+        return none, none, none, none, none
+    first, last = stays["first"].to_numpy(), stays["last"].to_numpy()
+    used = used_days(stays["cluster"].to_numpy(), first, last)
+    alone = used_days(stays["document"].to_numpy(), first, last)
+    over = np.flatnonzero((used > RULES.limit_days) & (alone <= RULES.limit_days))
+    row, root, other = (stays[name].to_numpy()[over] for name in ("row", "root", "other"))
+    return row, root, other, used[over], alone[over]
 
 
 def used_days(group: Ints, first: Ints, last: Ints) -> Ints:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from biomatch.fraud.facts import CONFLICT_FLOOR, Facts, Ints
+from biomatch.fraud.facts import CONFLICT_FLOOR, Facts, Floats, Ints
 
 KIND = "swapped_exit"
 GAP_FLOOR = 0.0
@@ -24,25 +24,30 @@ def find(facts: Facts) -> pl.DataFrame:
         Schema ``ALERTS``; subject: each of the two encounters; score: the poorer crossed fit minus the
         better own fit, above ``GAP_FLOOR``.
     """
+    rows, partner, cross, gap = crossed(facts)
+    return facts.alerts(
+        KIND,
+        rows,
+        gap,
+        evidence={
+            "crossed_similarity": cross,
+            "entry_similarity": facts.entry_similarity[rows],
+            "other_encounter_id": facts.table["encounter_id"].gather(partner),
+        },
+    )
+
+
+def crossed(facts: Facts) -> tuple[Ints, Ints, Floats, Floats]:
+    """Give rows, their partners, the poorer crossed fit, and how much it beats the better own fit."""
     own = facts.entry_similarity
-    rows = np.flatnonzero(own < CONFLICT_FLOOR)
-    left, right = _together(facts, rows)
+    left, right = _together(facts, np.flatnonzero(own < CONFLICT_FLOOR))
     entry = facts.entry_of
     cross = np.minimum(facts.compare(left, entry[right]), facts.compare(right, entry[left]))
     gap = cross - np.maximum(own[left], own[right])
     keep = gap > GAP_FLOOR
-    left, right, cross, gap = left[keep], right[keep], cross[keep], gap[keep]
-    both, partner = np.r_[left, right], np.r_[right, left]
-    return facts.alerts(
-        KIND,
-        both,
-        np.r_[gap, gap],
-        evidence={
-            "crossed_similarity": np.r_[cross, cross],
-            "entry_similarity": own[both],
-            "other_encounter_id": facts.table["encounter_id"].gather(partner),
-        },
-    )
+    left, right = left[keep], right[keep]
+    both, partner = np.concatenate([left, right]), np.concatenate([right, left])
+    return both, partner, np.tile(cross[keep], 2), np.tile(gap[keep], 2)
 
 
 def _together(facts: Facts, rows: Ints) -> tuple[Ints, Ints]:
