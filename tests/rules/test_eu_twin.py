@@ -207,3 +207,15 @@ def test_union_is_disjoint_and_ascending() -> None:
     same = made.traveller[1:] == made.traveller[:-1]
     assert (made.first[1:][same] > made.last[:-1][same]).all()
     assert (made.first <= made.last).all()
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(rows(), min_size=1, max_size=9), st.integers(0, 430), st.integers(1, 12))
+def test_blocks_change_nothing(travellers, offset, size) -> None:
+    """Whatever the size of the blocks, travellers stay whole and the result is the same."""
+    on = START + offset * DAY
+    stays = frame(travellers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(eu, "in_blocks", lambda rows_, span: days.in_blocks(rows_, span, size))
+        found = eu.assess(stays, on)
+    assert found.equals(eu.assess(stays, on))

@@ -11,16 +11,27 @@ what remains is a suspected in-country overstay.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from biomatch.errors import TableError
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY, RuleSet, check_columns, check_day, refuse_rows
 from biomatch.overstay.rules.us_classes import CLASSES, CODES, Admission
-from biomatch.overstay.rules.us_days import last_lawful_days, severity
+from biomatch.overstay.rules.us_days import (
+    NEVER,
+    SEVERITIES,
+    day_numbers,
+    fiscal_years,
+    last_lawful_days,
+    number,
+    severities,
+)
 from biomatch.tables.produced import STAY_STATUSES
 
 
@@ -64,7 +75,19 @@ OPTIONAL = {
     "exit_received_on": pl.Date,
     "next_entry": pl.Date,
 }
-OVERSTAYS = ("out_of_country_overstay", "suspected_in_country_overstay")
+BLOCK_ROWS = 1 << 15
+"""Stays judged at a time: what is computed from them stays within the processor's cache."""
+COMPLIANT, NOT_YET_DUE, OUT_OF_COUNTRY, IN_COUNTRY, INFERRED, CHANGED = (
+    np.uint8(STAY_STATUSES.index(name))
+    for name in (
+        "compliant",
+        "not_yet_due",
+        "out_of_country_overstay",
+        "suspected_in_country_overstay",
+        "departure_inferred",
+        "status_changed",
+    )
+)
 _MAY_FILE = np.array([entry.may_extend for entry in CLASSES])
 _IS_WAIVER = np.array([entry.is_waiver for entry in CLASSES])
 _HAS_STATUS = np.array([entry.admission is Admission.STATUS for entry in CLASSES])
@@ -134,98 +157,107 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     (datetime.date(2008, 1, 14), 'out_of_country_overstay', 1)
     """
     check_day(on, "the date of the snapshot")
-    table = _complete(stays)
-    codes = table["admission_class"].to_physical().to_numpy()
-    table = table.with_columns(
-        pl.Series("last", last_lawful_days(table, codes, rules.waiver_counts_entry)).cast(pl.Date),
-        pl.Series("may_file", _MAY_FILE[codes]),
-        pl.Series("is_waiver", _IS_WAIVER[codes]),
-        pl.Series("has_status", _HAS_STATUS[codes]),
-        _left(on),
+    codes = _check(stays)
+    columns: dict[str, NDArray[Any]] = {
+        name: day_numbers(stays, name) for name in OPTIONAL if name != "programme_ended"
+    }
+    # What is not known must not delay a departure, nor prolong a stay: the earliest day, not the latest.
+    for name in ("exit_received_on", "satisfactory_departure_until"):
+        columns[name] = day_numbers(stays, name, missing=-NEVER)
+    columns |= {"class": codes, "entry": day_numbers(stays, "entry"), "exit": day_numbers(stays, "exit")}
+    columns["last"] = last_lawful_days(stays, codes, rules.waiver_counts_entry)
+    columns["by_land"] = np.asarray(False)
+    if "mode" in stays.columns:
+        columns["by_land"] = (stays["mode"].cast(pl.String) == "land").fill_null(False).to_numpy()
+    kinds: dict[str, Any] = {"status": np.uint8, "days_over": np.int32, "fiscal_year": np.int32}
+    kinds |= {"expected_departure": np.bool_, "severity": np.uint8, "visa_void": np.bool_}
+    made = {name: np.empty(len(stays), dtype=kind) for name, kind in kinds.items()}
+    for low in range(0, len(stays), BLOCK_ROWS):
+        part = slice(low, low + BLOCK_ROWS)
+        block = {name: column[part] if column.ndim else column for name, column in columns.items()}
+        for name, found in _judge(block, number(on), rules).items():
+            made[name][part] = found
+    is_known = pl.Series(columns["last"] != NEVER)
+    last = pl.Series(columns["last"]).cast(pl.Date)
+    return pl.select(
+        pl.when(is_known).then(last).alias("last_lawful_day"),
+        _named(made["status"], STAY_STATUSES).alias("status"),
+        pl.Series(made["days_over"]).alias("days_over"),
+        pl.when(is_known).then(pl.Series(made["fiscal_year"])).alias("fiscal_year"),
+        pl.Series(made["expected_departure"]).alias("expected_departure"),
+        _named(made["severity"], SEVERITIES).alias("severity"),
+        pl.Series(made["visa_void"]).alias("visa_void"),
     )
-    table = table.with_columns(_status(on, rules).alias("status"))
-    overstay = pl.col("status").is_in(OVERSTAYS)
-    end = pl.col("left").fill_null(on)
-    days_over = pl.when(overstay).then((end - pl.col("last")).dt.total_days()).otherwise(0).cast(pl.Int32)
-    # 1 October begins the next fiscal year
-    fiscal_year = pl.col("last").dt.year() + (pl.col("last").dt.month() >= 10).cast(pl.Int32)
-    expected = pl.col("last").is_not_null() & (pl.col("entry") <= on) & ~_by_land(stays)
-    found = table.select(
-        pl.col("last").alias("last_lawful_day"),
-        "status",
-        days_over.alias("days_over"),
-        fiscal_year.alias("fiscal_year"),
-        expected.alias("expected_departure"),
-        (overstay & (pl.col("admitted_until").is_not_null() | ~pl.col("has_status"))).alias("visa_void"),
-        end.alias("end"),
-    )
-    bins = severity(found["last_lawful_day"], found["end"], found["days_over"])
-    return found.select(pl.exclude("visa_void", "end"), bins, "visa_void")
 
 
-def _complete(stays: pl.DataFrame) -> pl.DataFrame:
-    """Check the stays; add the columns that they lack as nulls; classes become codes of `CODES`."""
-    check_columns(stays, NEEDED, OPTIONAL)
+def _judge(stay: dict[str, NDArray[Any]], on: int, rules: UsRules) -> dict[str, NDArray[Any]]:
+    """Judge a block of stays; dates are day numbers, `NEVER` what has not happened.
+
+    The status is written from the weakest reason to the strongest, the reverse of the module's second
+    paragraph: what comes later overrules.
+    """
+    last, exit_ = stay["last"], stay["exit"]
+    is_gone = np.maximum(exit_, stay["exit_received_on"]) <= on  # it happened, and its record has arrived
+    granted = np.minimum(stay["satisfactory_departure_until"], last + rules.satisfactory_departure_days)
+    due = np.where(_IS_WAIVER[stay["class"]], np.maximum(last, granted), last)
+    is_timely = _MAY_FILE[stay["class"]] & (stay["extension_filed_on"] <= np.minimum(last, on))
+    is_adjusted = stay["adjusted_on"] <= np.where(is_gone, np.minimum(exit_, on), on)
+    status = np.where(due >= on, NOT_YET_DUE, IN_COUNTRY)
+    status[np.broadcast_to(stay["next_entry"] <= on, status.shape)] = INFERRED
+    status[is_gone] = OUT_OF_COUNTRY
+    status[is_timely | is_adjusted] = CHANGED
+    status[is_gone & (exit_ <= due)] = COMPLIANT
+
+    is_over = (status == OUT_OF_COUNTRY) | (status == IN_COUNTRY)
+    end = np.where(is_gone, exit_, np.int32(on))
+    late = np.flatnonzero(is_over)
+    severity = np.zeros(len(last), dtype=np.uint8)
+    severity[late] = severities(last[late], end[late])
+    is_dated = (stay["admitted_until"] != NEVER) | ~_HAS_STATUS[stay["class"]]
+    return {
+        "status": status,
+        "days_over": np.where(is_over, end - last, 0),
+        "fiscal_year": fiscal_years(last),
+        "expected_departure": (last != NEVER) & (stay["entry"] <= on) & ~stay["by_land"],
+        "severity": severity,
+        "visa_void": is_over & is_dated,
+    }
+
+
+def _check(stays: pl.DataFrame) -> NDArray[np.uint8]:
+    """Check the stays; give the index of each one's class in `us_classes.CLASSES`."""
+    check_columns(stays, NEEDED, {**OPTIONAL, "mode": None})
     entry, exit_ = pl.col("entry"), pl.col("exit")
     refuse_rows(stays, entry.is_null(), "no entry date", "give the day of entry of each stay")
     refuse_rows(stays, exit_ < entry, "the exit is before the entry", "exchange or correct the two dates")
-    outside = (entry < FIRST_DAY) | (entry > LAST_DAY) | (exit_ > LAST_DAY)
-    refuse_rows(stays, outside, "a date is out of range", f"give dates from {FIRST_DAY} to {LAST_DAY}")
-    given = stays["admission_class"].cast(pl.String)
-    codes = given.cast(pl.Enum(CODES), strict=False)
-    if codes.null_count():
-        row = int(codes.is_null().arg_true()[0])
+    for name in ("entry", "exit", *OPTIONAL):
+        if name in stays.columns and stays.schema[name] == pl.Date:
+            outside = ~pl.col(name).is_between(FIRST_DAY, LAST_DAY)
+            refuse_rows(
+                stays, outside, f"{name} is out of range", f"give dates from {FIRST_DAY} to {LAST_DAY}"
+            )
+    codes = _class_index(stays["admission_class"])
+    unknown = np.flatnonzero(codes == len(CODES))
+    if len(unknown):
         raise TableError(
-            f"row {row + 1}: class {given[row]!r} is unknown",
+            f"row {unknown[0] + 1}: class {stays['admission_class'][int(unknown[0])]!r} is unknown",
             allowed=", ".join(CODES),
             remedy="read other spellings with class_code(); leave residents out",
         )
-    return stays.select(
-        codes.alias("admission_class"),
-        "entry",
-        "exit",
-        *(
-            pl.col(name).cast(kind) if name in stays.columns else pl.lit(None, kind).alias(name)
-            for name, kind in OPTIONAL.items()
-        ),
-    )
+    return codes
 
 
-def _left(on: date) -> pl.Expr:
-    """Give the day of the exit that was known by `on`: it had happened and its record had arrived."""
-    received = pl.col("exit_received_on").fill_null(pl.col("exit"))
-    return pl.when((pl.col("exit") <= on) & (received <= on)).then("exit").alias("left")
+def _class_index(given: pl.Series) -> NDArray[np.uint8]:
+    """Give each class's index in `us_classes.CLASSES`; their number for a class that is not among them."""
+    if isinstance(given.dtype, pl.Enum):  # its few names are looked up, not each row's
+        names = given.dtype.categories.to_list()
+        index = np.array(
+            [CODES.index(n) if n in CODES else len(CODES) for n in names] + [len(CODES)], np.uint8
+        )
+        return np.asarray(index[given.to_physical().fill_null(len(names)).to_numpy()])
+    codes = given.cast(pl.String).cast(pl.Enum(CODES), strict=False)
+    return codes.to_physical().fill_null(len(CODES)).to_numpy().astype(np.uint8)
 
 
-def _status(on: date, rules: UsRules) -> pl.Expr:
-    """Give the status; the order of the branches is the order of the module's second paragraph."""
-    last, left, filed = pl.col("last"), pl.col("left"), pl.col("extension_filed_on")
-    asked = pl.col("satisfactory_departure_until")
-    most = last + timedelta(days=rules.satisfactory_departure_days)
-    granted = pl.when(asked > most).then(most).otherwise(asked)
-    due = pl.when(pl.col("is_waiver") & (granted > last)).then(granted).otherwise(last)
-    timely = pl.col("may_file") & (filed <= on) & (filed <= last).fill_null(True)
-    adjusted = (pl.col("adjusted_on") <= on) & (pl.col("adjusted_on") <= left).fill_null(True)
-
-    def status(name: str) -> pl.Expr:
-        return pl.lit(name, dtype=pl.Enum(STAY_STATUSES))
-
-    return (
-        pl.when((left <= due) | (left.is_not_null() & last.is_null()))
-        .then(status("compliant"))
-        .when(timely | adjusted)
-        .then(status("status_changed"))
-        .when(left.is_not_null())
-        .then(status("out_of_country_overstay"))
-        .when(pl.col("next_entry") <= on)
-        .then(status("departure_inferred"))
-        .when((due >= on).fill_null(True))
-        .then(status("not_yet_due"))
-        .otherwise(status("suspected_in_country_overstay"))
-    )
-
-
-def _by_land(stays: pl.DataFrame) -> pl.Expr:
-    if "mode" not in stays.columns:
-        return pl.lit(False)
-    return pl.lit((stays["mode"].cast(pl.String) == "land").fill_null(False))
+def _named(codes: NDArray[np.uint8], names: Sequence[str]) -> pl.Series:
+    return pl.Series(names, dtype=pl.Enum(names)).gather(codes)

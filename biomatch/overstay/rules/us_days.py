@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import lru_cache
+
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import TableError
+from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
 from biomatch.overstay.rules.us_classes import CLASSES, Admission
 
 Days = NDArray[np.datetime64]
+DayNumbers = NDArray[np.int32]
+NEVER = 1 << 30
+"""Stands for the day of what has not happened: later than every day, so that comparisons come out right."""
 SEVERITIES = ("none", "up_to_180_days", "over_180_days", "one_year_or_more")
 """Bins on a single stay [S10]: the third carries the 3-year bar, the fourth the 10-year bar."""
 TOLLED_DAYS = 120
@@ -55,37 +62,50 @@ def last_day_of_months(entry: ArrayLike, months: int) -> Days:
     return np.asarray(add_months(entry, months) - np.timedelta64(1, "D"))
 
 
-def last_lawful_days(
-    table: pl.DataFrame, codes: NDArray[np.unsignedinteger], waiver_counts_entry: bool
-) -> Days:
+def number(day: date) -> int:
+    """Give the number of a day: days since 1970-01-01."""
+    return (day - date(1970, 1, 1)).days
+
+
+def day_numbers(table: pl.DataFrame, name: str, missing: int = NEVER) -> DayNumbers:
+    """Give a column of dates as day numbers, nulls as `missing`; one number for a column that is absent."""
+    if name not in table.columns or table.schema[name] == pl.Null:
+        return np.asarray(missing, dtype=np.int32)
+    return table[name].to_physical().fill_null(missing).to_numpy()
+
+
+def last_lawful_days(table: pl.DataFrame, codes: NDArray[np.uint8], waiver_counts_entry: bool) -> DayNumbers:
     """Give the last lawful day of every stay.
 
     Parameters
     ----------
     table : polars.DataFrame
-        Columns ``entry``, ``admitted_until``, ``programme_end`` (Date), ``programme_ended`` (String).
+        Columns ``entry`` (Date) and, optionally, ``admitted_until``, ``programme_end`` (Date),
+        ``programme_ended`` (String).
     codes : ndarray
-        Shape (n,), unsigned; index of each stay's class in `us_classes.CLASSES`.
+        Shape (n,), uint8; index of each stay's class in `us_classes.CLASSES`.
     waiver_counts_entry : bool
         Whether the day of entry is the first of a period of days.
 
     Returns
     -------
     ndarray
-        Shape (n,), datetime64[D]: the I-94 date where there is one; else the programme's end and grace, or
-        the class's usual period; NaT for duration of status whose end is not known.
+        Shape (n,), int32, day numbers: the I-94 date where there is one; else the programme's end and
+        grace, or the class's usual period; `NEVER` for duration of status whose end is not known.
 
     Raises
     ------
     TableError
         For a class that needs a date and has none, or an unknown way in which a programme ended.
     """
-    last = np.array(table["admitted_until"].to_numpy(), dtype="datetime64[D]")
-    missing = table["admitted_until"].is_null().to_numpy()
-    for code in np.flatnonzero(np.bincount(codes[missing], minlength=len(CLASSES))).tolist():
+    last = np.full(len(table), NEVER, dtype=np.int32)
+    last[:] = day_numbers(table, "admitted_until")
+    missing = np.flatnonzero(last == NEVER)
+    missing_codes = codes[missing]
+    for code in np.flatnonzero(np.bincount(missing_codes, minlength=len(CLASSES))).tolist():
         kind = CLASSES[code]
-        rows = np.flatnonzero(missing & (codes == code))
-        entry = table["entry"].gather(rows).to_numpy().astype("datetime64[D]")
+        rows = missing[missing_codes == code]
+        entry = table["entry"].gather(rows).to_numpy()
         if kind.admission is Admission.DATE:
             raise TableError(
                 f"row {rows[0] + 1}: class {kind.code} without a date in admitted_until",
@@ -93,63 +113,65 @@ def last_lawful_days(
                 remedy="give it: the class has no usual period from which it could be told",
             )
         if kind.admission is Admission.STATUS:
-            end = table["programme_end"].gather(rows).to_numpy().astype("datetime64[D]")
-            last[rows] = end + _grace(table["programme_ended"].gather(rows), rows, code)
+            last[rows] = _after_programme(table, rows, code)
         elif kind.months:
-            last[rows] = last_day_of_months(entry, kind.months)
+            last[rows] = last_day_of_months(entry, kind.months).astype(np.int64)
         else:
-            last[rows] = entry + np.timedelta64(kind.days - int(waiver_counts_entry), "D")
+            last[rows] = entry.astype("datetime64[D]").astype(np.int64) + kind.days - int(waiver_counts_entry)
     return last
 
 
-def _grace(ended: pl.Series, rows: NDArray[np.int64], code: int) -> NDArray[np.timedelta64]:
-    """Give the days after a programme's end: in full, shortened by a withdrawal, none after a termination."""
+def _after_programme(table: pl.DataFrame, rows: NDArray[np.int64], code: int) -> DayNumbers:
+    """Give the programme's end and grace: in full, shortened by a withdrawal, none after a termination."""
+    end = np.broadcast_to(day_numbers(table, "programme_end"), len(table))[rows]
     kind = CLASSES[code]
-    days = dict(zip(PROGRAMME_ENDS, (kind.grace_days, kind.withdrawn_days, 0), strict=True))
-    known = ended.fill_null("completed")
-    wrong = ~known.is_in(PROGRAMME_ENDS)
-    if wrong.any():
-        row = int(wrong.arg_true()[0])
-        raise TableError(
-            f"row {rows[row] + 1}: programme_ended is {known[row]!r}", allowed=", ".join(PROGRAMME_ENDS)
-        )
-    return known.replace_strict(days, return_dtype=pl.Int64).to_numpy().astype("timedelta64[D]")
+    grace = np.full(len(rows), kind.grace_days, dtype=np.int32)
+    if "programme_ended" in table.columns and table.schema["programme_ended"] != pl.Null:
+        ended = table["programme_ended"].gather(rows).fill_null("completed")
+        wrong = (~ended.is_in(PROGRAMME_ENDS)).arg_true()
+        if len(wrong):
+            row = int(wrong[0])
+            raise TableError(
+                f"row {rows[row] + 1}: programme_ended is {ended[row]!r}", allowed=", ".join(PROGRAMME_ENDS)
+            )
+        days = dict(zip(PROGRAMME_ENDS, (kind.grace_days, kind.withdrawn_days, 0), strict=True))
+        grace = ended.replace_strict(days, return_dtype=pl.Int32).to_numpy()
+    return np.where(end == NEVER, NEVER, end + grace)
 
 
-def severity(
-    last: pl.Series, end: pl.Series, days_over: pl.Series, tolled: pl.Series | None = None
-) -> pl.Series:
+def fiscal_years(days: DayNumbers) -> NDArray[np.int32]:
+    """Give the fiscal year of each day, 1 October to 30 September, named by its end; 0 for `NEVER`."""
+    return _fiscal_year_table()[np.minimum(days - number(FIRST_DAY), len(_fiscal_year_table()) - 1)]
+
+
+@lru_cache(maxsize=1)
+def _fiscal_year_table() -> NDArray[np.int32]:
+    days = np.arange(number(FIRST_DAY), number(LAST_DAY) + 1000).astype("datetime64[D]")
+    month = days.astype("datetime64[M]").astype(np.int64)  # 0 is January 1970
+    return np.append((month + 3) // 12 + 1970, 0).astype(np.int32)
+
+
+def severities(last: DayNumbers, end: DayNumbers, tolled: DayNumbers | None = None) -> NDArray[np.uint8]:
     """Sort overstays into the bins on which the bars to return depend [S10].
 
     Parameters
     ----------
-    last, end : polars.Series
-        Date; the last lawful day, and the exit (or the day of the snapshot).
-    days_over : polars.Series
-        Integers; 0 where there is no overstay.
-    tolled : polars.Series, optional
-        Integers; days for which a timely filing was pending, of which up to 120 count, and only towards
-        the bin ``over_180_days``.
+    last, end : ndarray
+        Shape (n,), int32, day numbers: the last lawful day, and the exit or the day of the snapshot, later.
+    tolled : ndarray, optional
+        Shape (n,), int32; days for which a timely filing was pending, of which up to 120 count, and only
+        towards the bin ``over_180_days``.
 
     Returns
     -------
-    polars.Series
-        Enum of `SEVERITIES`, named ``severity``. Bins are counted per single stay, never summed. A year is
-        a calendar year that begins on the day after the last lawful one.
+    ndarray
+        Shape (n,), uint8; index into `SEVERITIES`, 1 to 3. Bins are counted per single stay, never summed. A
+        year is a calendar year that begins on the day after the last lawful one.
     """
-    over = days_over.to_numpy()
-    found = np.zeros(len(over), dtype=np.uint8)
-    late = np.flatnonzero(over > 0)
-    found[late] = 1
-    counted = over[late].astype(np.int64)
+    counted = end - last
     if tolled is not None:
-        counted -= np.minimum(tolled.fill_null(0).to_numpy()[late], TOLLED_DAYS)
-    found[late[counted > 180]] = 2
-    first = last.gather(late).to_numpy().astype("datetime64[D]") + np.timedelta64(1, "D")
-    year = add_months(first, 12) - np.timedelta64(1, "D")
-    found[late[end.gather(late).to_numpy().astype("datetime64[D]") >= year]] = 3
-    names = np.array(SEVERITIES)
-    return pl.Series(
-        "severity",
-        pl.Series(found).replace_strict(dict(enumerate(names.tolist())), return_dtype=pl.Enum(SEVERITIES)),
-    )
+        counted = counted - np.minimum(tolled, TOLLED_DAYS)
+    found = np.where(counted > 180, 2, 1).astype(np.uint8)
+    year = last_day_of_months((last + 1).astype("datetime64[D]"), 12).astype(np.int64)
+    found[end >= year] = 3
+    return found
