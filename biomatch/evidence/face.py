@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 _KNOTS = 17
 _RIDGE = 1e-8  # only keeps coefficients finite where the two kinds of pairs do not overlap
 _MAX_CONTAMINATION = 0.05
+_OWN_AMONG_STRANGE = 0.1
+"""Of document pairs with strangers' scores, the share that is one person's after all: a spoilt capture.
+Assumed: without labels nothing in the scores can tell. Where labels are at hand it is not used."""
 _FEW = 5_000  # pairs of either kind from which the effects of quality and age gap are fitted
 _CELLS = 256  # cells of the shifted score that isotonic regression pools
 FAMILY = "monotone-index-1"
@@ -132,18 +135,14 @@ class FaceCalibrator:
         few = _thin(y)
         by_quality, by_gap = _shifts(s[few], y[few], poor[few], gap[few], w[few])
         index = s + by_quality * poor + by_gap * gap
-        if contamination is None:
-            # Half of the strangers' scores lie below their median, where a person's own hardly ever do.
-            low = index < np.median(index[~y])
-            contamination = float(min(2 * w[y & low].sum() / w[y].sum(), _MAX_CONTAMINATION))
-        knots, values = _isotonic(index, y, w, contamination)
+        knots, values, share = _isotonic(index, y, w, contamination)
         return cls(
             knots=tuple(knots.tolist()),
             values=tuple(values.tolist()),
             by_quality=by_quality,
             by_gap=by_gap,
             limit=support,
-            contamination=contamination,
+            contamination=share,
             lineages=lineages,
         )
 
@@ -177,8 +176,10 @@ def _thin(mated: NDArray[np.bool_]) -> NDArray[np.intp]:
     return np.concatenate([rows[:: max(1, len(rows) // _FEW)] for rows in kinds])
 
 
-def _isotonic(index: Floats, y: NDArray[np.bool_], w: Floats, contamination: float) -> tuple[Floats, Floats]:
-    """Fit the ratio as any non-decreasing function (pool adjacent violators), joined up linearly.
+def _isotonic(
+    index: Floats, y: NDArray[np.bool_], w: Floats, contamination: float | None
+) -> tuple[Floats, Floats, float]:
+    """Fit the ratio as any non-decreasing function (pool adjacent violators), blocks joined linearly.
 
     Half a pair of either kind is added to each pooled block, so that no ratio is infinite.
     """
@@ -192,13 +193,29 @@ def _isotonic(index: Floats, y: NDArray[np.bool_], w: Floats, contamination: flo
     used = np.flatnonzero(share[0] + share[1] > 0)
     target = share[0][used] / (share[0] + share[1])[used]
     blocks = isotonic_regression(target, weights=(share[0] + share[1])[used]).blocks
-    starts, sizes = blocks[:-1], np.diff(blocks)
+    starts, ends = blocks[:-1], blocks[1:] - 1
     mated, other = (np.add.reduceat(part[used], starts) for part in sums)
     middle = np.bincount(cell, index[order], _CELLS)[used] / np.bincount(cell, minlength=_CELLS)[used]
-    centre = np.add.reduceat(middle, starts) / sizes
     q = (other + 0.5) / totals[1]
-    p = np.maximum((mated + 0.5) / totals[0] - contamination * q, 0.5 / totals[0]) / (1 - contamination)
-    return centre, np.maximum.accumulate(np.log(p / q))
+    p = (mated + 0.5) / totals[0]
+    floor = np.full(len(p), 0.5 / totals[0])
+    if contamination is None:
+        # Pairs called mated whose scores are like strangers': nine in ten of them are taken for strangers.
+        strangers = np.searchsorted(np.cumsum(q), 0.5) + 1
+        alike = mated[:strangers].sum() / totals[0] / (other[:strangers].sum() / totals[1])
+        contamination = float(min((1 - _OWN_AMONG_STRANGE) * alike, _MAX_CONTAMINATION))
+        floor = np.maximum(floor, _OWN_AMONG_STRANGE * p)
+    p = np.maximum(p - contamination * q, floor) / (1 - contamination)
+    level = np.log(p / q)
+    # The half pair weighs most in the smallest blocks, at the ends: there they follow their inner neighbour.
+    below = mated / totals[0] < other / totals[1]
+    level[below] = np.minimum.accumulate(level[below][::-1])[::-1]
+    level = np.maximum.accumulate(level)
+    # Level within a block, straight between the last cell of one and the first of the next.
+    knots = np.stack([middle[starts], middle[ends]], axis=1).ravel()
+    values = np.repeat(level, 2)
+    kept = np.r_[True, np.diff(knots) > 0]
+    return knots[kept], values[kept], contamination
 
 
 def _shifts(s: Floats, y: NDArray[np.bool_], poor: Floats, gap: Floats, w: Floats) -> tuple[float, float]:

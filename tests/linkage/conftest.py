@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.tables.observed import ENCOUNTERS
+from biomatch.tables.observed import (
+    DOCUMENTS,
+    ENCOUNTERS,
+    MANIFESTS,
+    MOVEMENTS,
+    STATUS_EVENTS,
+    WATCHLIST,
+    Observed,
+)
 
 START = datetime(2024, 1, 1)
 
@@ -77,3 +86,110 @@ def random_encounters():
         )
 
     return make
+
+
+class ToyBorder:
+    """A border whose truth is known: repeat visits, missed exits, second passports, sham exits, overstays."""
+
+    def __init__(self, seed: int, people: int = 2_500, dimension: int = 96, crowded: bool = False) -> None:
+        rng = np.random.default_rng(seed)
+        self.rows: list[dict] = []
+        self.person: list[int] = []
+        self.truth: dict[int, dict] = {}  # by entry_id: left_day (None: still here), exit_id (None), until
+        self.end = 500
+        centre = rng.normal(size=(people, dimension))
+        if crowded:  # everybody looks a little like somebody else
+            centre += 1.1 * centre[rng.permutation(people)]
+        centre /= np.linalg.norm(centre, axis=1, keepdims=True)
+        names = [f"N{a:02d}X F{b:03d}Y" for a, b in rng.integers(0, (60, 200), (people, 2))]
+        born = [date(1950, 1, 1) + timedelta(days=int(d)) for d in rng.integers(0, 18_000, people)]
+        sexes = rng.choice(["F", "M"], people)
+        faces: list[np.ndarray] = []
+        ids = iter(rng.permutation(20 * people).tolist())
+
+        def record(who: int, direction: str, day: float, document: int, holder: int, **more) -> int:
+            seen = rng.random() < 0.85
+            if seen:
+                quality = float(rng.beta(9, 2))
+                noise = rng.normal(size=dimension) * (0.55 + 0.9 * (1 - quality)) / np.sqrt(dimension)
+                faces.append(centre[who] + noise)
+            self.person.append(who)
+            number = next(ids)
+            self.rows.append(
+                {
+                    "id": number,
+                    "direction": direction,
+                    "day": day,
+                    "document": f"P{holder}-{document}",
+                    "name": names[holder],
+                    "born": born[holder],
+                    "sex": str(sexes[holder]),
+                    "template": len(faces) - 1 if seen else -1,
+                    "quality": quality if seen else None,
+                    **more,
+                }
+            )
+            return number
+
+        for who in range(people):
+            day = float(rng.uniform(0, 400))
+            while day < self.end - 1:
+                until = START + timedelta(days=day + 90)
+                entry = record(who, "entry", day, int(rng.random() < 0.1), who, until=until.date())
+                stays_on = rng.random() < 0.015
+                late = rng.random() < 0.01
+                left = None if stays_on else day + float(rng.gamma(2, 9)) + 92 * late
+                fact = {"left": left, "exit": None, "until": day + 90.0, "sham": None}
+                self.truth[entry] = fact
+                shown = self.rows[-1]["document"].split("-")[1]
+                if stays_on and rng.random() < 0.25:  # a relative leaves on the document
+                    other = int(rng.integers(people))
+                    fact["sham"] = record(other, "exit", day + float(rng.uniform(10, 80)), int(shown), who)
+                if left is None or left >= self.end:
+                    fact["left"] = None
+                    break
+                document = int(shown) if rng.random() > 0.04 else 1 - int(shown)
+                if rng.random() > 0.03:
+                    fact["exit"] = record(who, "exit", left, document, who)
+                if rng.random() > 0.5:
+                    break
+                day = left + float(rng.exponential(60)) + 1
+        # Whoever left on another's document has no stay of their own here; records after the end are cut.
+        keep = [i for i, row in enumerate(self.rows) if row["day"] < self.end]
+        self.rows = [self.rows[i] for i in keep]
+        templates = np.array(faces)
+        self.templates = (templates / np.linalg.norm(templates, axis=1, keepdims=True)).astype(np.float32)
+        self.encounters = _encounters(self.rows)
+        self.as_of = (START + timedelta(days=self.end)).date()
+
+    def observed(self) -> Observed:
+        return Observed(
+            encounters=self.encounters,
+            documents=DOCUMENTS.empty(),
+            movements=MOVEMENTS.empty(),
+            manifests=MANIFESTS.empty(),
+            status_events=STATUS_EVENTS.empty(),
+            watchlist=WATCHLIST.empty(),
+            templates=self.templates,
+            about={},
+        )
+
+    def facts(self) -> pl.DataFrame:
+        """Truth by stay: departed, overstay (either kind), true exit_id (-1: none recorded)."""
+        return pl.DataFrame(
+            [
+                {
+                    "entry_id": entry,
+                    "departed": fact["left"] is not None,
+                    "overstay": (self.end if fact["left"] is None else fact["left"]) > fact["until"] + 1,
+                    "true_exit": -1 if fact["exit"] is None else fact["exit"],
+                    "sham": fact["sham"] is not None,
+                }
+                for entry, fact in self.truth.items()
+            ]
+        ).sort("entry_id")
+
+
+@pytest.fixture(scope="session")
+def toy_border():
+    return lru_cache(maxsize=4)(ToyBorder)

@@ -1,8 +1,10 @@
 """Who has left without a record: learnt from stays that a next entry proves to have ended.
 
 Among stays whose document entered again, the share without a recorded exit is the miss rate m of exits.
-With G(t) the chance that an exit is on record t days after the entry, departures happen at G(t)/(1 - m),
-so of stays without a record a share m/(1 - m) * G(t)/(1 - G(t)) has left. No truth is needed.
+With G(t) the chance that an exit is on record t days after the entry, departures happen at G(t)/(1 - m);
+hence U(t) = m/(1 - m) G(t) leave without a record, and H(t) = 1 - G(t) - U(t) are still here. Of those who
+left without a record some have come back by then (and are no longer open); the times between recorded
+exits and next entries say how many. No truth is needed.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-LAST_DAY = 3_000
+LAST_DAY = 2_000
 """Dwell times are followed so many days; longer ones count as this one."""
 _PSEUDO_STAYS = 100.0  # stays' worth of the hazards of all groups that each group starts with (assumed)
 _PSEUDO_TRIPS = 20.0  # likewise for the miss rate
@@ -33,13 +36,22 @@ class UnrecordedDepartures:
         Row of each group; ``""``: all groups together.
     miss_rate : ndarray
         Shape (g,): share of departures that leave no usable record.
+    missed : ndarray
+        Shape (g,): departures without a record that the miss rate rests on.
+    stays : ndarray
+        Shape (g,): stays that the curves rest on.
     recorded : ndarray
         Shape (g, LAST_DAY + 1): G(t), chance of a recorded exit within t days.
+    away : ndarray
+        Shape (g, LAST_DAY + 1): chance of a recorded exit within t days and no next entry by then.
     """
 
     groups: dict[str, int]
     miss_rate: Floats
+    missed: Floats
+    stays: Floats
     recorded: Floats
+    away: Floats
 
     @classmethod
     def fit(cls, stays: pl.DataFrame) -> Self:
@@ -48,30 +60,36 @@ class UnrecordedDepartures:
         Parameters
         ----------
         stays : polars.DataFrame
-            Columns group (str), days (float: to the recorded exit, or to the date of the list), closed
-            (float in [0, 1]: how surely an exit is on record), again (bool: the document entered again).
+            Columns group (str); days (float: to the recorded exit, or to the date of the list); closed
+            (float in [0, 1]: how surely an exit is on record); again (bool: the document entered again);
+            after (float: days from a recorded exit to the next entry, or to the date of the list; null
+            without a recorded exit).
         """
         names = sorted(stays["group"].unique().to_list())
         groups = {"": 0} | {name: at + 1 for at, name in enumerate(names)}
         own = stays["group"].replace_strict(groups, return_dtype=pl.Int64).to_numpy()
-        day = np.clip(stays["days"].to_numpy(), 0, LAST_DAY).astype(np.int64)
         closed, again = stays["closed"].to_numpy(), stays["again"].to_numpy()
-        shape = (len(groups), LAST_DAY + 1)
-        place = np.r_[day, own * shape[1] + day]  # row 0 is all groups together
-        events = np.bincount(place, np.r_[closed, closed], shape[0] * shape[1]).reshape(shape)
-        leaving = np.bincount(place, minlength=shape[0] * shape[1]).reshape(shape)
-        risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1].astype(np.float64)
-        base = events[0] / np.maximum(risk[0], 1.0)
-        hazard = (events + _PSEUDO_STAYS * base) / (risk + _PSEUDO_STAYS)
-        recorded = 1.0 - np.cumprod(1.0 - np.clip(hazard, 0.0, 1.0), axis=1)
+        recorded = _curve(own, stays["days"].to_numpy(), closed, len(groups))
+        left = np.flatnonzero(stays["after"].is_not_null().to_numpy())
+        after = stays["after"].fill_null(0.0).to_numpy()[left]
+        back = _curve(own[left], after, again[left].astype(np.float64), len(groups))
         trips = np.bincount(own[again], minlength=len(groups)).astype(np.float64)
         missed = np.bincount(own[again], (1.0 - closed)[again], len(groups))
         trips[0], missed[0] = trips.sum(), missed.sum()
         overall = (missed[0] + 0.5) / (trips[0] + 1.0)
         rate = (missed + _PSEUDO_TRIPS * overall) / (trips + _PSEUDO_TRIPS)
-        return cls(groups, np.clip(rate, 1e-6, 0.99), recorded)
+        count = np.bincount(own, minlength=len(groups)).astype(np.float64)
+        count[0] = len(own)
+        return cls(
+            groups,
+            np.clip(rate, 1e-6, 0.99),
+            missed + _PSEUDO_TRIPS * overall + 0.5,
+            count + _PSEUDO_STAYS,
+            recorded,
+            _still_away(recorded, back),
+        )
 
-    def _rows(self, groups: pl.Series) -> NDArray[np.int64]:
+    def _rows(self, groups: pl.Series) -> Ints:
         return groups.replace_strict(self.groups, default=0, return_dtype=pl.Int64).to_numpy()
 
     def within(self, groups: pl.Series, days: Floats) -> Floats:
@@ -80,14 +98,55 @@ class UnrecordedDepartures:
         return np.where(days < 0, 0.0, self.recorded[self._rows(groups), at])
 
     def departed(self, groups: pl.Series, days: Floats) -> Floats:
-        """Give P(departed) of stays without a record, so many days after the entry; in [0, 0.999]."""
-        rate = self.miss_rate[self._rows(groups)]
-        on_record = self.within(groups, days)
-        odds = rate / (1 - rate) * on_record / np.maximum(1 - on_record, 1e-12)
-        return np.minimum(odds, _MOST)
+        """Give P(departed) of stays without a record and without a next entry, so many days after the entry.
+
+        U'/(U' + H), with U' those who left unrecorded and are still away. H is a small difference of
+        estimates; its expectation over their sampling error, cut at 0, takes the place of H.
+        """
+        row = self._rows(groups)
+        at = np.clip(days, 0, LAST_DAY).astype(np.int64)
+        odds = self.miss_rate[row] / (1 - self.miss_rate[row])
+        on_record = self.recorded[row, at]
+        unrecorded = odds * on_record
+        here = 1.0 - on_record - unrecorded
+        error = np.sqrt(unrecorded**2 / self.missed[row] + on_record * (1 - on_record) / self.stays[row])
+        here = _positive_part(here, np.maximum(error, 1e-9))
+        gone = odds * self.away[row, at]
+        return np.minimum(gone / np.maximum(gone + here, 1e-12), _MOST)
 
     def in_time(self, groups: pl.Series, days: Floats, lawful_days: Floats) -> Floats:
         """Give P(left within the lawful days | left without a record within `days`); in [0, 1]."""
         upto = self.within(groups, days)
         lawful = np.minimum(self.within(groups, lawful_days), upto)
         return np.where(upto > 0, lawful / np.maximum(upto, 1e-12), 1.0)
+
+
+def _curve(group: Ints, days: Floats, event: Floats, groups: int) -> Floats:
+    """Estimate by group the chance of an event within t days (Kaplan-Meier on days, shrunk to all groups)."""
+    day = np.clip(days, 0, LAST_DAY).astype(np.int64)
+    width = LAST_DAY + 1
+    place = np.r_[day, group * width + day]  # row 0 is all groups together
+    shape = (groups, width)
+    events = np.bincount(place, np.r_[event, event], groups * width).reshape(shape)
+    leaving = np.bincount(place, minlength=groups * width).reshape(shape)
+    risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1].astype(np.float64)
+    base = events[0] / np.maximum(risk[0], 1.0)
+    hazard = (events + _PSEUDO_STAYS * base) / (risk + _PSEUDO_STAYS)
+    return np.asarray(1.0 - np.cumprod(1.0 - np.clip(hazard, 0.0, 1.0), axis=1))
+
+
+def _still_away(recorded: Floats, back: Floats) -> Floats:
+    """Convolve exits with the chance of not having come back since."""
+    from scipy.signal import fftconvolve
+
+    leaving = np.diff(recorded, axis=1, prepend=0.0)
+    away = fftconvolve(leaving, 1.0 - back, axes=1)[:, : recorded.shape[1]]
+    return np.asarray(np.clip(away, 0.0, recorded))
+
+
+def _positive_part(mean: Floats, error: Floats) -> Floats:
+    """Give E[max(0, X)] of X normal around `mean`."""
+    from scipy.special import ndtr
+
+    z = mean / error
+    return np.asarray(mean * ndtr(z) + error * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
