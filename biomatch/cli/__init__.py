@@ -19,6 +19,7 @@ FAMILIES = (
     "judge",
     "report",
     "studies",
+    "scores",
     "plan",
     "stays",
 )

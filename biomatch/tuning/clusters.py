@@ -24,6 +24,10 @@ from scipy.optimize import brentq
 from scipy.stats import binom
 
 Counts = NDArray[np.int64]
+PLUG_IN = 0.85
+"""The p-value is divided by this where errors were seen in clusters, because the least favourable law is
+estimated: without it 33 to 57 of 1,000 sets of 28 laws passed at level 0.05 (standard error 3.4), with it 30
+to 46. Where no error was seen, or with one trial a subject, the p-value is exact and stays as it is."""
 LATTICE = 16  # lattice steps in the cheapest price, at most
 LONGEST = 1 << 20  # length of the longest transform
 
@@ -72,7 +76,8 @@ def p_value(subjects_with: Counts, mean_under_null: float, cap: int) -> float:
     if not with_errors.any():
         return zero**number
     price = np.log1p(weight * mean_under_null) - np.log1p(weight * (mean_under_null - errors[with_errors]))
-    return _chance_of_as_cheap(count[with_errors], chance[with_errors], price, zero, number)
+    found = _chance_of_as_cheap(count[with_errors], chance[with_errors], price, zero, number)
+    return min(1.0, found / PLUG_IN)
 
 
 def upper_bound(subjects_with: Counts, trials: int, cap: int, confidence: float) -> float:

@@ -1,0 +1,173 @@
+"""Rates, curve and threshold of scores that somebody else produced: `biomatch scores`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from biomatch.cli.console import Json, emit, note
+from biomatch.errors import ResultsError, SettingsError
+
+CURVE_POINTS = 200
+"""Points of the printed curve; `bm.identification_curve(...).points()` gives every one."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this family."""
+    app.command()(scores)
+
+
+def scores(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Score file, or mated and non-mated.")
+    ],
+    form: Annotated[str | None, typer.Option("--format", help="The form, where it cannot be told.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="Mate map of a candidate log.")] = None,
+    max_fpir: Annotated[float | None, typer.Option("--max-fpir", help="Target per search.")] = None,
+    max_fmr: Annotated[float | None, typer.Option("--max-fmr", help="Target per comparison.")] = None,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of guarantee and claims.")] = 0.95,
+    claims: Annotated[
+        list[str] | None,
+        typer.Option("--assert", metavar="CLAIM", help="As 'fnir<=0.01@fpir=0.001', or ees, sp800-63-4."),
+    ] = None,
+    cap: Annotated[
+        int | None, typer.Option("--cap", help="Assumption: the most errors that one subject can make.")
+    ] = None,
+    enrolled: Annotated[int, typer.Option("--enrolled", help="N, where the file does not hold it.")] = 0,
+    distances: Annotated[bool, typer.Option("--distances", help="Lower is closer.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Give rates, curve and threshold of scores or candidate lists that somebody else produced."""
+    from biomatch.evaluation.claims import MET, claims_of, judge
+    from biomatch.evaluation.curves import IdentificationCurve
+    from biomatch.evaluation.scorefiles import read_scores
+
+    if max_fpir is not None and max_fmr is not None:
+        raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
+    wanted = [claim for text in claims or [] for claim in claims_of(text)]
+    found = read_scores(files, form=form, truth=truth, enrolled=enrolled, distances=distances)
+    identification = True if max_fpir is not None else False if max_fmr is not None else None
+    if identification is None and wanted:
+        kinds = {claim.of_searches for claim in wanted}
+        identification = kinds.pop() if len(kinds) == 1 else None
+    if identification is None and found.comparisons is None:
+        identification = True
+    curve = found.curve(identification=identification)
+    of_searches = isinstance(curve, IdentificationCurve)
+    apply = [claim for claim in wanted if claim.of_searches == of_searches]
+    if wanted and not apply:
+        kind = "searches" if not of_searches else "comparisons"
+        raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
+    for text in found.notes:
+        note(f"note: {text}")
+    payload: dict[str, Any] = {"files": [path.absolute() for path in files], "format": found.format}
+    payload |= {"notes": list(found.notes), **_counts(curve)}
+    lines = [_headline(curve, found.format)]
+    target = max_fpir if max_fpir is not None else max_fmr
+    if target is not None:
+        more, told = _at_target(curve, target, confidence, cap)
+        payload |= more
+        lines += told
+    payload["curve"] = _curve(curve)
+    verdicts = [judge(claim, curve, confidence=confidence, cap=cap) for claim in apply]
+    payload["claims"] = verdicts
+    lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})" for v in verdicts]
+    emit(as_json, payload, lines)
+    if any(verdict.verdict != MET for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+def _counts(curve: Any) -> dict[str, Any]:
+    from biomatch.evaluation.curves import IdentificationCurve
+
+    if isinstance(curve, IdentificationCurve):
+        median, least, greatest = curve.enrolled_counts
+        return {
+            "kind": "searches",
+            "mated": curve.mated,
+            "non_mated": curve.non_mated,
+            "list_length": curve.list_length,
+            "enrolled": {"median": median, "least": least, "greatest": greatest} if greatest else None,
+            "failure_to_acquire": curve.failure_to_acquire(),
+        }
+    equal = curve.eer()
+    return {
+        "kind": "comparisons",
+        "mated": curve.mated_scores.size,
+        "non_mated": curve.non_mated_scores.size,
+        "eer": {"value": equal.value, "threshold": equal.threshold},
+    }
+
+
+def _headline(curve: Any, form: str) -> str:
+    counts = _counts(curve)
+    tail = ""
+    if counts["kind"] == "searches":
+        enrolled = counts["enrolled"]
+        size = "unknown (say --enrolled)" if enrolled is None else f"{enrolled['median']:,}"
+        tail = f"; N = {size}, L = {counts['list_length']:,}; FTA {counts['failure_to_acquire']}"
+    else:
+        tail = f"; EER {counts['eer']['value']:.4g} at {counts['eer']['threshold']:.6g}"
+    return f"{form}: {counts['mated']:,} mated and {counts['non_mated']:,} non-mated {counts['kind']}{tail}"
+
+
+def _at_target(
+    curve: Any, target: float, confidence: float, cap: int | None
+) -> tuple[dict[str, Any], list[str]]:
+    from biomatch.evaluation.curves import IdentificationCurve
+    from biomatch.tuning.tune import guarantee_of
+
+    of_searches = isinstance(curve, IdentificationCurve)
+    name, measure, miss = ("max_fpir", "fpir", "fnir") if of_searches else ("max_fmr", "fmr", "fnmr")
+    realised = curve.threshold(**{name: target})
+    low, high = curve.threshold_interval(**{name: target})
+    payload: dict[str, Any] = {
+        "target": target,
+        "threshold": realised,
+        "threshold_interval": [low, high],
+        measure: getattr(curve, measure)(realised),
+    }
+    lines = [f"threshold {realised:.9g} (point estimate): {measure.upper()} {payload[measure]}"]
+    misses = _misses(curve, miss, realised)
+    payload |= misses
+    lines += [f"  {key.upper()} {value}" for key, value in misses.items() if value is not None]
+    try:
+        held = guarantee_of(curve, confidence=confidence, cap=cap, **{name: target})
+    except ResultsError as fault:
+        payload["guarantee"] = None
+        payload["refusal"] = str(fault)
+        lines.append(f"no guarantee: {fault}")
+        return payload, lines
+    at_held = _misses(curve, miss, held.threshold)
+    payload["guarantee"] = {**held.to_json(), **at_held}
+    lines.append(f"guaranteed: {held}")
+    lines += [f"  {key.upper()} {value}" for key, value in at_held.items() if value is not None]
+    return payload, lines
+
+
+def _misses(curve: Any, miss: str, threshold: float) -> dict[str, Any]:
+    if miss == "fnmr":
+        return {"fnmr": curve.fnmr(threshold)}
+    unlimited = curve.fnir(threshold) if threshold > curve.mates_known_above else None
+    found = {"fnir": unlimited, "fnir_rank_1": curve.fnir(threshold, 1)}
+    found["fnir_rank_l"] = curve.fnir(threshold, curve.list_length)
+    found["system_miss_rate"] = curve.system_miss_rate(threshold, curve.list_length)
+    return found
+
+
+def _curve(curve: Any) -> dict[str, list[Any]]:
+    """Thin the curve to points that are evenly spread over the false-positive counts' logarithm."""
+    import numpy as np
+
+    points = curve.points() if not hasattr(curve, "list_length") else curve.points(curve.list_length)
+    # One threshold for each false-positive count: the lowest, with the fewest misses.
+    counts, first = np.unique(points.false_positives, return_index=True)
+    wanted = np.unique(np.geomspace(1, counts.size, CURVE_POINTS).round().astype(int) - 1)
+    at = np.sort(first[wanted])
+    return {
+        "thresholds": points.thresholds[at].astype(float).tolist(),
+        "false_positives": points.false_positives[at].tolist(),
+        "misses": points.misses[at].tolist(),
+    }

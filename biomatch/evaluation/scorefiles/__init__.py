@@ -1,0 +1,8 @@
+"""Scores and candidate lists that somebody else produced, in the forms that people have."""
+
+from __future__ import annotations
+
+from biomatch.evaluation.scorefiles.accumulator import ScoreAccumulator, accumulate
+from biomatch.evaluation.scorefiles.found import FORMATS, ScoreFile, read_scores
+
+__all__ = ["FORMATS", "ScoreAccumulator", "ScoreFile", "accumulate", "read_scores"]

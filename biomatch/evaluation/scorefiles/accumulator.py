@@ -1,0 +1,154 @@
+"""Scores by the billion in constant memory: an exact tail, a binned body, and parts that merge.
+
+The bins are the float32 numbers themselves with the last 12 of 23 mantissa bits dropped: 2**20 bins, no
+range to choose, a relative width of 2**-11. So any two accumulators merge, and merged parts equal the
+whole bit by bit. The highest scores, where thresholds of low error rates lie, are kept as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from biomatch.errors import ResultsError
+from biomatch.evaluation import counting
+from biomatch.evaluation.counting import Floats
+
+BINS = 1 << 20
+DROPPED = 12
+CHUNK = 1 << 18
+
+
+@dataclass(eq=False)
+class ScoreAccumulator:
+    """Counts of scores: exact above `exact_above`, binned below.
+
+    Parameters
+    ----------
+    tail : int
+        How many of the highest scores are kept exactly.
+
+    Examples
+    --------
+    >>> whole = ScoreAccumulator(tail=4)
+    >>> whole.add([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    >>> whole.total, whole.threshold(max_rate=0.5) > 0.3
+    (6, True)
+    """
+
+    tail: int = 1 << 20
+    total: int = 0
+    _bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(BINS, dtype=np.int64))
+    _top: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+    _pending: list[NDArray[np.float64]] = field(default_factory=list)
+    _waiting: int = 0
+    _floor: float = -np.inf
+
+    def add(self, scores: ArrayLike) -> None:
+        """Add scores, (n,); NaN and +inf are refused, -inf counts as a trial without a score."""
+        values = counting.checked_scores(scores, "scores", padding=True)
+        self.total += values.size
+        for start in range(0, values.size, CHUNK):
+            chunk = values[start : start + CHUNK]
+            self._bins += np.bincount(_bin(chunk), minlength=BINS)
+            high = chunk[chunk >= self._floor] if self._floor > -np.inf else chunk
+            if high.size:
+                self._pending.append(high.astype(np.float64))
+                self._waiting += high.size
+                if self._waiting > self.tail:
+                    self._settle()
+
+    def merge(self, other: ScoreAccumulator) -> None:
+        """Add the counts of another accumulator with the same `tail`."""
+        if other.tail != self.tail:
+            raise ResultsError(f"tails of {self.tail} and {other.tail} scores", allowed="equal tails")
+        other._settle()
+        self.total += other.total
+        self._bins += other._bins
+        self._pending.append(other._top.copy())
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._pending:
+            both = np.concatenate([self._top, *self._pending])
+            if both.size > self.tail:
+                both = np.partition(both, both.size - self.tail)[both.size - self.tail :]
+            self._top = np.sort(both)
+            self._pending, self._waiting = [], 0
+            if self._top.size == self.tail:
+                self._floor = float(self._top[0])
+
+    @property
+    def exact_above(self) -> float:
+        """Counts at thresholds above this score are exact; -inf: all are."""
+        self._settle()
+        return float(self._top[0]) if self._top.size < self.total else -np.inf
+
+    def state(self) -> tuple[int, NDArray[np.int64], NDArray[np.float64]]:
+        """Give total, bins and exact tail: equal for equal multisets of scores, however they came."""
+        self._settle()
+        return self.total, self._bins, self._top
+
+    def accepted(self, threshold: float) -> tuple[int, int]:
+        """Count scores at or above a threshold: least and greatest possible count, equal where exact."""
+        self._settle()
+        if threshold > self.exact_above:
+            count = int(counting.accepted(self._top, threshold))
+            return count, count
+        at = int(_bin(np.array([threshold]))[0])
+        above = int(self._bins[at + 1 :].sum())
+        here = int(self._bins[at])
+        least = max(above, int(counting.accepted(self._top, threshold)))
+        return (above + here, above + here) if threshold == _edge(at) else (least, above + here)
+
+    def threshold(self, *, max_rate: float) -> float:
+        """Give the lowest threshold that surely accepts at most this share.
+
+        Exact where it lies in the tail (`exact_above`), else the next edge of a bin above it.
+        """
+        if not self.total:
+            raise ResultsError("no scores", remedy="add some first")
+        allowed = counting.most_events(counting.checked_target(max_rate, "max_rate"), self.total)
+        self._settle()
+        if allowed < self._top.size:
+            low = self._top[self._top.size - 1 - allowed]
+            if low > -np.inf:
+                return counting.next_above(low)
+        above = np.cumsum(self._bins[::-1])[::-1]
+        fits = np.flatnonzero(above <= allowed)
+        return _edge(int(fits[0])) if fits.size else float(self._top[-1])
+
+
+def accumulate(chunks: Iterable[ArrayLike], *, tail: int = 1 << 20) -> ScoreAccumulator:
+    """Accumulate an iterable of score arrays."""
+    found = ScoreAccumulator(tail=tail)
+    for chunk in chunks:
+        found.add(chunk)
+    return found
+
+
+def _bin(scores: Floats) -> NDArray[Any]:
+    """Give the bin of each score: float32 bits, rounded down, in an order that follows the numbers."""
+    narrow = scores.astype(np.float32)
+    if scores.dtype != np.float32:
+        # Rounding to float32 must never lift a score over a bin's edge.
+        over = narrow.astype(np.float64) > scores
+        if over.any():
+            narrow[over] = np.nextafter(narrow[over], np.float32(-np.inf))
+    bits = narrow.view(np.uint32)
+    negative = (bits >> 31).astype(bool)
+    ordered = np.where(negative, ~bits, bits | np.uint32(0x80000000))
+    return ordered >> DROPPED
+
+
+def _edge(number: int) -> float:
+    """Give the least score that falls into a bin."""
+    if number >= BINS:
+        return float(np.finfo(np.float32).max)
+    ordered = np.uint32(number << DROPPED)
+    bits = ordered & np.uint32(0x7FFFFFFF) if ordered >> 31 else ~ordered
+    return float(np.array([bits], dtype=np.uint32).view(np.float32)[0])

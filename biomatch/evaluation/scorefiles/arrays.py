@@ -1,0 +1,172 @@
+"""Plain arrays (.npy, .npz) and tables with named columns (CSV, Parquet)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.errors import TableError
+from biomatch.evaluation.curves import (
+    IdentificationCurve,
+    VerificationCurve,
+    identification_curve,
+    verification_curve,
+)
+
+VERIFICATION = "score and mated (true/false or 1/0), optionally subject"
+IDENTIFICATION = "mated, mate_score, mate_rank and top_score, optionally subject and enrolled_count"
+TRUE, FALSE = {"1", "1.0", "true", "mated", "genuine"}, {"0", "0.0", "false", "non-mated", "impostor", "-1"}
+
+
+def load_npy(path: Path) -> NDArray[Any]:
+    """Open a .npy file without reading it (memory-mapped), refusing pickled objects."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError) as fault:
+        raise TableError(f"{path}: {fault}", allowed="a .npy file of numbers") from None
+
+
+def load_npz(path: Path) -> Mapping[str, NDArray[Any]]:
+    """Read the arrays of a .npz file."""
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError) as fault:
+        raise TableError(f"{path}: {fault}", allowed="a .npz file of numbers") from None
+
+
+def npz_comparisons(arrays: Mapping[str, NDArray[Any]], path: Path) -> VerificationCurve:
+    """Make a curve from ``mated_scores``, ``non_mated_scores`` (and subjects), or ``scores``, ``label``."""
+    if {"mated_scores", "non_mated_scores"} <= {*arrays}:
+        return verification_curve(
+            arrays["mated_scores"],
+            arrays["non_mated_scores"],
+            mated_subjects=arrays.get("mated_subjects"),
+            non_mated_subjects=arrays.get("non_mated_subjects"),
+        )
+    if {"scores", "label"} <= {*arrays}:
+        mated = arrays["label"].astype(bool)
+        if mated.shape != arrays["scores"].shape:
+            raise TableError(f"{path}: {mated.size} labels for {arrays['scores'].size} scores")
+        return verification_curve(arrays["scores"][mated], arrays["scores"][~mated])
+    raise TableError(
+        f"{path} holds {', '.join(arrays) or 'nothing'}",
+        allowed="mated_scores and non_mated_scores, or scores and label",
+    )
+
+
+def npz_searches(arrays: Mapping[str, NDArray[Any]], path: Path) -> IdentificationCurve:
+    """Make a curve from ``mated_scores``, ``mated_ranks``, ``non_mated_top_scores`` (and more)."""
+    needed = {"mated_scores", "mated_ranks", "non_mated_top_scores"}
+    if not needed <= {*arrays}:
+        raise TableError(f"{path} holds {', '.join(arrays)}", allowed=f"all of {', '.join(sorted(needed))}")
+    return identification_curve(
+        arrays["mated_scores"],
+        arrays["mated_ranks"],
+        arrays["non_mated_top_scores"],
+        enrolled_count=arrays.get("enrolled_count", np.array([0])),
+        mated_subjects=arrays.get("mated_subjects"),
+        non_mated_subjects=arrays.get("non_mated_subjects"),
+    )
+
+
+def read_frame(path: Path) -> pl.DataFrame:
+    """Read a CSV (all text, so that its lines can be named) or Parquet file."""
+    try:
+        if path.suffix == ".parquet":
+            return pl.read_parquet(path)
+        return pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
+    except (pl.exceptions.PolarsError, OSError) as fault:
+        raise TableError(f"{path}: {str(fault).splitlines()[0]}", remedy="mend the file") from None
+
+
+def frame_comparisons(frame: pl.DataFrame, path: Path) -> VerificationCurve:
+    """Make a curve from the columns score, mated and, where given, subject and strata."""
+    _need(frame, ("score", "mated"), VERIFICATION, path)
+    mated = _flags(frame["mated"], path)
+    scores = _numbers(frame["score"], path, empty=False)
+    subjects = frame["subject"].to_numpy() if "subject" in frame.columns else None
+    rest = [name for name in frame.columns if name not in ("score", "mated", "subject")]
+    labels = {name: frame[name].cast(pl.String).to_numpy().astype(str) for name in rest}
+    return verification_curve(
+        scores[mated],
+        scores[~mated],
+        mated_subjects=None if subjects is None else subjects[mated],
+        non_mated_subjects=None if subjects is None else subjects[~mated],
+        mated_strata={name: array[mated] for name, array in labels.items()},
+        non_mated_strata={name: array[~mated] for name, array in labels.items()},
+    )
+
+
+def frame_searches(frame: pl.DataFrame, path: Path) -> IdentificationCurve:
+    """Make a curve from the columns mated, mate_score, mate_rank, top_score; one row a search.
+
+    Empty: no such score (the mate got none, the list was empty). Further columns are strata.
+    """
+    known = ("mated", "mate_score", "mate_rank", "top_score")
+    _need(frame, known, IDENTIFICATION, path)
+    mated = _flags(frame["mated"], path)
+    own = _numbers(frame["mate_score"], path, empty=True)
+    top = _numbers(frame["top_score"], path, empty=True)
+    ranks = _numbers(frame["mate_rank"], path, empty=True)
+    ranks = np.where(np.isneginf(ranks), 0, ranks).astype(np.int64)
+    counts = (
+        _numbers(frame["enrolled_count"], path, empty=False).astype(np.int64)
+        if "enrolled_count" in frame.columns
+        else np.array([0])
+    )
+    subjects = frame["subject"].to_numpy() if "subject" in frame.columns else None
+    rest = [name for name in frame.columns if name not in (*known, "subject", "enrolled_count")]
+    labels = {name: frame[name].cast(pl.String).to_numpy().astype(str) for name in rest}
+    return identification_curve(
+        own[mated],
+        ranks[mated],
+        top[~mated],
+        enrolled_count=counts,
+        mated_subjects=None if subjects is None else subjects[mated],
+        non_mated_subjects=None if subjects is None else subjects[~mated],
+        mated_strata={name: array[mated] for name, array in labels.items()},
+        non_mated_strata={name: array[~mated] for name, array in labels.items()},
+    )
+
+
+def _need(frame: pl.DataFrame, names: tuple[str, ...], allowed: str, path: Path) -> None:
+    lacking = [name for name in names if name not in frame.columns]
+    if lacking:
+        raise TableError(
+            f"{path} lacks the column {lacking[0]!r} (it has {', '.join(frame.columns[:8])})", allowed=allowed
+        )
+
+
+def _flags(column: pl.Series, path: Path) -> NDArray[np.bool_]:
+    words = column.cast(pl.String).fill_null("").str.to_lowercase().str.strip_chars()
+    unknown = ~words.is_in([*TRUE, *FALSE])
+    if unknown.any():
+        row = int(unknown.arg_max() or 0)
+        raise TableError(f"{path}, line {row + 2}: mated is {column[row]!r}", allowed="1 or 0, true or false")
+    return words.is_in([*TRUE]).to_numpy()
+
+
+def _numbers(column: pl.Series, path: Path, *, empty: bool) -> NDArray[np.float64]:
+    if column.dtype == pl.String:
+        text = column.str.strip_chars()
+        numbers = text.cast(pl.Float64, strict=False)
+        absent = text == ""
+    else:
+        numbers = column.cast(pl.Float64, strict=False)
+        absent = column.is_null()
+    wrong = (numbers.is_null() | ~numbers.is_finite()).fill_null(True) & ~(
+        absent if empty else absent & False
+    )
+    if wrong.any():
+        row = int(wrong.arg_max() or 0)
+        raise TableError(
+            f"{path}, line {row + 2}: {column.name} is {column[row]!r}",
+            allowed="a finite number" + (", or nothing where there is no score" if empty else ""),
+        )
+    return numbers.fill_null(-np.inf).to_numpy()

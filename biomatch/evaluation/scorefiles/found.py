@@ -1,0 +1,197 @@
+"""The door: files in, a 1:1 or a 1:N curve out, whatever the form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from biomatch.errors import TableError
+from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve, verification_curve
+from biomatch.evaluation.scorefiles import arrays, bob, candidates, pyeer
+from biomatch.evaluation.scorefiles.lines import first_line
+
+FORMATS = {
+    "bob-2": "label score (1: mated)",
+    "bob-4": "claimed_id real_id test_label score",
+    "bob-5": "claimed_id model_label real_id test_label score",
+    "bob-csv": "Bob's CSV with bio_ref_subject_id, probe_subject_id, score",
+    "pyeer": "two files, mated then non-mated: a score a line, the last column",
+    "pyeer-hist": "two files: mated scores, histogram of integer non-mated scores",
+    "pyeer-cmc": "query template score, with --truth 'query template'",
+    "frte": "candidate log of the FRTE 1:N driver, with --truth 'search mate' or 'search none'",
+    "npy": "two .npy files, mated then non-mated",
+    "npz": "mated_scores and non_mated_scores; or scores and label; or mated_ranks and non_mated_top_scores",
+    "csv": f"columns {arrays.VERIFICATION}; or {arrays.IDENTIFICATION}",
+    "parquet": "as csv",
+}
+PAIRS = ("pyeer", "pyeer-hist", "npy")
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreFile:
+    """Scores that were read, before it is asked whether they are comparisons or searches.
+
+    Attributes
+    ----------
+    format : str
+        One of `FORMATS`.
+    notes : tuple of str
+        What the reader left out or assumed.
+    comparisons, searches : callable or None
+        Make the 1:1 or the 1:N curve; None where the form does not hold it.
+    """
+
+    format: str
+    notes: tuple[str, ...] = ()
+    comparisons: Callable[[], VerificationCurve] | None = field(default=None)
+    searches: Callable[[], IdentificationCurve] | None = field(default=None)
+
+    def curve(self, *, identification: bool | None = None) -> IdentificationCurve | VerificationCurve:
+        """Give the curve that was asked for; None: comparisons where the form holds them."""
+        wanted = identification if identification is not None else self.comparisons is None
+        maker = self.searches if wanted else self.comparisons
+        if maker is None:
+            kind = "searches (FPIR)" if wanted else "comparisons (FMR)"
+            raise TableError(
+                f"a {self.format} file holds no {kind}", allowed=FORMATS[self.format],
+                remedy="ask for --max-fmr" if wanted else "ask for --max-fpir",
+            )  # fmt: skip
+        return maker()
+
+
+def read_scores(
+    paths: Sequence[Path],
+    *,
+    form: str | None = None,
+    truth: Path | None = None,
+    enrolled: int = 0,
+    distances: bool = False,
+) -> ScoreFile:
+    """Read score files.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        One file, or two (mated, non-mated) for the forms that ask for a pair.
+    form : str, optional
+        One of `FORMATS`; default: told from suffix, header and number of columns.
+    truth : Path, optional
+        Mate map of a candidate log.
+    enrolled : int
+        N, for forms that do not hold it.
+    distances : bool
+        Whether lower means closer: scores are negated. Where this is not said and mated scores lie below
+        non-mated ones, the file is refused.
+
+    Raises
+    ------
+    TableError
+        Naming the line and what to do.
+    """
+    form = form or _guess(paths, truth)
+    if form not in FORMATS:
+        raise TableError(f"format {form!r}", allowed=", ".join(FORMATS))
+    wanted = 2 if form in PAIRS else 1
+    if len(paths) != wanted:
+        raise TableError(f"{len(paths)} files", allowed=f"{wanted} for {form}: {FORMATS[form]}")
+    found = _read(form, paths, truth, enrolled)
+    comparisons = found.comparisons
+    if comparisons is None:
+        return found
+    return replace(found, comparisons=lambda: _similarities(comparisons(), distances, paths[0]))
+
+
+def _read(form: str, paths: Sequence[Path], truth: Path | None, enrolled: int) -> ScoreFile:
+    path = paths[0]
+    if form in ("bob-2", "bob-4", "bob-5", "bob-csv"):
+        return _bob(form, path)
+    if form == "pyeer":
+        mated, other = (pyeer.read_scores(one) for one in paths)
+        return ScoreFile(form, (), lambda: verification_curve(mated, other))
+    if form == "pyeer-hist":
+        mated, other = pyeer.read_scores(path), pyeer.read_histogram(paths[1])
+        return ScoreFile(form, (), lambda: verification_curve(mated, other))
+    if form in ("frte", "pyeer-cmc"):
+        answers = candidates.read_truth(truth)
+        log = candidates.read_frte(path) if form == "frte" else candidates.read_cmc(path)
+        failed = int(log.filter(log["code"] != 0)["search"].n_unique())
+        notes = (f"{failed:,} failed searches count as failures to acquire",) if failed else ()
+        return ScoreFile(
+            form, notes, searches=lambda: candidates.searches(log, answers, path, enrolled=enrolled)
+        )
+    if form == "npy":
+        first, second = (arrays.load_npy(one) for one in paths)
+        return ScoreFile(form, (), lambda: verification_curve(first, second))
+    if form == "npz":
+        held = arrays.load_npz(path)
+        if "non_mated_top_scores" in held:
+            return ScoreFile(form, (), searches=lambda: arrays.npz_searches(held, path))
+        return ScoreFile(form, (), lambda: arrays.npz_comparisons(held, path))
+    frame = arrays.read_frame(path)
+    if "top_score" in frame.columns:
+        return ScoreFile(form, (), searches=lambda: arrays.frame_searches(frame, path))
+    return ScoreFile(form, (), lambda: arrays.frame_comparisons(frame, path))
+
+
+def _bob(form: str, path: Path) -> ScoreFile:
+    notes: tuple[str, ...] = ()
+    if form == "bob-2":
+        frame = bob.read_two(path)
+        return ScoreFile(form, notes, lambda: bob.comparisons(frame))
+    if form == "bob-csv":
+        frame, attacks = bob.read_csv(path)
+        if attacks:
+            notes = (f"{attacks:,} presentation attacks were left out",)
+    else:
+        frame = bob.read_columns(path, int(form[-1]))
+    return ScoreFile(form, notes, lambda: bob.comparisons(frame), lambda: bob.searches(frame, path))
+
+
+def _guess(paths: Sequence[Path], truth: Path | None) -> str:
+    path = paths[0]
+    suffix = path.suffix.lower()
+    if suffix in (".npy", ".npz", ".parquet"):
+        return suffix[1:]
+    if len(paths) == 2:
+        return "pyeer"
+    header = first_line(path)
+    if header.startswith("searchId "):
+        return "frte"
+    if truth is not None and len(header.split()) == 3:
+        return "pyeer-cmc"
+    like = [name for name, fits in bob.looks_like(header).items() if fits]
+    if like:
+        return like[0]
+    if "," in header:
+        return "csv"
+    raise TableError(
+        f"{path} begins with {header[:60]!r}",
+        allowed="; ".join(f"{name}: {what}" for name, what in FORMATS.items()),
+        remedy="name its form with --format",
+    )
+
+
+def _similarities(curve: VerificationCurve, distances: bool, path: Path) -> VerificationCurve:
+    """Negate distances, and refuse what looks like distances without having been called so."""
+    mated, other = curve.mated_scores, curve.non_mated_scores
+    if not mated.size or not other.size:
+        which = "mated" if not mated.size else "non-mated"
+        raise TableError(
+            f"{path} holds one class only: no {which} score",
+            allowed="mated and non-mated scores",
+            remedy="are the labels right?",
+        )
+    if distances:
+        return replace(curve, mated_scores=-mated, non_mated_scores=-other)
+    step = max(1, other.size // 100_000)
+    middle, around = float(np.median(mated)), float(np.median(other[::step]))
+    if middle < around:
+        raise TableError(
+            f"mated scores lie below non-mated ones (medians {middle:.4g} and {around:.4g})",
+            allowed="similarities: higher is closer",
+            remedy="give --distances if lower is closer; otherwise the classes are swapped",
+        )
+    return curve

@@ -1,0 +1,162 @@
+"""Reading text tables quickly, and naming the line at fault when a file is not what it should be."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from biomatch.errors import TableError
+
+NUMBERS = ("score", "number")
+
+
+def read_table(
+    path: Path,
+    columns: Sequence[tuple[str, str]],
+    *,
+    separator: str = " ",
+    header: int = 0,
+    example: str,
+) -> pl.DataFrame:
+    """Read a text table without quoting: fast where all is well, and exact about where it is not.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    columns : sequence of (name, kind)
+        In order; kind is ``"score"`` (finite number), ``"number"`` (whole number) or ``"text"``.
+        Text may be empty only between two separators.
+    separator : str
+        One character. A space also stands for tabs and runs of spaces where the file holds such.
+    header : int
+        Lines to skip at the top.
+    example : str
+        A well-formed line, for the message.
+
+    Returns
+    -------
+    polars.DataFrame
+        With a column for each of `columns`; row i came from line ``i + 1 + header``.
+
+    Raises
+    ------
+    TableError
+        Naming file, line and what is wrong with it.
+    """
+    kinds = {
+        name: {"score": pl.Float64, "number": pl.Int64, "text": pl.String}[kind] for name, kind in columns
+    }
+    data = _bytes(path)
+    blanks = separator == " " and (b"\t" in data or _runs(data, columns))
+    if blanks:
+        data = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data))
+    try:
+        frame = pl.read_csv(
+            io.BytesIO(data),
+            has_header=False,
+            separator=separator,
+            schema=kinds,
+            quote_char=None,
+            skip_lines=header,
+            raise_if_empty=False,
+        )
+    except pl.exceptions.PolarsError:
+        raise _first_fault(path, data, columns, separator, header, example) from None
+    numbers = [name for name, kind in columns if kind in NUMBERS]
+    wrong = frame.select(
+        pl.any_horizontal(
+            *(pl.col(name).is_null() for name in numbers),
+            *(~pl.col(name).is_finite() for name, kind in columns if kind == "score"),
+        ).any()
+    ).item()
+    if not len(frame) or wrong:
+        raise _first_fault(path, data, columns, separator, header, example)
+    # An empty text is a text; only an empty number is missing.
+    return frame.with_columns(pl.col(name).fill_null("") for name, kind in columns if kind == "text")
+
+
+def first_line(path: Path) -> str:
+    """Give the first line of a text file without its end; empty for an empty file."""
+    with _open(path) as file:
+        return file.readline(1 << 16).decode("utf-8", errors="replace").rstrip("\r\n")
+
+
+def fault_at(path: Path, line: int, what: str, *, allowed: str = "", remedy: str = "") -> TableError:
+    """Make the error that names a file's line (counted from 1)."""
+    return TableError(f"{path}, line {line}: {what}", allowed=allowed, remedy=remedy)
+
+
+def _bytes(path: Path) -> bytes:
+    with _open(path) as file:
+        data = file.read()
+    if b"\0" in data[:4096]:
+        raise TableError(f"{path} is not text", remedy="name its form with --format, or give a text file")
+    return data
+
+
+def _open(path: Path) -> io.BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as fault:
+        raise TableError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
+
+
+def _runs(data: bytes, columns: Sequence[tuple[str, str]]) -> bool:
+    """Say whether runs of spaces separate the columns (they cannot where a text may be empty)."""
+    return b"  " in data and "template" not in dict(columns)
+
+
+def _first_fault(
+    path: Path,
+    data: bytes,
+    columns: Sequence[tuple[str, str]],
+    separator: str,
+    header: int,
+    example: str,
+) -> TableError:
+    """Find the first line at fault, slowly."""
+    lines = data.decode("utf-8", errors="replace").splitlines()
+    if not lines[header:]:
+        return TableError(f"{path} holds no scores", allowed=f"lines such as {example!r}")
+    for number, line in enumerate(lines[header:], start=header + 1):
+        fields = line.split(separator)
+        if not line.strip():
+            return fault_at(path, number, "blank", remedy="remove it")
+        if len(fields) != len(columns):
+            other = [mark for mark in ",;\t " if mark != separator and mark in line]
+            mixed = f" (it holds {other[0]!r}: mixed delimiters?)" if other else ""
+            return fault_at(
+                path,
+                number,
+                f"{len(fields)} columns{mixed}",
+                allowed=f"{len(columns)} separated by {separator!r}, as {example!r}",
+            )
+        for (name, kind), text in zip(columns, fields, strict=True):
+            if kind not in NUMBERS:
+                continue
+            try:
+                value = float(text) if kind == "score" else int(text)
+            except ValueError:
+                return fault_at(
+                    path, number, f"{name} {text!r} is no {kind_name(kind)}", allowed=f"as in {example!r}"
+                )
+            if not math.isfinite(value):
+                return fault_at(
+                    path,
+                    number,
+                    f"{name} {text}",
+                    allowed="a finite number",
+                    remedy="a failed comparison belongs in the failures, so leave its line out and count it",
+                )
+    return TableError(f"{path} cannot be read", allowed=f"lines such as {example!r}")  # pragma: no cover
+
+
+def kind_name(kind: str) -> str:
+    """Name a kind of column for a message."""
+    return "number" if kind == "score" else "whole number"
