@@ -113,7 +113,7 @@ class NameFrequencies:
         left, right = fields[(step * 7919) % count], fields[(step * 104_729 + 1) % count]
         alike: dict[str, float] = {}
         for name in ("given", "family"):
-            level = _token_levels(left[name], right[name])
+            level = token_levels(left[name], right[name])
             alike[name] = (int(np.count_nonzero(level == NEARLY)) + 0.5) / (_SAMPLE + 1.0)
         same_year = sum(share**2 for share in overall["year"].values())
         alike["birth_date"] = same_year / 12 + same_year / 30.4 + 1 / 365.25
@@ -135,7 +135,7 @@ class NameFrequencies:
         chance = np.ones((n, len(FIELDS)))
         floor = 0.5 / self.count  # a value never seen before is at most this frequent
         for at, name in enumerate(("given", "family")):
-            level[:, at] = _token_levels(a[name], b[name])
+            level[:, at] = token_levels(a[name], b[name])
             table = self.given if name == "given" else self.family
             own = a.select("nationality", token=name).join(
                 table, on=["nationality", "token"], how="left", maintain_order="left"
@@ -215,7 +215,7 @@ def _fields(records: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _token_levels(a: pl.Series, b: pl.Series) -> NDArray[np.int8]:
+def token_levels(a: pl.Series, b: pl.Series) -> NDArray[np.int8]:
     """Agree; nearly (one letter replaced, added, left out, or two neighbours swapped); differ."""
     level = np.where((a == b).to_numpy(), AGREES, DIFFERS).astype(np.int8)
     rows = np.flatnonzero(level == DIFFERS)

@@ -48,3 +48,22 @@ def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
     """
     rate = _share("sham_rate", sham_rate)
     return float(np.log((1 - rate) / rate))
+
+
+MISTYPED = 0.2
+"""Share of linkable exits without a document match whose number is one slip away (assumed: facts 1.7)."""
+
+
+def near_number_llr(nearly: NDArray[np.bool_], chance: float) -> NDArray[np.float64]:
+    """Give the ratio of document numbers one slip apart (one character, or two neighbours swapped).
+
+    Parameters
+    ----------
+    nearly : ndarray of bool
+        Shape (n,): whether two numbers of one issuer are one slip apart.
+    chance : float
+        Share of pairs of two persons for which that holds, between 0 and 1.
+    """
+    rate = _share("chance", chance)
+    agree, differ = np.log(MISTYPED / rate), np.log((1 - MISTYPED) / (1 - rate))
+    return np.asarray(np.where(nearly, agree, differ), dtype=np.float64)

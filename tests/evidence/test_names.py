@@ -18,8 +18,8 @@ from biomatch.evidence.names import (
     FIELDS,
     NEARLY,
     NameFrequencies,
-    _token_levels,
     fit_m,
+    token_levels,
 )
 
 
@@ -36,10 +36,10 @@ def edit_distance(a, b):
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.text("ABÉ", max_size=6), st.text("ABÉ", max_size=6)), min_size=1, max_size=8))
-def test_token_levels_equal_the_edit_distance(pairs):
+def testtoken_levels_equal_the_edit_distance(pairs):
     a, b = (list(side) for side in zip(*pairs, strict=True))
     wanted = [{0: AGREES, 1: NEARLY}.get(edit_distance(x, y), DIFFERS) for x, y in pairs]
-    assert _token_levels(pl.Series(a), pl.Series(b)).tolist() == wanted
+    assert token_levels(pl.Series(a), pl.Series(b)).tolist() == wanted
 
 
 def records(seed, count):

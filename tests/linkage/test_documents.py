@@ -39,7 +39,7 @@ def slow_twin(encounters, as_of, wait_days=2.0):
             entry = segment[0] if number else None
             rest = segment[1:] if number else segment
             exits = [r for r in rest if r["source"] == "port" and r["direction"] == "exit"]
-            neighbour = [r for r in rest if r["source"] == "neighbour" and r["direction"] == "entry"]
+            neighbour = [r for r in rest if r["source"] == "neighbour"]
             manifest = [
                 r
                 for r in rest
@@ -157,12 +157,13 @@ def test_case_l_entry_entry_exit(make_encounters):
     assert links.stays["next_entry_time"].to_list() == [datetime(2024, 2, 20), None]
 
 
-def test_case_p_a_land_exit_known_from_the_neighbour(make_encounters):
-    """Facts 1.3, case p."""
+@pytest.mark.parametrize("direction", ["entry", "exit"])
+def test_case_p_a_land_exit_known_from_the_neighbour(make_encounters, direction):
+    """Facts 1.3, case p; an entry into the neighbour or an exit of ours, as the record may put it."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 0, "direction": "entry"},
-            {"id": 2, "day": 9, "direction": "entry", "source": "neighbour", "mode": "land"},
+            {"id": 2, "day": 9, "direction": direction, "source": "neighbour", "mode": "land"},
         ]
     )
     assert as_dict(link_documents(encounters, LATER)) == {1: (2, "neighbour")}

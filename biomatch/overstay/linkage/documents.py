@@ -90,9 +90,10 @@ def link_documents(
     -------
     Links
         Stays by entry_id. ``document``: the first exit that the port recorded after the entry and before
-        the document's next entry; failing that ``neighbour`` (an entry into the neighbour is an exit of
-        ours) and then ``manifest``. ``implied``: none of these, but a next entry. ``none``: open.
-        Exits that no stay took are residual. Residents have no stays, and their exits are not joined.
+        the document's next entry; failing that ``neighbour`` (its record of a crossing is an exit of ours,
+        whichever side its direction is told from) and then ``manifest``. ``implied``: none of these, but
+        a next entry. ``none``: open. Exits that no stay took are residual. Residents have no stays, and
+        their exits are not joined.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def _kinds(
     kind = (
         pl.when((source == "port") & (direction == "entry")).then(ENTRY)
         .when((source == "port") & (direction == "exit")).then(PORT_EXIT)
-        .when((source == "neighbour") & (direction == "entry") & settings.use_neighbour).then(NEIGHBOUR_EXIT)
+        .when((source == "neighbour") & settings.use_neighbour).then(NEIGHBOUR_EXIT)
         .when((source == "manifest") & (direction == "exit") & settings.use_manifest).then(MANIFEST_EXIT)
         .otherwise(-1)
         .cast(pl.Int8)

@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.evidence.prior import pair_log_odds, same_document_log_odds
+from biomatch.evidence.names import NEARLY, token_levels
+from biomatch.evidence.prior import near_number_llr, pair_log_odds, same_document_log_odds
 from biomatch.gallery.flat import exact_top
 from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
@@ -29,6 +30,7 @@ EDGES = Schema(
         "score": pl.Float32,  # comparison score; null: no two templates
         "face": pl.Float64,  # natural log-likelihood ratios, 0 where there is no evidence
         "names": pl.Float64,
+        "document": pl.Float64,
         "dwell": pl.Float64,
         "prior": pl.Float64,  # log odds
         "log_odds": pl.Float64,  # their sum
@@ -40,6 +42,7 @@ DEPTH = 12  # candidates a face search returns (facts 4.2, step 3: 5 to 20)
 FLOOR = -7.0  # edges below these log odds (1 in 1,100) are dropped; the optimum uses only those above 0
 RETURN_DAYS = 365.0  # mean time to the next visit (assumed)
 MAX_COMPARISONS = 1_000_000_000  # of the search of open stays in later entries: about 20 s at 512 dimensions
+_SAMPLE = 10_000  # random pairs of document numbers
 _ROUNDS = 6  # of estimating the share of linkable exits; it settles in three or four
 
 
@@ -219,6 +222,7 @@ def _weigh(
     names = known.names.compare(told[pairs["left_row"]], told[pairs["right_row"]]).llr()
     names = np.where(borrowed | (kind == "own_document"), 0.0, names)
     stay = np.isin(kind, ["exit"])
+    document = np.where(stay & ~borrowed, _near_numbers(encounters, pairs), 0.0)
     classes = encounters["admission_class"].cast(pl.String)[pairs["left_row"]].to_numpy()
     window = max(1.0, _window_days(links))
     dwell = np.where(stay, known.dwell.llr(days, classes, window), 0.0)
@@ -231,8 +235,26 @@ def _weigh(
         score=pl.Series(score).fill_nan(None),
         face=pl.Series(face),
         names=pl.Series(names),
+        document=pl.Series(document),
         dwell=pl.Series(dwell),
     )
+
+
+def _near_numbers(encounters: pl.DataFrame, pairs: pl.DataFrame) -> Floats:
+    """Weigh document numbers that one slip of a finger separates; the chance is counted in random pairs."""
+    number, issuer = encounters["document_number"], encounters["document_issuer"]
+
+    def nearly(left: pl.Series, right: pl.Series) -> NDArray[np.bool_]:
+        level = token_levels(number[left], number[right])
+        return np.asarray((level == NEARLY) & (issuer[left] == issuer[right]).to_numpy())
+
+    step = np.arange(_SAMPLE)
+    some = pairs["left_row"].unique().sort(), pairs["right_row"].unique().sort()
+    if pairs.is_empty():
+        return np.empty(0)
+    apart = nearly(some[0][(step * 7919) % len(some[0])], some[1][(step * 104_729) % len(some[1])])
+    chance = (int(apart.sum()) + 0.5) / (_SAMPLE + 1.0)
+    return near_number_llr(nearly(pairs["left_row"], pairs["right_row"]), chance)
 
 
 def _window_days(links: Links) -> float:
@@ -256,7 +278,7 @@ def _with_priors(
     right = weighed["right_row"].to_numpy()
     candidates = np.searchsorted(starts, time[right], side="left")  # open stays that had begun by then
     kind = weighed["kind"].to_numpy()
-    evidence = (weighed["face"] + weighed["names"] + weighed["dwell"]).to_numpy()
+    evidence = (weighed["face"] + weighed["names"] + weighed["document"] + weighed["dwell"]).to_numpy()
     prior = np.full(len(right), same_document_log_odds(known.sham_rate))
     linkable: dict[str, float] = {}
     counts = {
