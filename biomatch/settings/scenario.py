@@ -1,0 +1,230 @@
+"""A scenario: everything that a synthetic border world is made from, but for its seed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import model_validator
+
+from biomatch.errors import SettingsError
+from biomatch.paths import models_dir
+from biomatch.settings.base import ASSUMED, Settings, nearest, setting
+from biomatch.settings.border import (
+    Mode,
+    PeopleSettings,
+    Port,
+    RecordSettings,
+    StaySettings,
+    TrafficSettings,
+)
+
+
+class DocumentSettings(Settings):
+    """Passports, visas and their photos."""
+
+    second_passports: float = setting(0.035, "2 to 5% (overstays-and-ports.md 4.3)", ge=0, le=1)
+    passport_years: float = setting(10.0, "validity of adults' passports: usually 10 years", gt=0, le=20)
+    child_passport_years: float = setting(
+        5.0, "validity of children's passports: usually 5 years", gt=0, le=20
+    )
+    renewals_a_year: float = setting(0.1, "one in the 10 years of validity", ge=0, le=1)
+    changed_names: float = setting(0.05, f"{ASSUMED}: share of renewals with another family name", ge=0, le=1)
+    photo_missing: float = setting(
+        0.005, "OIG-18-80: missing digital images for some; the share is assumed", ge=0, le=1
+    )
+    family_names: int = setting(3000, f"{ASSUMED}: names of a region", ge=10, le=100_000)
+    name_exponent: float = setting(0.9, f"{ASSUMED}: Zipf exponent of name frequencies", ge=0, le=3)
+
+
+class CaptureSettings(Settings):
+    """Cameras and what becomes of an attempt."""
+
+    entry_coverage: dict[Mode, float] = setting(
+        {"air": 1.0, "sea": 0.95, "land": 0.6},
+        "GAO-22-106154: air entry all airports, 26 seaports, land pedestrians; shares at sea and land assumed",
+    )
+    exit_coverage: dict[Mode, float] = setting(
+        {"air": 0.825, "sea": 0.6, "land": 0.4},
+        "GAO-20-568: 80% captured of those in scope, failures included; sea and land assumed",
+    )
+    failure_to_acquire: float = setting(0.03, "GAO-20-568: goal 97% captured", ge=0, le=1)
+    opt_out_residents: float = setting(0.02, f"{ASSUMED}: citizens may opt out (90 FR 48604)", ge=0, le=1)
+    opt_out_visitors: float = setting(0.0005, f"{ASSUMED}", ge=0, le=1)
+    max_attempts: int = setting(3, f"{ASSUMED}", unit="attempts", ge=1, le=7)
+    retry_below: float = setting(
+        10.0, f"{ASSUMED}: quality below which another image is taken", unit="quality, 0 to 100", ge=0, le=100
+    )
+    failure_reasons: dict[str, float] = setting(
+        {"timeout": 0.5, "no_face": 0.3, "low_quality": 0.2}, "OIG-18-80: outages and haste first; assumed"
+    )
+    cameras_a_port: int = setting(12, f"{ASSUMED}", ge=1, le=1000)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for name in ("entry_coverage", "exit_coverage"):
+            table = getattr(self, name)
+            missing = sorted({"air", "sea", "land"} - set(table))
+            if missing:
+                raise ValueError(f"{name} lacks {', '.join(missing)}")
+            if min(table.values()) < 0 or max(table.values()) > 1:
+                raise ValueError(f"{name} must be shares from 0 to 1")
+        known = {"timeout", "no_face", "low_quality"}
+        if set(self.failure_reasons) - known or abs(sum(self.failure_reasons.values()) - 1) > 1e-6:
+            raise ValueError(f"failure_reasons must be shares of {', '.join(sorted(known))} that add up to 1")
+        return self
+
+
+class FaceSettings(Settings):
+    """Which synthetic matcher made the templates."""
+
+    profile: str = setting("visa-border-leader", "N1N visa/border, best algorithm", min_length=1)
+    dimension: int = setting(512, "FRTE template size 2,048 bytes: 512 float32", ge=32, le=4096)
+    same_face_days: float = setting(
+        45.0, f"{ASSUMED}: ageing within a shorter stay is left out (0.0125 a year)", ge=0, le=3650
+    )
+
+
+class WatchlistSettings(Settings):
+    """Persons who are looked for."""
+
+    size: int = setting(100, f"{ASSUMED}", unit="references", ge=0, le=1_000_000)
+    travelling: float = setting(0.1, f"{ASSUMED}: share of them who travel", ge=0, le=1)
+
+
+class SubversionSettings(Settings):
+    """How often each kind of fraud happens; see `biomatch_synthetic.subversion`."""
+
+    impostor: float = setting(
+        10.0, "7 to 10 detected per million [A21, A22, E10], of whom 80% were looked at", unit="per million visits",
+        ge=0, le=200_000,
+    )  # fmt: skip
+    impostor_pool: int = setting(
+        20, f"{ASSUMED}: documents among which the impostor picks the best look-alike", ge=1, le=5000
+    )
+    impostor_relative: float = setting(0.2, f"{ASSUMED}: share who use a relative's document", ge=0, le=1)
+    sham_exit: float = setting(
+        10.0, f"{ASSUMED}: [A4] is one case", unit="per million visits", ge=0, le=200_000
+    )
+    sham_exit_relative: float = setting(0.5, f"{ASSUMED}: [A4]: a relative", ge=0, le=1)
+    shared_document: float = setting(
+        4.0, f"{ASSUMED}: documents used by several", unit="per million visits", ge=0, le=200_000
+    )
+    shared_document_users: int = setting(3, f"{ASSUMED}", unit="users", ge=2, le=50)
+    second_identity: float = setting(
+        10.0,
+        f"{ASSUMED}: EES found two identities in one case [E7]",
+        unit="per million visits",
+        ge=0,
+        le=200_000,
+    )
+    morph: float = setting(4.0, f"{ASSUMED}", unit="per million visits", ge=0, le=200_000)
+    ghost_exit: float = setting(
+        10.0, f"{ASSUMED}: OIG-17-56: departures reported that did not happen", unit="per million visits",
+        ge=0, le=200_000,
+    )  # fmt: skip
+    stay_laundering: float = setting(4.0, f"{ASSUMED}", unit="per million visits", ge=0, le=200_000)
+    swapped_exit: float = setting(4.0, f"{ASSUMED}", unit="pairs per million visits", ge=0, le=200_000)
+    concealer: float = setting(10.0, f"{ASSUMED}", unit="per million visits", ge=0, le=200_000)
+    concealer_noise: float = setting(3.0, "face-model.md: noise x 3 misses 17%", ge=1, le=10)
+
+
+KINDS = (
+    "impostor",
+    "sham_exit",
+    "shared_document",
+    "second_identity",
+    "morph",
+    "ghost_exit",
+    "stay_laundering",
+    "swapped_exit",
+    "concealer",
+)
+"""Kinds of subversion that have a prevalence."""
+
+
+class Scenario(Settings):
+    """What a synthetic border world is made from.
+
+    Examples
+    --------
+    >>> Scenario.load("tiny").with_({"travellers": 500}).travellers
+    500
+    >>> Scenario.names()
+    ['airport', 'country', 'land-border', 'seaport', 'tiny']
+    """
+
+    name: str = setting(..., "given by the scenario", min_length=1, max_length=200)
+    about: str = setting("", "given by the scenario", max_length=2000)
+    travellers: int = setting(
+        ..., "given by the scenario", unit="people who make journeys", ge=1, le=10_000_000
+    )
+    first_day: date = setting("2024-01-01", f"{ASSUMED}: any year will do")
+    days: int = setting(..., "given by the scenario", ge=2, le=3660)
+    warm_up_days: int = setting(..., "given by the scenario: the country must not start empty", ge=0)
+    restatement_days: int = setting(
+        0, "days after the snapshot in which records are still received; FY2024: 129 [S1]", ge=0
+    )
+    ports: dict[str, Port] = setting(..., "given by the scenario")
+    people: PeopleSettings = PeopleSettings()
+    traffic: TrafficSettings = TrafficSettings()
+    stays: StaySettings = StaySettings()
+    records: RecordSettings = RecordSettings()
+    documents: DocumentSettings = DocumentSettings()
+    captures: CaptureSettings = CaptureSettings()
+    faces: FaceSettings = FaceSettings()
+    watchlist: WatchlistSettings = WatchlistSettings()
+    subversion: SubversionSettings = SubversionSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.warm_up_days + self.restatement_days >= self.days:
+            raise ValueError(
+                f"warm_up_days {self.warm_up_days} and restatement_days {self.restatement_days} leave nothing "
+                f"of {self.days} days"
+            )
+        for mode, share in self.traffic.mode_shares.items():
+            if share > 0 and mode not in {port.mode for port in self.ports.values()}:
+                raise ValueError(f"traffic.mode_shares has {mode}, but no port has that mode")
+        return self
+
+    @property
+    def measure_from(self) -> date:
+        """First day that counts."""
+        return self.first_day + timedelta(days=self.warm_up_days)
+
+    @property
+    def last_day(self) -> date:
+        """Last day on which anything happens or is received."""
+        return self.first_day + timedelta(days=self.days - 1)
+
+    @property
+    def snapshot(self) -> date:
+        """End of the reporting period."""
+        return self.last_day - timedelta(days=self.restatement_days)
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Names of the built-in scenarios."""
+        return sorted(file.stem for file in (models_dir() / "scenarios").glob("*.toml"))
+
+    @classmethod
+    def load(cls, name: str | Path) -> Self:
+        """Load a built-in scenario by name, or one from a TOML file.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown name (the nearest is named), or a file that does not fit the schema.
+        """
+        text = str(name)
+        if text in cls.names():
+            return cls.read(models_dir() / "scenarios" / f"{text}.toml")
+        if text.endswith(".toml") or Path(text).exists():
+            return cls.read(text)
+        raise SettingsError(
+            f"unknown scenario {text!r}",
+            allowed="a built-in name or a TOML file",
+            remedy=nearest(text, cls.names()),
+        )

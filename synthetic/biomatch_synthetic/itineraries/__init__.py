@@ -1,0 +1,1 @@
+"""Journeys: when parties come and go, for how long they may stay, and whether they keep to it."""

@@ -1,0 +1,333 @@
+"""Trips of parties: residents leave and return, visitors come and leave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.settings.scenario import Scenario
+from biomatch.streams import stream
+from biomatch.tables.observed import CLASSES, MODES
+from biomatch_synthetic.people import Parties
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+RESIDENT = CLASSES.index("RESIDENT")
+STATUS_CLASSES = ("F1", "J1", "M1")
+GRACE_DAYS = {"F1": 60, "J1": 30, "M1": 30}
+"""Days after the end of the programme [S6, S13, S14]."""
+WITHDRAWN_DAYS = 15
+"""Days after an authorised early withdrawal [S13]; for J and M assumed."""
+SATISFACTORY_DAYS = 30
+"""The most that is granted to waiver travellers [S10]."""
+FAR = 10**6
+"""A day that no world reaches."""
+IN_TIME, SHORT, LONG, EXTENDED, ADJUSTED, SATISFACTORY, WITHDRAWN = range(7)
+"""What becomes of an admission."""
+ROUNDS = 12
+"""Journeys of one party at most."""
+
+
+@dataclass(eq=False)
+class Trips:
+    """Trips of parties, one entry each; times are days (float) after the first day's midnight.
+
+    Attributes
+    ----------
+    party, round, admission : ndarray
+        Shape (n,), int64: party, number of its trip, place in ``CLASSES``.
+    begin, end : ndarray
+        Shape (n,), float64: first and second crossing; `end` is inf for those who never leave.
+    port_in, port_out : ndarray
+        Shape (n,), int64: ports of the first and of the second crossing.
+    fate : ndarray
+        Shape (n,), int64: ``IN_TIME`` and so on; residents are always in time.
+    permitted : ndarray
+        Shape (n,), int64: day until which the stay was permitted on entry; FAR: duration of status.
+    lawful : ndarray
+        Shape (n,), int64: last lawful day in the end; FAR where that is not known in this world.
+    programme : ndarray
+        Shape (n,), int64: day on which a programme ends (as planned, or early); -1: none.
+    filed, granted : ndarray
+        Shape (n,), int64: days of filing and of the grant of an extension, or (filed) of an adjustment; -1.
+    """
+
+    party: Ints
+    round: Ints
+    admission: Ints
+    begin: Floats
+    end: Floats
+    port_in: Ints
+    port_out: Ints
+    fate: Ints
+    permitted: Ints
+    lawful: Ints
+    programme: Ints
+    filed: Ints
+    granted: Ints
+
+    def __len__(self) -> int:
+        return len(self.party)
+
+    def take(self, rows: Ints | Bools) -> Trips:
+        """Select trips."""
+        return Trips(*(getattr(self, field.name)[rows] for field in fields(self)))
+
+    @classmethod
+    def join(cls, parts: list[Trips]) -> Trips:
+        """Put parts behind each other."""
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+
+def port_modes(scenario: Scenario) -> Ints:
+    """Mode of each port, as a place in ``MODES``, in the scenario's order."""
+    return np.array([MODES.index(port.mode) for port in scenario.ports.values()], dtype=np.int64)
+
+
+def class_rates(scenario: Scenario, weights: dict[str, float], mean: float) -> Floats:
+    """Spread a mean rate over the classes by relative weights; shape (classes,), 0 for residents."""
+    mix = np.array([scenario.stays.class_mix.get(name, 0.0) for name in CLASSES])
+    relative = np.array([weights.get(name, 0.0) for name in CLASSES])
+    level = float(mix @ relative)
+    rates = mean * relative / level if level > 0 else np.zeros(len(CLASSES))
+    return np.minimum(np.where(mix > 0, rates, 0.0), 0.95)
+
+
+def overstay_shares(scenario: Scenario) -> tuple[float, float]:
+    """Shares of admissions that stay over for long and for a short time.
+
+    Long overstayers leave little by little, so more must begin than are still inside at the snapshot:
+    the two shares solve the two settings (in and out of the country, as of the end of the period).
+    """
+    stays = scenario.stays
+    period = max(1, scenario.days - scenario.warm_up_days - scenario.restatement_days)
+    over = np.arange(period) + 0.5
+    inside_long = float(long_survival(scenario, over).mean())
+    inside_short = float(np.exp(-over / stays.short_overstay_days).mean())
+    total = stays.in_country_overstay + stays.out_of_country_overstay
+    if inside_long <= inside_short:
+        return total, 0.0
+    long = (stays.in_country_overstay - total * inside_short) / (inside_long - inside_short)
+    long = min(max(long, 0.0), total)
+    return long, total - long
+
+
+def long_survival(scenario: Scenario, days_over: Floats) -> Floats:
+    """Share of long overstayers who are still inside so many days after their last lawful day."""
+    left = 1.0 - scenario.stays.overstayer_leaving
+    return np.asarray(left ** (np.maximum(days_over - LONG_FROM, 0.0) / 30.0))
+
+
+LONG_FROM = 15.0
+"""Days over from which long overstayers begin to leave (assumed)."""
+
+
+def make_trips(scenario: Scenario, seed: int, parties: Parties) -> Trips:
+    """Draw all trips of all parties, sorted by party and round."""
+    days = scenario.days
+    party = np.arange(len(parties))
+    begin = _starts(scenario, seed, len(parties))
+    parts = []
+    chance = scenario.traffic.further_journeys * days / 365.25
+    more = stream(seed, "trips.further").poisson(chance, len(parties))
+    for number in range(ROUNDS):
+        if not len(party):
+            break
+        trips = _one_round(scenario, seed, parties, party, begin, number)
+        parts.append(trips)
+        gap = 1.0 + stream(seed, "trips.gap", number).exponential(
+            scenario.traffic.journey_gap_days, len(parties)
+        )
+        again = (more[party] > number) & (trips.end + gap[party] < days)
+        begin = (trips.end + gap[party])[again]
+        party = party[again]
+    trips = Trips.join(parts)
+    return trips.take(np.lexsort((trips.round, trips.party)))
+
+
+def _starts(scenario: Scenario, seed: int, count: int) -> Floats:
+    """First crossings over the world's days, with the seasons; the hour follows the port's profile."""
+    ratio, days = scenario.traffic.season_ratio, scenario.days
+    first = np.datetime64(scenario.first_day, "D")
+    of_year = ((first - first.astype("datetime64[Y]")).astype(int) + np.arange(days)) % 365
+    # July (day 196) to February (day 45): a cosine whose two values have the ratio.
+    swing = (ratio - 1.0) / (1.0 - ratio * np.cos(2 * np.pi * (45 - 196) / 365))
+    ladder = np.cumsum(1.0 + swing * np.cos(2 * np.pi * (of_year - 196) / 365))
+    drawn = stream(seed, "trips.start").random(count)
+    day = np.searchsorted(ladder / ladder[-1], drawn, side="right")
+    return np.minimum(day, days - 1) + _hours(scenario, seed, "trips.hour", count)
+
+
+def _hours(scenario: Scenario, seed: int, name: str, count: int, *keys: int) -> Floats:
+    """Time of day as a share of the day, by the ports' profile of hours."""
+    shares = np.array(scenario.traffic.hour_shares)
+    edges = np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
+    return np.asarray(np.interp(stream(seed, name, *keys).random(count), edges, np.arange(25) / 24.0))
+
+
+def _one_round(
+    scenario: Scenario, seed: int, parties: Parties, party: Ints, begin: Floats, number: int
+) -> Trips:
+    """Draw one trip of each party in `party`.
+
+    Every draw is made for all parties and then selected: who else travels shifts nothing.
+    """
+    n, count = len(party), len(parties)
+
+    def uniform(name: str) -> Floats:
+        return stream(seed, f"trips.{name}", number).random(count)[party]
+
+    resident = parties.resident[party]
+    mix = np.array([scenario.stays.class_mix.get(name, 0.0) for name in CLASSES])
+    admission = np.minimum(
+        np.searchsorted(np.cumsum(mix / mix.sum()), uniform("class"), side="right"), len(CLASSES) - 1
+    )
+    admission = np.where(resident, RESIDENT, admission)
+    begin_day = np.floor(begin).astype(np.int64)
+    permitted, programme = _permission(scenario, admission, begin_day, uniform("programme"))
+    means = np.array([scenario.stays.mean_stay_days.get(name, 0.0) for name in CLASSES])
+    means[RESIDENT] = scenario.traffic.resident_trip_days
+    shape = scenario.stays.stay_shape
+    gamma = stream(seed, "trips.stay", number).standard_gamma(shape, count)[party] / shape
+    length = np.maximum(means[admission] * gamma, 0.5)
+
+    fate = _fates(scenario, admission, uniform("fate"))
+    lawful = permitted.copy()
+    status = programme >= 0
+    grace = np.array([GRACE_DAYS.get(name, 0) for name in CLASSES])[admission]
+    withdrawn = fate == WITHDRAWN
+    early = begin_day + 5 + np.floor((programme - begin_day - 5) * uniform("early")).astype(np.int64)
+    programme = np.where(withdrawn & status, np.maximum(early, begin_day + 1), programme)
+    lawful = np.where(status, programme + np.where(withdrawn, WITHDRAWN_DAYS, grace), lawful)
+
+    filed, granted = np.full(n, -1), np.full(n, -1)
+    extended, adjusted = fate == EXTENDED, fate == ADJUSTED
+    before = 3 + np.floor(40 * uniform("filing")).astype(np.int64)
+    filing = np.maximum(permitted - before, begin_day + 1)
+    filed = np.where(extended | adjusted, filing, filed)
+    waited = stream(seed, "trips.grant", number).exponential(scenario.stays.extension_wait_days, count)[party]
+    grant = filing + 10 + waited.astype(np.int64)
+    granted = np.where(extended & (grant < scenario.days), grant, granted)
+    day_0 = np.datetime64(scenario.first_day, "D")
+    longer = _add_months(day_0, permitted, scenario.stays.visitor_months)
+    lawful = np.where(granted >= 0, longer, lawful)
+
+    within = uniform("within")
+    over_short = (
+        1.0
+        + stream(seed, "trips.over_short", number).exponential(scenario.stays.short_overstay_days, count)[
+            party
+        ]
+    )
+    leaving = -30.0 / np.log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9))
+    over_long = LONG_FROM + stream(seed, "trips.over_long", number).exponential(leaving, count)[party]
+    latest = np.where(status, programme + 0.8 * grace, lawful.astype(float))
+    # Who would outstay the permission leaves in its last week; students leave when the programme ends.
+    in_time = np.where(length < latest - begin_day, begin + length, latest - 7.0 * within)
+    in_time = np.where(status, latest - within * np.minimum(0.8 * grace + 10.0, 40.0), in_time)
+    end = np.select(
+        [fate == SHORT, fate == LONG, extended, adjusted, fate == SATISFACTORY],
+        [
+            lawful + over_short,
+            lawful + over_long,
+            permitted + 1.0 + within * np.minimum(170.0, longer - permitted - 5.0),
+            np.full(n, np.inf),
+            permitted + 1.0 + within * (SATISFACTORY_DAYS - 3.0),
+        ],
+        in_time,
+    )
+    end = np.maximum(end, begin + 0.5)
+    hour = stream(seed, "trips.hour_back", number).random(count)[party]
+    shares = np.array(scenario.traffic.hour_shares)
+    edges = np.concatenate([[0.0], np.cumsum(shares / shares.sum())])
+    of_day = np.interp(hour, edges, np.arange(25) / 24.0)
+    nights = np.floor(end) > begin_day
+    with np.errstate(invalid="ignore"):
+        end = np.where(nights, np.floor(end) + of_day, end)
+    lawful = np.where(fate == SATISFACTORY, permitted + SATISFACTORY_DAYS, lawful)
+    port_in, port_out = _ports(scenario, uniform("mode"), uniform("port"), uniform("same"), uniform("out"))
+    return Trips(
+        party, np.full(n, number), admission, begin, end, port_in, port_out, fate,
+        permitted, lawful, programme, filed, granted,
+    )  # fmt: skip
+
+
+def _permission(scenario: Scenario, admission: Ints, begin_day: Ints, drawn: Floats) -> tuple[Ints, Ints]:
+    """Day until which each stay is permitted (FAR: duration of status), and the programme's end."""
+    stays = scenario.stays
+    day_0 = np.datetime64(scenario.first_day, "D")
+    months = {"B1": stays.visitor_months, "B2": stays.visitor_months, "VISITOR": stays.visitor_months}
+    months |= {"H1B": 36, "L1": 36}  # petitions of up to 3 years: unverified for L, table 1.2
+    permitted = np.full(len(admission), FAR)
+    programme = np.full(len(admission), -1)
+    for code, name in enumerate(CLASSES):
+        rows = np.flatnonzero(admission == code)
+        if not len(rows):
+            continue
+        if name in ("WT", "WB"):
+            permitted[rows] = begin_day[rows] + stays.waiver_days
+        elif name == "C1":
+            permitted[rows] = begin_day[rows] + 28  # 29 days with the day of entry: unverified, table 1.2
+        elif name in months:
+            permitted[rows] = _add_months(day_0, begin_day[rows], months[name]) - 1
+        elif name in STATUS_CLASSES:
+            planned = stays.mean_stay_days[name] * (0.4 + 1.2 * drawn[rows])  # type: ignore[index]
+            programme[rows] = begin_day[rows] + 10 + planned.astype(np.int64)
+    return permitted, programme
+
+
+def _add_months(day_0: np.datetime64, days: Ints, months: int) -> Ints:
+    """Add calendar months to days; where the month is too short, its last day."""
+    known = days < FAR
+    dates = day_0 + np.where(known, days, 0).astype("timedelta64[D]")
+    month = dates.astype("datetime64[M]")
+    of_month = (dates - month.astype("datetime64[D]")).astype(np.int64)
+    target = month + months
+    length = ((target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")).astype(np.int64)
+    moved = target.astype("datetime64[D]") + np.minimum(of_month, length - 1).astype("timedelta64[D]")
+    return np.where(known, (moved - day_0).astype(np.int64), FAR)
+
+
+def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:
+    """What becomes of each admission, by class; the shares of one class stack up from 0."""
+    stays = scenario.stays
+    long, short = overstay_shares(scenario)
+    names = np.array(CLASSES)
+    date = np.isin(names, ("B1", "B2", "VISITOR"))
+    visitors = names != "RESIDENT"
+    weights = dict(stays.overstay_weights)
+    shares = [
+        (LONG, class_rates(scenario, weights, long)),
+        (SHORT, class_rates(scenario, weights, short)),
+        (EXTENDED, np.where(date, stays.extension, 0.0)),
+        (ADJUSTED, np.where(date, stays.adjustment, 0.0)),
+        (SATISFACTORY, np.where(np.isin(names, ("WT", "WB")), stays.satisfactory_departure, 0.0)),
+        (WITHDRAWN, np.where(np.isin(names, STATUS_CLASSES), stays.early_end, 0.0)),
+    ]
+    fate = np.full(len(admission), IN_TIME)
+    top = np.zeros(len(CLASSES))
+    for code, share in shares:
+        bottom, top = top, top + np.where(visitors, share, 0.0)
+        fate[(drawn >= bottom[admission]) & (drawn < top[admission])] = code
+    return fate
+
+
+def _ports(scenario: Scenario, mode: Floats, port: Floats, same: Floats, out: Floats) -> tuple[Ints, Ints]:
+    """Ports of both crossings; who does not leave by the port of entry takes another of that mode."""
+    modes = port_modes(scenario)
+    weights = np.array([entry.weight for entry in scenario.ports.values()])
+    shares = np.array([scenario.traffic.mode_shares.get(name, 0.0) for name in MODES])  # type: ignore[call-overload]
+    chosen = np.minimum(np.searchsorted(np.cumsum(shares), mode, side="right"), len(MODES) - 1)
+    port_in, port_out = np.zeros(len(mode), np.int64), np.zeros(len(mode), np.int64)
+    for code in np.unique(chosen):
+        here = np.flatnonzero(modes == code)
+        ladder = np.cumsum(weights[here] / weights[here].sum())
+        rows = np.flatnonzero(chosen == code)
+        top = len(here) - 1
+        port_in[rows] = here[np.minimum(np.searchsorted(ladder, port[rows], side="right"), top)]
+        port_out[rows] = here[np.minimum(np.searchsorted(ladder, out[rows], side="right"), top)]
+    return port_in, np.where(same < scenario.traffic.same_port_exit, port_in, port_out)

@@ -1,0 +1,90 @@
+"""Makes a world: runs the stages in their order and separates what can be observed from what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from biomatch.settings.scenario import Scenario
+from biomatch.streams import stream
+from biomatch.tables.observed import Observed
+from biomatch.truth import Truth
+from biomatch_synthetic.captures import make_captures
+from biomatch_synthetic.documents import make_documents
+from biomatch_synthetic.draft import Draft
+from biomatch_synthetic.itineraries.crossings import make_crossings
+from biomatch_synthetic.itineraries.movements import make_manifests, make_movements, settle_times
+from biomatch_synthetic.itineraries.trips import make_trips
+from biomatch_synthetic.people import make_parties, make_people
+from biomatch_synthetic.separate import Labels, observe, reveal
+
+Progress = Callable[[str, int, int], None]
+
+
+def make(
+    scenario: Scenario, seed: int, *, templates_path: Path | None = None, progress: Progress | None = None
+) -> tuple[Observed, Truth]:
+    """Make a world.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The settings.
+    seed : int
+        Root seed and lineage, at least 0. Two worlds of one seed share people.
+    templates_path : pathlib.Path, optional
+        Where the templates are written as a memory-mapped ``.npy``; default: they stay in memory.
+    progress : callable, optional
+        Called with (stage, done, total).
+
+    Returns
+    -------
+    tuple of Observed and Truth
+        What the system under test may see, and the answers. Same scenario and seed, same bytes.
+
+    Examples
+    --------
+    >>> observed, truth = make(Scenario.load("tiny"), seed=1)
+    >>> observed.encounters.height == truth.encounters.height
+    True
+    """
+    tell: Progress = progress or (lambda stage, done, total: None)
+    tell("people", 0, 1)
+    draft = begin(scenario, seed)
+    make_documents(draft)
+    tell("people", 1, 1)
+    tell("journeys", 0, 1)
+    make_crossings(draft)
+    make_movements(draft)
+    settle_times(draft)
+    make_manifests(draft)
+    tell("journeys", 1, 1)
+    captured = make_captures(draft, templates_path, progress)
+    tell("tables", 0, 1)
+    labels = Labels(draft)
+    made = observe(draft, captured, labels), reveal(draft, labels, scenario.model_dump(mode="json"))
+    tell("tables", 1, 1)
+    return made
+
+
+def begin(scenario: Scenario, seed: int) -> Draft:
+    """Draw parties, trips and people, the few too who make no journey of their own."""
+    parties = make_parties(scenario, seed)
+    trips = make_trips(scenario, seed, parties)
+    wanted = scenario.watchlist.size
+    # People who lend or borrow: siblings of travellers, and strangers (assumed: enough to choose from).
+    kin, strangers = scenario.travellers // 200 + 8, scenario.travellers // 200 + 8
+    people = make_people(scenario, seed, parties, kin, kin + strangers + wanted)
+    first = scenario.travellers
+    draft = Draft(scenario, seed, parties, people, trips)
+    draft.kin = np.arange(first, first + kin)
+    draft.pool = np.arange(first + kin, first + kin + strangers)
+    draft.wanted = np.arange(first + kin + strangers, len(people))
+    travelling = stream(seed, "watchlist.travels").random(wanted) < scenario.watchlist.travelling
+    chosen = stream(seed, "watchlist.who").integers(0, first, wanted)
+    _, once = np.unique(chosen, return_index=True)
+    once = once[travelling[once]]
+    draft.wanted[once] = chosen[once]
+    return draft
