@@ -22,6 +22,7 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "embed",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
 

@@ -21,6 +21,7 @@ from biomatch.fraud import (
     watchlist,
 )
 from biomatch.fraud.facts import Facts
+from biomatch.fraud.fusion import weigh
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import nearest
 from biomatch.settings.system import System
@@ -57,6 +58,10 @@ UNTUNED = {
 }
 """Thresholds of the other kinds until ``biomatch tune --for fraud`` sets them (assumed)."""
 
+EVEN_ODDS = 11.74
+"""Fused ratio from which fraud is likelier than not at 8 events a million encounters: ln((1 - p) / p)
+(facts 5.2: 7 to 10 impostors a million)."""
+
 
 def alert_threshold(kind: str, point: OperatingPoint) -> float:
     """Give the threshold of a kind: the point's own, or what follows from its face threshold.
@@ -77,6 +82,8 @@ def alert_threshold(kind: str, point: OperatingPoint) -> float:
     """
     if kind in point.alert_thresholds:
         return point.alert_thresholds[kind]
+    if point.system.alerts.scoring == "fusion":
+        return EVEN_ODDS
     if kind in CONFLICTS:
         return -point.face_threshold
     return point.face_threshold if kind in RESEMBLANCES else UNTUNED[kind]
@@ -90,6 +97,7 @@ def detect(
     *,
     as_of: date | datetime | None = None,
     facts: Facts | None = None,
+    weighed: bool = False,
 ) -> pl.DataFrame:
     """Raise every alert that is worth keeping, with its score before any threshold.
 
@@ -108,6 +116,10 @@ def detect(
     facts : Facts, optional
         Of the same world, lists and date, where the caller has them at hand already.
 
+    weighed : bool
+        Whether every alert gets the fused log-likelihood ratio of all evidence at its encounter, whichever
+        kinds are asked for. ``alerts.scoring = "fusion"`` does so too, and makes it the score.
+
     Returns
     -------
     polars.DataFrame
@@ -125,4 +137,9 @@ def detect(
     found = [DETECTORS[kind](facts) for kind in dict.fromkeys(system.alerts.kinds)]
     if not found:
         return ALERTS.empty()
-    return ALERTS.check(pl.concat(found)).sort("kind", "raised_at", "subject_type", "subject_id")
+    alerts = pl.concat(found)
+    if weighed or system.alerts.scoring == "fusion":
+        alerts = weigh(facts, alerts)
+    if system.alerts.scoring == "fusion":
+        alerts = alerts.with_columns(score=pl.col("log_likelihood_ratio"))
+    return ALERTS.check(alerts).sort("kind", "raised_at", "subject_type", "subject_id")

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.fraud.facts import Facts
+from biomatch.fraud.facts import Candidates, Facts
 
 KIND = "second_identity"
 
@@ -25,23 +25,28 @@ def find(facts: Facts) -> pl.DataFrame:
     polars.DataFrame
         Schema ``ALERTS``; subject: the encounter; score: the similarity, from ``CANDIDATE_FLOOR``.
     """
-    found = facts.candidates
-    theirs = reference_holders(facts)[found.reference]
-    different = differently_named(facts.table[found.row], theirs) & theirs["known"].to_numpy()
-    rows, reference = found.row[different], found.reference[different]
+    found = different_candidates(facts)
     references = facts.lists.references
     return facts.alerts(
         KIND,
-        rows,
-        found.score[different],
+        found.row,
+        found.score,
         evidence={
-            "other_similarity": found.score[different],
-            "rank": found.place[different],
-            "other_encounter_id": references["encounter_id"].gather(reference),
-            "other_document": references["document_number"].gather(reference),
-            "quality": facts.table["quality"].gather(rows).cast(pl.Float64),
+            "other_similarity": found.score,
+            "rank": found.place,
+            "other_encounter_id": references["encounter_id"].gather(found.reference),
+            "other_document": references["document_number"].gather(found.reference),
+            "quality": facts.table["quality"].gather(found.row).cast(pl.Float64),
         },
     )
+
+
+def different_candidates(facts: Facts) -> Candidates:
+    """Keep the candidates of another document whose holder has another name and date of birth."""
+    found = facts.candidates
+    theirs = reference_holders(facts)[found.reference]
+    keep = differently_named(facts.table[found.row], theirs) & theirs["known"].to_numpy()
+    return Candidates(found.row[keep], found.reference[keep], found.score[keep], found.place[keep])
 
 
 def reference_holders(facts: Facts) -> pl.DataFrame:

@@ -68,6 +68,9 @@ class AlertSettings(Settings):
         ["document_photo_conflict", "sham_exit", "second_identity", "watchlist"],
         f"{ASSUMED}: what face and document can disagree about",
     )
+    scoring: Literal["evidence", "fusion"] = setting(
+        "evidence", f"{ASSUMED}: each kind by its own evidence, or all by the fused log-likelihood ratio"
+    )
 
 
 class System(Settings):

@@ -1,0 +1,89 @@
+"""The weight of all evidence at an encounter: a log-likelihood ratio from the shipped fusion model."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.errors import ModelError
+from biomatch.fraud.basis import PIECES, basis, columns, evidence_at, piece_of
+from biomatch.fraud.facts import Facts, Ints
+from biomatch.models import ColumnModel, load
+
+MODEL = "fusion"
+
+
+def fusion_model() -> ColumnModel:
+    """Load the shipped model; its columns must be the ones that `basis` makes.
+
+    Raises
+    ------
+    ModelError
+        Where model and code do not belong together.
+    """
+    model = load(MODEL)
+    if model.entry.inputs != columns():
+        raise ModelError(
+            f"{model.entry.file} was trained on other columns than this version makes",
+            remedy="run `make models`",
+        )
+    return model
+
+
+def weigh(facts: Facts, alerts: pl.DataFrame) -> pl.DataFrame:
+    """Give every alert the log-likelihood ratio of fraud at its encounter (natural logarithm).
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the same world.
+    alerts : polars.DataFrame
+        Schema ``ALERTS``.
+    """
+    rows = facts.rows_of(alerts["encounter_id"])
+    unique, place = np.unique(rows, return_inverse=True)
+    ratio = ratios(facts, unique)[place]
+    return alerts.with_columns(log_likelihood_ratio=pl.Series(ratio, dtype=pl.Float64))
+
+
+def ratios(facts: Facts, rows: Ints) -> NDArray[np.float32]:
+    """Give the log-likelihood ratio of fraud against honesty at encounters; shape (m,), nats."""
+    values, _ = basis(evidence_at(facts, rows))
+    return fusion_model().run(values)
+
+
+def waterfall(facts: Facts, encounter_id: int) -> dict[str, float]:
+    """Explain one ratio: what each piece of evidence adds to it.
+
+    Parameters
+    ----------
+    facts : Facts
+        Of the world.
+    encounter_id : int
+        Where the alert arose.
+
+    Returns
+    -------
+    dict of str to float
+        ``"nothing"`` (what no evidence at all would give), one entry a piece of `PIECES`, and
+        ``"total"``, their sum, in nats.
+
+    Raises
+    ------
+    ModelError
+        For an encounter that is not the port's.
+    """
+    row = int(facts.rows_of(pl.Series([encounter_id]))[0])
+    if row < 0:
+        raise ModelError(f"encounter {encounter_id}", allowed="an encounter that a port recorded")
+    values, names = basis(evidence_at(facts, np.array([row])))
+    owner = np.array([PIECES.index(piece_of(name)) for name in names])
+    # One row with nothing, one with each piece alone, one with all: the model is linear in its columns.
+    table = np.zeros((len(PIECES) + 2, len(names)), dtype=np.float32)
+    for at in range(len(PIECES)):
+        table[1 + at, owner == at] = values[0, owner == at]
+    table[-1] = values[0]
+    found = fusion_model().run(table).astype(np.float64)
+    parts = {piece: float(found[1 + at] - found[0]) for at, piece in enumerate(PIECES)}
+    return {"nothing": float(found[0]), **parts, "total": float(found[-1])}

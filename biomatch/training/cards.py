@@ -1,0 +1,104 @@
+"""Model cards: data, use, limits, and figures on worlds that the model has not seen, by kind and group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.evaluation.calibration import calibration, reliability
+from biomatch.rates import rate
+
+if TYPE_CHECKING:
+    from biomatch.training.fusion import Sample
+
+_WHAT = {
+    "fusion": (
+        "Fusion of all evidence at an encounter",
+        "fraud of any kind at this encounter, against an honest encounter",
+        'Scoring of alerts (`alerts.scoring = "fusion"`) and the explanation of one alert.',
+    ),
+    "photo": (
+        "Live face against the document's photo",
+        "another person than the photo's, against the photo's own person",
+        "Weighing a comparison with a photo by similarity, quality and the photo's age.",
+    ),
+    "entry": (
+        "Face at exit against the face at entry",
+        "another person than who entered, against the same person",
+        "Weighing the pair that a document closes, by similarity and quality.",
+    ),
+}
+STOPS_PER_MILLION = 1_000
+"""Honest encounters stopped at which the cards state what is caught."""
+
+
+def card(name: str, model: Any, samples: Sequence[Sample], checks: Sequence[Sample]) -> str:
+    """Write the card of one model as Markdown."""
+    from biomatch.training.fusion import PER_MILLION, RIDGE, TRAVELLERS, parts_of
+
+    title, event, use = _WHAT[name]
+    ratio: list[NDArray[np.float64]] = []
+    is_event: list[NDArray[np.bool_]] = []
+    kind: list[NDArray[np.str_]] = []
+    group: list[NDArray[np.str_]] = []
+    for sample in checks:
+        rows, columns, events = parts_of(sample)[name]
+        at = np.flatnonzero(rows)
+        ratio.append(model.decision_function(sample.values[np.ix_(at, columns)].astype(np.float64)))
+        is_event.append(events[at])
+        kind.append(sample.kind[at])
+        group.append(sample.group[at])
+    r, y = np.concatenate(ratio), np.concatenate(is_event)
+    k, g = np.concatenate(kind), np.concatenate(group)
+    cost = calibration(r, y)
+    threshold = float(np.quantile(r[~y], 1.0 - STOPS_PER_MILLION / 1e6))
+    lines = [
+        f"# {title} (`{name}.onnx`)",
+        "",
+        f"**Gives** the natural log-likelihood ratio of: {event}.",
+        f"**Use.** {use}",
+        "**Limits.** Trained on synthetic worlds of one face profile (`visa-border-leader`) and one kind of "
+        "scenario; on another profile, matcher or mix of fraud its ratios may be wrong, and "
+        "`make models` on worlds of that kind is the remedy. It never sees sex, age or region. "
+        "No decision about a real person may rest on it.",
+        "",
+        "**Data.** Worlds of scenario `airport` with reserved seeds "
+        f"{', '.join(str(seed) for seed in sorted({sample.seed for sample in samples}))}, "
+        f"{TRAVELLERS:,} travellers each, every kind of subversion at {PER_MILLION:,.0f} per million visits, "
+        "searched under the policies `all` and `open_stays`. "
+        f"{sum(len(s.guilty) for s in samples):,} encounters, "
+        f"{sum(int(s.guilty.sum()) for s in samples):,} of them subverted.",
+        f"**Method.** Logistic regression on hinges of the evidence, L2 penalty C = {RIDGE:g}; the sample's "
+        "odds are taken out of the intercept. Group-blind.",
+        "",
+        "## Figures on worlds that it has not seen",
+        "",
+        f"Seeds {', '.join(str(seed) for seed in sorted({sample.seed for sample in checks}))}; "
+        f"{cost.events:,} events, {cost.others:,} others.",
+        "",
+        f"- Cllr {cost.cllr:.4f} bits, minimum {cost.minimum:.4f}, loss by calibration {cost.loss:.4f}",
+        f"- at a threshold of {threshold:.2f} nats, which stops {STOPS_PER_MILLION:,} of a million others:",
+        "",
+        "| kind of event | caught |",
+        "|---|---|",
+    ]
+    lines += [
+        f"| {label} | {rate(int((r[y & (k == label)] >= threshold).sum()), int((y & (k == label)).sum()))} |"
+        for label in sorted(set(k[y]))
+    ]
+    lines += ["", "| group | others stopped | events caught |", "|---|---|---|"]
+    for label in sorted(set(g)):
+        of = g == label
+        stopped = rate(int((r[of & ~y] >= threshold).sum()), int((of & ~y).sum()))
+        caught = rate(int((r[of & y] >= threshold).sum()), int((of & y).sum()))
+        lines.append(f"| {label} | {stopped} | {caught} |")
+    lines += ["", "Reliability, in bins of equally many events (nats):", ""]
+    lines += ["| stated | realised | events | others |", "|---|---|---|---|"]
+    for row in reliability(r, y).iter_rows(named=True):
+        said = "none" if row["realised"] is None else f"{row['realised']:.2f}"
+        stated = "none" if row["stated"] is None else f"{row['stated']:.2f}"
+        lines.append(f"| {stated} | {said} | {row['events']:,} | {row['others']:,} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,255 @@
+"""Trains the models of fraud evidence on reserved worlds: ``python -m biomatch.training.fusion``.
+
+Everybody gets the same bytes from the same versions: worlds come from reserved seeds, the fit is convex
+and starts at zero, nothing is drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from biomatch.evaluation.alert_events import PAPERS, Scene
+from biomatch.fraud.basis import basis, evidence_at
+from biomatch.fraud.facts import Facts
+from biomatch.overstay.linkage.documents import link_documents
+from biomatch.paths import models_dir
+from biomatch.settings.scenario import KINDS, Scenario
+from biomatch.settings.system import System
+from biomatch.system.replay import search
+from biomatch.tables.observed import Observed
+from biomatch.truth import Truth
+from biomatch.worlds import FIRST_RESERVED_SEED
+
+TRAIN_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in (101, 102, 103, 104))
+CHECK_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in (201, 202))
+"""Worlds that the cards' figures are measured on."""
+PER_MILLION = 4_000.0
+"""Prevalence of each kind in the training worlds: enriched, so that there is something to learn from."""
+TRAVELLERS = 20_000
+RIDGE = 1.0
+"""Inverse strength of the penalty on the coefficients, scikit-learn's ``C``."""
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Encounters of a world with their evidence and what the truth says of them.
+
+    Attributes
+    ----------
+    values : ndarray of float32
+        Shape (n, k): columns of `biomatch.fraud.basis.basis`.
+    names : tuple of str
+        The k names.
+    guilty : ndarray of bool
+        Shape (n,): something is subverted there.
+    kind : ndarray of str
+        Shape (n,): kind of event; empty where there is none.
+    holder : ndarray of bool
+        Shape (n,): who stands there is whose face the document's photo shows.
+    returns : ndarray of bool
+        Shape (n,): who leaves is who entered (False where there is no such pair).
+    group : ndarray of str
+        Shape (n,).
+    seed : int
+        Lineage.
+    """
+
+    values: NDArray[np.float32]
+    names: tuple[str, ...]
+    guilty: NDArray[np.bool_]
+    kind: NDArray[np.str_]
+    holder: NDArray[np.bool_]
+    returns: NDArray[np.bool_]
+    group: NDArray[np.str_]
+    seed: int
+
+
+def enriched(
+    per_million: float = PER_MILLION, kinds: Sequence[str] = KINDS, travellers: int = TRAVELLERS
+) -> Scenario:
+    """Make the scenario of the training worlds: an airport where fraud is common."""
+    changes: dict[str, Any] = {f"subversion.{kind}": 0.0 for kind in KINDS}
+    changes |= {f"subversion.{kind}": per_million for kind in kinds}
+    return Scenario.load("airport").with_({"travellers": travellers, **changes})
+
+
+def facts_of(observed: Observed, system: System) -> Facts:
+    """Search a world and gather what the detectors read."""
+    last = str(observed.about["last_day"])
+    links = link_documents(
+        observed.encounters,
+        pl.Series([last]).str.to_date()[0],
+        manifests=observed.manifests,
+        movements=observed.movements,
+        settings=system.linkage,
+    )
+    return Facts(observed, search(observed, system), links.stays, None)
+
+
+def sample_of(facts: Facts, truth: Truth) -> Sample:
+    """Put evidence and truth of a world's counted encounters side by side."""
+    scene = Scene.of(facts.observed, truth)
+    rows = np.flatnonzero((facts.table["time"] >= scene.start).to_numpy())
+    values, names = basis(evidence_at(facts, rows))
+    kinds = scene.events.filter(pl.col("kind") != "watchlist").select(
+        "encounter_id", "actor_id", "kind", *PAPERS
+    )
+    placed = kinds.select("encounter_id", "kind").unique("encounter_id", keep="first", maintain_order=True)
+    acted = (
+        kinds.drop_nulls(PAPERS)
+        .select("actor_id", *PAPERS, acted="kind")
+        .unique(["actor_id", *PAPERS], keep="first", maintain_order=True)
+    )
+    left: dict[str, Any] = {"how": "left", "maintain_order": "left"}
+    frame = (
+        facts.table[rows]
+        .select("encounter_id", *PAPERS)
+        .join(scene.truth.encounters.select("encounter_id", "person_id", "claimed_person_id"),
+              on="encounter_id", **left)
+        .join(placed, on="encounter_id", **left)
+        .join(acted, left_on=["person_id", *PAPERS], right_on=["actor_id", *PAPERS], **left)
+        .join(truth.people.select("person_id", "group"), on="person_id", **left)
+        .join(truth.documents.select(*[pl.col(n.removeprefix("document_")).alias(n) for n in PAPERS],
+                                     holder="person_id", other="contributor_id"), on=PAPERS, **left)
+    )  # fmt: skip
+    borrowed = (frame["claimed_person_id"] >= 0) & (frame["person_id"] != frame["claimed_person_id"])
+    kind = pl.select(
+        pl.coalesce(frame["kind"], frame["acted"], pl.when(borrowed).then(pl.lit("impostor"))).fill_null("")
+    ).to_series()
+    person = frame["person_id"]
+    entry = facts.entry_of[rows]
+    entered = np.where(entry >= 0, _persons(facts, truth)[np.maximum(entry, 0)], -2)
+    return Sample(
+        values,
+        tuple(names),
+        (kind != "").to_numpy(),
+        kind.to_numpy().astype(str),
+        ((person == frame["holder"]) | (person == frame["other"])).fill_null(value=False).to_numpy(),
+        entered == person.to_numpy(),
+        frame["group"].fill_null("unknown").to_numpy().astype(str),
+        truth.lineage,
+    )
+
+
+def _persons(facts: Facts, truth: Truth) -> NDArray[np.int64]:
+    known = truth.encounters.select("encounter_id", "person_id")
+    joined = facts.table.select("encounter_id").join(
+        known, on="encounter_id", how="left", maintain_order="left"
+    )
+    return joined["person_id"].fill_null(-1).to_numpy()
+
+
+def fit(values: NDArray[np.float32], event: NDArray[np.bool_]) -> Any:
+    """Fit log-likelihood ratios: a logistic regression whose intercept gives back the sample's odds.
+
+    Returns
+    -------
+    sklearn.linear_model.LogisticRegression
+        Its ``decision_function`` is the natural log-likelihood ratio of the event.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    scale = np.maximum(np.abs(values).max(axis=0), 1e-6)
+    model = LogisticRegression(C=RIDGE, max_iter=5_000, tol=1e-6)
+    model.fit((values / scale).astype(np.float64), event)
+    model.coef_ = model.coef_ / scale
+    model.intercept_ = model.intercept_ - np.log(event.sum() / (~event).sum())
+    return model
+
+
+def export(model: Any, columns: int) -> bytes:
+    """Write a fitted model as ONNX (needs the extra ``train``)."""
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType
+
+    made = to_onnx(
+        model,
+        initial_types=[("evidence", FloatTensorType([None, columns]))],
+        options={id(model): {"raw_scores": True, "zipmap": False}},
+        target_opset={"": 17, "ai.onnx.ml": 3},
+    )
+    made.graph.name = "biomatch"
+    data: bytes = made.SerializeToString(deterministic=True)
+    return data
+
+
+def parts_of(sample: Sample) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.intp], NDArray[np.bool_]]]:
+    """Say for each model which rows and columns of a sample it is fitted on, and what its event is."""
+    names = np.array(sample.names)
+
+    def columns(piece: str) -> NDArray[np.intp]:
+        return np.flatnonzero(np.char.startswith(names, piece) & (names != f"{piece} compared"))
+
+    photo = sample.values[:, sample.names.index("photo compared")] > 0
+    entry = sample.values[:, sample.names.index("entry compared")] > 0
+    return {
+        "fusion": (np.ones(len(sample.guilty), dtype=np.bool_), np.arange(len(names)), sample.guilty),
+        "photo": (photo, columns("photo"), ~sample.holder),
+        "entry": (entry, columns("entry"), ~sample.returns),
+    }
+
+
+def train(samples: Sequence[Sample], name: str) -> tuple[Any, tuple[str, ...]]:
+    """Fit one of the models on the union of samples; give it and the names of its columns."""
+    values, events = [], []
+    chosen: NDArray[np.intp] = np.zeros(0, dtype=np.intp)
+    for sample in samples:
+        rows, chosen, event = parts_of(sample)[name]
+        values.append(sample.values[np.ix_(np.flatnonzero(rows), chosen)])
+        events.append(event[rows])
+    model = fit(np.concatenate(values), np.concatenate(events))
+    return model, tuple(np.array(samples[0].names)[chosen].tolist())
+
+
+def gather(seeds: Sequence[int], progress: Progress = lambda text: None) -> list[Sample]:
+    """Make the worlds of reserved seeds and gather their samples, searched under two policies."""
+    from biomatch_synthetic.world import make
+
+    found = []
+    for seed in seeds:
+        observed, truth = make(enriched(), seed)
+        for name in ("all", "default"):
+            progress(f"world {seed}, policy {name}")
+            found.append(sample_of(facts_of(observed.sealed(), System.load(name)), truth))
+    return found
+
+
+def make_models(folder: Path | None = None, progress: Progress = lambda text: None) -> None:
+    """Train, export and describe every model; writes ONNX files, cards and the registry."""
+    from biomatch.training.cards import card
+
+    place = folder or models_dir()
+    samples, checks = gather(TRAIN_SEEDS, progress), gather(CHECK_SEEDS, progress)
+    listed: dict[str, Any] = {}
+    for name in ("fusion", "photo", "entry"):
+        model, columns = train(samples, name)
+        data = export(model, len(columns))
+        (place / f"{name}.onnx").write_bytes(data)
+        (place / f"{name}.md").write_text(card(name, model, samples, checks), encoding="utf-8")
+        listed[name] = {
+            "file": f"{name}.onnx",
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "inputs": list(columns),
+            "output": "probabilities",
+            "lineages": list(TRAIN_SEEDS),
+            "card": f"{name}.md",
+        }
+        progress(f"{name}.onnx: {len(data):,} bytes")
+    text = json.dumps({"models": listed}, indent=1, sort_keys=True) + "\n"
+    (place / "registry.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    import sys
+
+    make_models(progress=lambda text: print(text, file=sys.stderr, flush=True))
