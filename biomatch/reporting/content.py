@@ -75,17 +75,18 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     curve = points.drawn_curve(result)
     curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
     alerts = fraud.alerts_table(result.alerts)
+    made, leads = rates.rates_table(tracks), overstays.leads_table(result, slider)
     found = [
-        rates.rates_table(tracks),
+        made,
         rates.misses_table(tracks),
         rates.day_table(tracks),
-        overstays.leads_table(result, slider),
+        leads,
         overstays.dates_table(result),
         overstays.causes_table(result),
         *(overstays.part_table(result, by) for by in overstays.PARTS),
         alerts,
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
-        thresholds_table(tracks),
+        thresholds_table(slider, made, leads),
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
     ]
@@ -110,17 +111,15 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     )
 
 
-def thresholds_table(tracks: Tracks) -> Table:
-    """List every threshold of the slider with its rates, and leads where the grid has them."""
-    made = rates.rates_table(tracks)
+def thresholds_table(slider: Slider, made: Table, leads: Table | None) -> Table:
+    """List every threshold of the slider with its rates (`made`), and leads where the grid has them."""
     fnir, fpir = (row[1] for row in made.rows[:2])
-    leads = overstays.leads_table(tracks.result, tracks.slider)
     counted: list[tuple[str, Along]] = [
         (str(row[0]), row[1]) for row in (leads.rows[1:] if leads else ()) if isinstance(row[1], Along)
     ]
     rows = []
-    for position, one in enumerate(tracks.slider.thresholds):
-        tuned = "tuned" if position == tracks.slider.tuned else "resubstitution"
+    for position, one in enumerate(slider.thresholds):
+        tuned = "tuned" if position == slider.tuned else "resubstitution"
         cells: list[Value] = [
             cell.values[position] if isinstance(cell, Along) else None for cell in (fpir, fnir)
         ]

@@ -1,0 +1,38 @@
+"""axe-core finds nothing serious. It comes from npm, for tests only: `npm install --no-save axe-core`."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from biomatch.reporting.report import report
+
+pytestmark = pytest.mark.browser
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def axe():
+    place = Path(os.environ.get("BIOMATCH_AXE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
+    if not place.is_file():
+        pytest.skip("axe-core is not here (npm install --no-save axe-core): accessibility was NOT checked")
+    return place.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing(axe, make, tmp_path, look, scheme, width):
+    results = [make(), make(3, name="other", resubstitution=True)]
+    path = report(results, tmp_path / "report.html")
+    seen = look(path, color_scheme=scheme, viewport={"width": width, "height": 900})
+    seen.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+    seen.page.select_option("#result", "1")
+    seen.page.focus("#slider")
+    seen.page.keyboard.press("ArrowRight")
+    seen.page.evaluate(axe)
+    found = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    faults = [
+        (one["impact"], one["id"], one["nodes"][0]["html"][:200], one["nodes"][0].get("failureSummary"))
+        for one in found["violations"]
+    ]
+    assert faults == []

@@ -1,0 +1,213 @@
+"""Every figure of the report is what the result says."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from biomatch.reporting.along import Slider, Tracks, mated
+from biomatch.reporting.content import content, labels_of
+from biomatch.reporting.figures import Ratio
+from biomatch.reporting.sections import fraud, overstays, rates, recommendation
+from biomatch.reporting.tables import Along
+
+
+@pytest.fixture(scope="module")
+def tracks(result):
+    return Tracks(result, Slider.of(result))
+
+
+def row(table, name):
+    (found,) = [cells for cells in table.rows if cells[0] == name]
+    return found
+
+
+def test_rates_along_the_slider_are_those_of_the_curve(result, tracks):
+    table = rates.rates_table(tracks)
+    fnir, fpir, whole = (table.rows[at][1] for at in range(3))
+    for at, threshold in enumerate(tracks.slider.thresholds):
+        assert fpir.values[at] == Ratio.of(result.curve.fpir(threshold))
+        assert fnir.values[at] == Ratio.of(result.curve.fnir(threshold, rank=result.list_length))
+        assert whole.values[at].numerator == fnir.values[at].numerator + result.curve.mated_failures
+
+
+def test_rates_along_the_slider_are_those_of_the_grid(result, tracks):
+    table = rates.rates_table(tracks)
+    grid = result.grid.sort("threshold")
+    assert [one.numerator for one in table.rows[0][1].values] == grid["misses"].to_list()
+    assert [one.numerator for one in table.rows[1][1].values] == grid["false_positives"].to_list()
+
+
+def test_the_tuned_position_is_the_result_itself(result, tracks):
+    table, tuned = rates.rates_table(tracks), tracks.slider.tuned
+    assert table.rows[0][1].values[tuned] == Ratio.of(result.fnir)
+    assert table.rows[1][1].values[tuned] == Ratio.of(result.fpir)
+    assert row(table, "System miss rate")[1].values[tuned] == Ratio.of(result.system_miss_rate)
+    misses = {cells[0]: cells[1].values[tuned].numerator for cells in rates.misses_table(tracks).rows}
+    assert misses == result.misses
+
+
+def test_a_point_with_thresholds_by_mode_keeps_them_at_the_tuned_position(make):
+    found = make(by_mode={"land": 0.55, "sea": 0.38})
+    tracks = Tracks(found, Slider.of(found))
+    tuned = tracks.slider.tuned
+    table = rates.rates_table(tracks)
+    assert table.rows[0][1].values[tuned] == Ratio.of(found.fnir)
+    assert table.rows[1][1].values[tuned] == Ratio.of(found.fpir)
+    assert table.rows[0][1].values[tuned] != Ratio.of(found.curve.fnir(0.42, rank=20))
+    assert "thresholds of their own by mode" in recommendation.sentence(found)
+
+
+def test_causes_add_up_to_the_misses_at_every_position(result, tracks):
+    table, whole = rates.misses_table(tracks), rates.rates_table(tracks).rows[2][1]
+    for at in range(len(tracks.slider.thresholds)):
+        assert sum(cells[1].values[at].numerator for cells in table.rows) == whole.values[at].numerator
+
+
+@pytest.mark.parametrize("by", ["group", "mode", "port"])
+def test_breakdowns_are_those_of_the_result(result, tracks, by):
+    table, frame = rates.breakdown_table(tracks, by), result.by(by)
+    tuned = tracks.slider.tuned
+    assert [cells[0] for cells in table.rows] == frame[by].to_list()
+    for cells, wanted in zip(table.rows, frame.iter_rows(named=True), strict=True):
+        for cell, name in ((cells[1], "fnir"), (cells[2], "fpir")):
+            found = cell.values[tuned]
+            assert (found.numerator, found.denominator) == (
+                wanted[f"{name}_errors"],
+                wanted[f"{name}_trials"],
+            )
+            assert found.high == pytest.approx(wanted[f"{name}_high"], rel=1e-3)
+        assert cells[3].numerator == wanted["fta_errors"]
+
+
+def test_many_strata_are_pooled_and_none_is_lost(make):
+    found = make(groups=tuple(f"group {at:03}" for at in range(90)))
+    tracks = Tracks(found, Slider.of(found))
+    table = rates.breakdown_table(tracks, "group")
+    assert len(table.rows) == rates.MOST_STRATA + 1
+    tuned = tracks.slider.tuned
+    assert sum(cells[1].values[tuned].numerator for cells in table.rows) == found.fnir.numerator
+    assert sum(cells[1].values[tuned].denominator for cells in table.rows) == found.fnir.denominator
+
+
+def test_a_stratum_without_trials_has_no_number(make):
+    found = make()
+    object.__setattr__(found, "trials", found.trials.filter(pl.col("mated") | (pl.col("mode") != "land")))
+    tracks = Tracks(found, Slider.of(found))
+    land = row(rates.breakdown_table(tracks, "mode"), "land")
+    assert {str(one) for one in land[2].values} == {"no trials"}
+
+
+def test_a_day_at_the_port_counts_what_the_period_counts(result, tracks):
+    table = rates.day_table(tracks)
+    assert table.columns[-1] == "In all 90 days"
+    alarms = table.rows[1]
+    for at in range(len(tracks.slider.thresholds)):
+        assert alarms[3].values[at] == result.grid.sort("threshold")["false_positives"][at]
+        assert alarms[1].values[at] * 90 == pytest.approx(alarms[3].values[at])
+    assert table.rows[0][3] == result.curve.mated + result.curve.non_mated
+
+
+def test_no_days_no_figures(make):
+    found = make(about={"observed": {}})
+    assert rates.day_table(Tracks(found, Slider.of(found))) is None
+
+
+def test_leads_follow_the_grid(result, tracks):
+    table, grid = overstays.leads_table(result, tracks.slider), result.grid.sort("threshold")
+    wrong = row(table, "Leads that are false")
+    assert wrong[1] == Along(tuple(grid["false_leads"].to_list()))
+    assert [(one.numerator, one.denominator) for one in wrong[2].values] == list(
+        zip(grid["false_leads"], grid["leads"], strict=True)
+    )
+    lacking = row(table, "Overstays that the list lacks")
+    assert [one.denominator for one in lacking[2].values] == (grid["true_leads"] + grid["hidden"]).to_list()
+
+
+def test_without_a_grid_the_tuned_threshold_stands_alone(make):
+    found = make(grid=False)
+    slider = Slider.of(found)
+    assert slider.thresholds == (found.point.face_threshold,)
+    last = found.overstays[-1]
+    wrong = row(overstays.leads_table(found, slider), "Leads that are false")
+    assert wrong[1:] == (last.false_leads, Ratio.of(last.precision).__class__.of(_false(last)))
+
+
+def _false(last):
+    from biomatch.rates import rate
+
+    return rate(last.false_leads, last.leads)
+
+
+@pytest.mark.parametrize("by", overstays.PARTS)
+def test_who_is_wrongly_listed_adds_up(result, by):
+    table, last = overstays.part_table(result, by), result.overstays[-1]
+    assert sum(cells[1].numerator for cells in table.rows) == last.false_leads
+    assert sum(cells[1].denominator for cells in table.rows) == last.expected_departures
+    assert sum(cells[2].denominator for cells in table.rows) == last.leads
+    assert sum(cells[3] for cells in table.rows) == last.hidden
+
+
+def test_causes_of_false_leads_are_the_judges(result):
+    table, last = overstays.causes_table(result), result.overstays[-1]
+    assert {cells[0]: cells[1].numerator for cells in table.rows} == dict(last.causes)
+
+
+def test_alerts_are_shown_whatever_the_judge_counts(result):
+    table = fraud.alerts_table({"sham_exit": {"raised": 3, "caught": {"late": None, "early": 1.5}}, "x": 3})
+    assert table.columns == ("Kind", "Raised", "Caught: late", "Caught: early")
+    assert table.rows == (("sham exit", 3, None, 1.5),)
+    shown = fraud.alerts_table(result.alerts)
+    assert row(shown, "sham exit")[3] == Ratio(10, 14, 0.1, 0.9)
+    assert str(row(shown, "watchlist")[3]) == "no trials"
+    assert fraud.alerts_table({}) is None
+
+
+def test_the_sentence_says_threshold_confidence_and_target(result):
+    said = recommendation.sentence(result)
+    assert "score of 0.4200" in said
+    assert "95% confidence" in said
+    assert "0.1% (1 in 1,000)" in said
+    assert "11 of 22,310" in recommendation.guarantee(result)
+
+
+def test_a_threshold_without_a_guarantee_claims_none(make):
+    found = make(guarantee={})
+    assert "without a guarantee" in recommendation.sentence(found)
+    assert "confidence" not in recommendation.sentence(found)
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"), [(0.5, "at or below the target"), (1e-7, "ABOVE the target"), (4e-4, "chance")]
+)
+def test_the_verdict_compares_the_grading_world_with_the_target(make, target, wanted):
+    found = make(seed=3, count=20_000, guarantee={"target": target, "confidence": 0.95})
+    assert found.fpir.numerator > 0
+    if wanted == "chance":  # a target between the rate and its lower bound
+        target = (found.fpir.value + found.fpir.interval[0]) / 2
+        found = make(seed=3, count=20_000, guarantee={"target": target, "confidence": 0.95})
+    assert wanted in recommendation.verdict(found)
+    assert recommendation.holds(found) == (wanted != "ABOVE the target")
+
+
+def test_resubstitution_is_said(make):
+    assert recommendation.banner(make()) == ""
+    assert recommendation.banner(make(resubstitution=True)).startswith("Resubstitution")
+
+
+def test_equal_results_have_different_names(make):
+    assert len(set(labels_of([make(), make(), make(name="other")]))) == 3
+
+
+def test_thresholds_of_the_slider_are_listed_with_every_digit(result):
+    made = content(result, "x")
+    listed = [float(cells[0]) for cells in made.tables["thresholds"].rows]
+    assert listed == list(made.slider.thresholds)
+    picked = [cells[1] for cells in made.tables["thresholds"].rows]
+    assert picked.count("tuned") == 1
+    assert listed[picked.index("tuned")] == result.point.face_threshold
+
+
+def test_mated_trials_are_the_counted_ones(result):
+    part = mated(result.trials)
+    assert np.all(part["counted"].to_numpy() & part["mated"].to_numpy())
+    assert part.height == result.system_miss_rate.denominator
