@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +213,8 @@ def write_text(path: str | Path, text: str) -> None:
             remedy="free space or choose another place",
         ) from fault
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # where the folder is none, there is nothing to take away
+            beside.unlink(missing_ok=True)
 
 
 def write_table(folder: Path, schema: Schema, frame: pl.DataFrame) -> None:
