@@ -234,6 +234,10 @@ class FlatIndex:
         ]
         return best_rows(probes, parts, list_length)
 
+    def loss_bound(self, store: Store, score: float | None) -> float:  # noqa: ARG002
+        """Give 0: every reference is compared."""
+        return 0.0
+
     def about(self) -> dict[str, Any]:
         """Describe the index in plain data."""
         return {"index": "flat"}

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
-from biomatch.gallery.local import LocalGallery
+from biomatch.gallery.flat import FlatIndex
+from biomatch.gallery.local import Index, LocalGallery
+from biomatch.gallery.rerank import StoreKind
 from biomatch.gallery.scoring import Candidates
 from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
@@ -36,6 +38,12 @@ class Gallery:
     threads : int, optional
         Threads of a search; None: ``OMP_NUM_THREADS``, else the usable cores. Answers do not depend
         on it.
+    rank_from : {"exact", "int8", "float16"}
+        What `compressed` ranks the chosen rows by: the templates, or a smaller copy in memory.
+    loss_budget : float
+        Largest chance, at `floor_score`, that `compressed` loses a mate to its codes.
+    training : ndarray, optional
+        Templates to train the codes of `compressed` on; None: the first that are enrolled.
 
     Notes
     -----
@@ -62,18 +70,41 @@ class Gallery:
         path: str | Path | None = None,
         floor_score: float | None = None,
         threads: int | None = None,
+        *,
+        rank_from: StoreKind = "exact",
+        loss_budget: float = 1e-6,
+        training: NDArray[np.float32] | None = None,
     ) -> None:
         if isinstance(dimension, bool) or not isinstance(dimension, (int, np.integer)) or dimension < 1:
             raise GalleryError(f"dimension = {dimension!r}", allowed="a whole number from 1")
         if index not in KINDS:
             raise GalleryError(f"index = {index!r}", allowed=", ".join(KINDS))
-        if path is not None or index in ("compressed", "milvus"):
-            raise GalleryError(f"index = {index!r}, path = {path!r}", allowed="flat, in memory, so far")
+        if path is not None or index == "milvus":
+            raise GalleryError(f"index = {index!r}, path = {path!r}", allowed="in memory, so far")
         self.dimension = int(dimension)
         self.threads = thread_count(threads)
-        self.floor_score = floor_score
+        if training is not None:
+            training = checked_templates(training, self.dimension, "training templates")
+        self._options: dict[str, Any] = {
+            "floor_score": _checked_floor(floor_score),
+            "loss_budget": loss_budget,
+            "rank_from": rank_from,
+            "training": training,
+        }
         self._lock = RLock()  # the arrays grow in place: no search while they do
-        self._keeper = LocalGallery(self.dimension)
+        self._keeper = LocalGallery(self.dimension, self._index(index))
+
+    def _index(self, kind: IndexKind) -> Index:
+        if kind == "flat":
+            return FlatIndex()
+        # FAISS is loaded only by who searches with it.
+        from biomatch.gallery.auto import AutoIndex
+        from biomatch.gallery.compressed import CompressedIndex
+
+        def compressed() -> CompressedIndex:
+            return CompressedIndex(self.dimension, threads=self.threads, **self._options)
+
+        return compressed() if kind == "compressed" else AutoIndex(self.dimension, compressed)
 
     def __len__(self) -> int:
         return len(self._keeper)
@@ -198,6 +229,28 @@ class Gallery:
         with self._lock:
             return self._keeper.verify(ids, clean)
 
+    def index_loss_bound(self, score: float | None = None) -> float:
+        """Bound the chance that a search loses a mate to the index, not to the score.
+
+        Parameters
+        ----------
+        score : float, optional
+            True comparison score of probe and mate; None: `floor_score`.
+
+        Returns
+        -------
+        float
+            In [0, 1]; 0 where every reference is compared exactly. See `biomatch.gallery.law`.
+        """
+        with self._lock, blas_threads(self.threads):
+            return self._keeper.loss_bound(_checked_floor(score))
+
     def about(self) -> dict[str, Any]:
         """Describe the gallery in plain data: dimension, rows held, index and its settings."""
         return {"enrolled": len(self), "threads": self.threads, **self._keeper.about()}
+
+
+def _checked_floor(score: float | None) -> float | None:
+    if score is not None and not -1 <= score <= 1:
+        raise GalleryError(f"score {score}", allowed="a cosine, -1 to 1")
+    return None if score is None else float(score)

@@ -38,6 +38,9 @@ class Index(Protocol):
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give pairs (probe, row) that hold every probe's best L among the searched rows."""
 
+    def loss_bound(self, store: Store, score: float | None) -> float:
+        """Bound the chance that a mate of this score (None: the floor) is not looked at."""
+
     def about(self) -> dict[str, Any]:
         """Describe the index in plain data."""
 
@@ -112,6 +115,10 @@ class LocalGallery:
     def templates_of(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """Copy the templates of references, shape (n, d)."""
         return taken(self.store, self.register.enrolled_rows(ids))
+
+    def loss_bound(self, score: float | None) -> float:
+        """Bound the index's loss; see `Gallery.index_loss_bound`."""
+        return self.index.loss_bound(self.store, score)
 
     def about(self) -> dict[str, Any]:
         """Describe the gallery in plain data."""

@@ -1,0 +1,75 @@
+"""`auto`: exact search while it is quick, codes from then on; it says what it picked and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.gallery.compressed import CompressedIndex
+from biomatch.gallery.flat import PROBES_A_PASS, FlatIndex
+from biomatch.gallery.store import Store
+
+EXACT_VALUES = 1 << 25
+"""Rows times dimension up to which exact search is kept: 65,536 rows of 512 values, 128 MB to read for a
+single probe, some milliseconds."""
+
+
+class AutoIndex:
+    """Exact until the gallery holds `EXACT_VALUES` values, compressed afterwards (and for good).
+
+    Parameters
+    ----------
+    dimension : int
+        d.
+    compressed : callable
+        Makes the compressed index when it is needed.
+    """
+
+    probes_a_pass = PROBES_A_PASS
+
+    def __init__(self, dimension: int, compressed: Callable[[], CompressedIndex]) -> None:
+        self.dimension = dimension
+        self._make = compressed
+        self.chosen: FlatIndex | CompressedIndex = FlatIndex()
+        self._rows = 0
+
+    def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
+        """Learn of new rows; switch when there are enough."""
+        self._rows = first + len(templates)
+        if isinstance(self.chosen, FlatIndex) and self._rows * self.dimension > EXACT_VALUES:
+            self.chosen = self._make()
+            for begin, stretch in store.stretches():
+                self.chosen.add(store, begin, stretch)
+            return
+        self.chosen.add(store, first, templates)
+
+    def keep(self, store: Store, rows: NDArray[np.int64]) -> None:
+        """Forget all rows but these."""
+        self._rows = len(rows)
+        self.chosen.keep(store, rows)
+
+    def choose(
+        self,
+        store: Store,
+        probes: NDArray[np.float32],
+        list_length: int,
+        searched: NDArray[np.bool_] | None,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the pairs that the chosen index gives."""
+        return self.chosen.choose(store, probes, list_length, searched)
+
+    def loss_bound(self, store: Store, score: float | None) -> float:
+        """Give the bound of the chosen index."""
+        return self.chosen.loss_bound(store, score)
+
+    def about(self) -> dict[str, Any]:
+        """Describe the choice and its reason."""
+        values = self._rows * self.dimension
+        sign = "more than" if isinstance(self.chosen, CompressedIndex) else "at most"
+        why = f"{self._rows} rows of {self.dimension} values are {values}, {sign} {EXACT_VALUES}"
+        if isinstance(self.chosen, CompressedIndex) and values <= EXACT_VALUES:
+            why = "it has been larger"
+        return {**self.chosen.about(), "picked_by": "auto", "because": why}
