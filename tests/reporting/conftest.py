@@ -147,6 +147,15 @@ def make():
 
 
 @pytest.fixture(scope="session")
+def fifty(tmp_path_factory):
+    """Fifty results and their one report."""
+    from biomatch.reporting.report import report
+
+    results = [make_result(seed=seed, count=800, name=f"world {seed}") for seed in range(50)]
+    return results, report(results, tmp_path_factory.mktemp("fifty") / "fifty.html")
+
+
+@pytest.fixture(scope="session")
 def browser():
     """The system's Chromium; without one the tests are skipped, or fail where a browser is required."""
     needed = os.environ.get("BIOMATCH_REQUIRE_BROWSER") == "1"

@@ -50,9 +50,8 @@ def test_nothing_in_the_page_is_fetched(result, tmp_path):
     assert "default-src 'none'" in outside
 
 
-def test_fifty_results_fit_in_one_file(make, tmp_path):
-    many = [make(seed=seed, count=1_500, name=f"world {seed}") for seed in range(50)]
-    path = report(many, tmp_path / "many.html")
+def test_fifty_results_fit_in_one_file(fifty):
+    _, path = fifty
     assert path.stat().st_size < 3_000_000
     assert len(data_of(path)["results"]) == 50
 
