@@ -19,7 +19,7 @@ from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.system.decide import decide
 from biomatch.system.replay import Progress, search
-from biomatch.system.stays import as_of_dates, link_and_rule
+from biomatch.system.stays import StayBook, as_of_dates
 from biomatch.tables import storage
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
@@ -135,13 +135,14 @@ def run(
             remedy="search this world with the point's system",
         )
     dates = as_of_dates(observed, on)
-    linked = [link_and_rule(observed, lists, at, day) for day in dates]
+    books = [StayBook(observed, lists, day, at) for day in dates]
     return Run(
         point=at,
         lists=lists,
         decisions=decide(lists, at, observed),
-        stays=pl.concat([stays for stays, _ in linked]),
-        alerts=detect(observed, lists, linked[-1][1].stays, at.system),
+        stays=pl.concat([book.at(at)[0] for book in books]),
+        # Detectors see the document pass itself, before faces took any pair apart.
+        alerts=detect(observed, lists, books[-1].links.stays, at.system, as_of=dates[-1]),
         about={
             "on": [day.isoformat() for day in dates],
             "versions": {name: version(name) for name in PACKAGES},

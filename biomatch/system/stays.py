@@ -39,13 +39,6 @@ def as_of_dates(observed: Observed, on: Sequence[date] | None) -> list[date]:
     return sorted(set(on)) if on else [last]
 
 
-def link_and_rule(
-    observed: Observed, lists: CandidateLists, point: OperatingPoint, as_of: date
-) -> tuple[pl.DataFrame, Links]:
-    """Link stays and apply the rules once; see `StayBook` for several thresholds."""
-    return StayBook(observed, lists, as_of, point).at(point)
-
-
 class StayBook:
     """The stays of one world as of one date, ready to be listed at any threshold.
 
