@@ -120,7 +120,9 @@ class ScoreAccumulator:
                 return counting.next_above(low)
         above = np.cumsum(self._bins[::-1])[::-1]
         fits = np.flatnonzero(above <= allowed)
-        return _edge(int(fits[0])) if fits.size else float(self._top[-1])
+        # Below the least score nothing changes, so the edge of its own bin is low enough.
+        least = int(np.flatnonzero(self._bins)[0])
+        return _edge(max(int(fits[0]), least)) if fits.size else float(self._top[-1])
 
 
 def accumulate(chunks: Iterable[ArrayLike], *, tail: int = 1 << 20) -> ScoreAccumulator:
@@ -133,7 +135,7 @@ def accumulate(chunks: Iterable[ArrayLike], *, tail: int = 1 << 20) -> ScoreAccu
 
 def _bin(scores: Floats) -> NDArray[Any]:
     """Give the bin of each score: float32 bits, rounded down, in an order that follows the numbers."""
-    narrow = scores.astype(np.float32)
+    narrow = scores.astype(np.float32) + np.float32(0.0)  # -0.0 is 0.0
     if scores.dtype != np.float32:
         # Rounding to float32 must never lift a score over a bin's edge.
         over = narrow.astype(np.float64) > scores
