@@ -43,7 +43,7 @@ class CaptureSettings(Settings):
 
     entry_coverage: dict[Mode, float] = setting(
         {"air": 1.0, "sea": 0.95, "land": 0.6},
-        "GAO-22-106154: air entry all airports, 26 seaports, land pedestrians; shares at sea and land assumed",
+        "GAO-22-106154: all airports, 26 seaports, land pedestrians; shares at sea and land assumed",
     )
     exit_coverage: dict[Mode, float] = setting(
         {"air": 0.825, "sea": 0.6, "land": 0.4},
@@ -97,7 +97,8 @@ class SubversionSettings(Settings):
     """How often each kind of fraud happens; see `biomatch_synthetic.subversion`."""
 
     impostor: float = setting(
-        10.0, "7 to 10 detected per million [A21, A22, E10], of whom 80% were looked at", unit="per million visits",
+        10.0, "7 to 10 detected per million [A21, A22, E10], of whom 80% were looked at",
+        unit="per million visits",
         ge=0, le=200_000,
     )  # fmt: skip
     impostor_pool: int = setting(
@@ -181,8 +182,8 @@ class Scenario(Settings):
     def _check(self) -> Self:
         if self.warm_up_days + self.restatement_days >= self.days:
             raise ValueError(
-                f"warm_up_days {self.warm_up_days} and restatement_days {self.restatement_days} leave nothing "
-                f"of {self.days} days"
+                f"warm_up_days {self.warm_up_days} and restatement_days {self.restatement_days} "
+                f"leave nothing of {self.days} days"
             )
         for mode, share in self.traffic.mode_shares.items():
             if share > 0 and mode not in {port.mode for port in self.ports.values()}:

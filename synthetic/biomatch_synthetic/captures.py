@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from biomatch.settings.profile import load_profile
 from biomatch.streams import stream
 from biomatch.tables.observed import FAILURES, MODES
-from biomatch_synthetic.documents import HOME
-from biomatch_synthetic.draft import DAY_MS, ENTRY, PORT, VISA, Draft
+from biomatch_synthetic.draft import DAY_MS, ENTRY, PORT, Draft
 from biomatch_synthetic.faces import FaceSpace, Shots, render
 from biomatch_synthetic.faces import People as Faces
 from biomatch_synthetic.itineraries.trips import port_modes
@@ -68,11 +68,11 @@ def faces_of(draft: Draft) -> tuple[FaceSpace, Faces]:
     faces = Faces.make(
         profile,
         people.face,
-        group=group,
+        group=group.tolist(),
         family_id=people.blood,
         identical_twin_id=twin,
         female=people.female,
-    )  # type: ignore[arg-type]
+    )
     return FaceSpace(profile, settings.dimension, draft.seed), faces
 
 
@@ -93,27 +93,19 @@ def make_captures(
     space, faces = faces_of(draft)
     failure, camera = _cameras(draft)
     taken = np.flatnonzero(failure == FAILURES.index("none"))
-    shots, attempts, failed = _attempts(draft, space, faces, taken, camera)
-    failure[taken[failed]] = FAILURES.index("low_quality")
-    kept = ~failed
-    at_port = shots.take(np.flatnonzero(kept))
+    shots, attempts = _attempts(draft, space, faces, taken, camera)
     pictured, portraits = _portraits(draft)
     wanted = _wanted(draft)
 
-    parts = [at_port, portraits, wanted]
+    parts = [shots, portraits, wanted]
     everything = Shots(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in (
-                "person_id",
-                "capture_id",
-                "year",
-                "enrolment",
-                "camera",
-                "noise_factor",
-                "second_person_id",
-            )
-        )
+        person_id=np.concatenate([part.person_id for part in parts]),
+        capture_id=np.concatenate([part.capture_id for part in parts]),
+        year=np.concatenate([part.year for part in parts]),
+        enrolment=np.concatenate([part.enrolment for part in parts]),
+        camera=np.concatenate([part.camera for part in parts]),
+        noise_factor=np.concatenate([part.noise_factor for part in parts]),
+        second_person_id=np.concatenate([part.second_person_id for part in parts]),
     )
     total = len(everything)
     # The permutation is drawn for itself: a template's row says nothing about anybody.
@@ -128,12 +120,11 @@ def make_captures(
         failure[lost] == FAILURES.index("opt_out"), 0, draft.scenario.captures.max_attempts
     )
     row, found = np.full(count, -1), np.full(count, np.nan, np.float32)
-    here = taken[kept]
-    row[here], found[here] = rows[: len(here)], quality[: len(here)]
+    row[taken], found[taken] = rows[: len(taken)], quality[: len(taken)]
     document_row = np.full(documents, -1)
-    document_row[pictured] = rows[len(here) : len(here) + len(pictured)]
+    document_row[pictured] = rows[len(taken) : len(taken) + len(pictured)]
     return Captured(
-        failure, tried, camera, found, row, document_row, rows[len(here) + len(pictured) :], templates
+        failure, tried, camera, found, row, document_row, rows[len(taken) + len(pictured) :], templates
     )
 
 
@@ -174,9 +165,7 @@ def _cameras(draft: Draft) -> tuple[Ints, Ints]:
     return np.where(opts_out, FAILURES.index("opt_out"), failure), camera
 
 
-def _attempts(
-    draft: Draft, space: FaceSpace, faces: Faces, taken: Ints, camera: Ints
-) -> tuple[Shots, Ints, NDArray[np.bool_]]:
+def _attempts(draft: Draft, space: FaceSpace, faces: Faces, taken: Ints, camera: Ints) -> tuple[Shots, Ints]:
     """Take images until one is good enough or the attempts are used up; the last one is kept."""
     settings, encounters = draft.scenario.captures, draft.encounters
     shots = Shots.of(
@@ -192,7 +181,7 @@ def _attempts(
         quality = space.conditions(faces, _with_attempt(shots, attempt).take(open_)).quality
         open_ = open_[quality < settings.retry_below]
         attempt[open_] += 1
-    return _with_attempt(shots, attempt), attempt + 1, np.zeros(len(taken), np.bool_)
+    return _with_attempt(shots, attempt), attempt + 1
 
 
 def _with_attempt(shots: Shots, attempt: Ints) -> Shots:
@@ -269,12 +258,10 @@ def _render(
         quality[part] = render(space, faces, shots.take(part), templates, out_row=rows[part]).quality
         return len(part)
 
-    with ThreadPoolExecutor(THREADS) as pool:
+    # One thread of BLAS each: its own threads would fight with these (measured: ten times slower).
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(THREADS) as pool:
         for finished in pool.map(work, range(0, total, CHUNK)):
             done += finished
             if progress is not None:
                 progress("faces", done, total)
     return templates, quality
-
-
-__all__ = ["HOME", "VISA", "Captured", "faces_of", "make_captures"]

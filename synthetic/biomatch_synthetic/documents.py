@@ -141,10 +141,10 @@ def numbers(seed: int, index: Ints, slips: Ints | None = None) -> pl.Series:
         x ^= x >> np.uint64(16)
     value = x.astype(np.int64)
     if slips is not None:
-        place = 10 ** (slips % 8)
-        digit = value // place % 10
+        tens = np.power(np.int64(10), slips % 8)
+        digit = value // tens % 10
         wrong = (digit + 1 + slips // 8 % 9) % 10
-        value = np.where(slips > 0, value + (wrong - digit) * place, value)
+        value = np.where(slips > 0, value + (wrong - digit) * tens, value)
     letter = pl.Series([chr(65 + k) for k in range(26)]).gather(value // 10**8)
     digits = pl.Series(value % 10**8).cast(pl.String).str.zfill(8)
     return letter + digits
@@ -170,7 +170,7 @@ def vocabulary(region: int, count: int, *, given: bool) -> list[str]:
     syllables = [onset + vowel for onset in _ONSETS for vowel in _VOWELS]
     endings = _ENDINGS[region]
     order = stream(0, "documents.vocabulary", region, int(given)).permutation(len(syllables) ** 2)
-    names = {}
+    names: dict[str, None] = {}
     for code in order:
         first, second = divmod(int(code), len(syllables))
         ending = ("A", "IN", "E", "US")[code % 4] if given else endings[code % 4]
@@ -189,8 +189,8 @@ def printed_names(draft: Draft, rows: Ints) -> pl.Series:
         surnames += [listed[k % len(listed)] for k in range(size)]
         listed = vocabulary(region, 2 * GIVEN_NAMES, given=True)
         forenames += [listed[k % len(listed)] for k in range(2 * GIVEN_NAMES)]
-    region = documents["region"][rows]
-    family = pl.Series(surnames).gather(region * size + documents["family_name"][rows])
+    of_region = documents["region"][rows]
+    family = pl.Series(surnames).gather(of_region * size + documents["family_name"][rows])
     place = documents["given_name"][rows] * 2 + documents["female"][rows]
-    given = pl.Series(forenames).gather(region * 2 * GIVEN_NAMES + place)
+    given = pl.Series(forenames).gather(of_region * 2 * GIVEN_NAMES + place)
     return family + ", " + given

@@ -66,13 +66,13 @@ class Draft:
     ----------
     journeys : Table
         A row a person and trip: person, trip, resident, begin, end (days), entry, exit (rows of
-        `encounters`; -1: none), lawful, departed (day as float; inf: never).
+        `encounters`; -1: none), lawful (last lawful day).
     documents : Table
         A row a document: person, second (other contributor to the photo, -1), kind, issuer, region,
         family_name, given_name, birth, female, nationality, issued, expires (days), photo.
     encounters : Table
         A row a record: journey, person, claimed, document, direction, source, time, recorded
-        (milliseconds from the first day's midnight), port, movement, leg (who moves together), admission,
+        (milliseconds from the first day's midnight), received (delay), port, movement, leg (who moves together), admission,
         permitted, number_error (0: none), name_error, birth_error, noise.
     movements : Table
         A row a departure or arrival of a carrier.
@@ -115,7 +115,7 @@ class Draft:
     ) -> None:
         """Write down subversion, a row an encounter."""
         rows = np.asarray(encounter, dtype=np.int64)
-        values = [
+        who, whom, which = (
             np.broadcast_to(np.asarray(v, dtype=np.int64), rows.shape) for v in (actor, victim, document)
-        ]
-        self.events.append((kind, rows, *values))
+        )
+        self.events.append((kind, rows, who, whom, which))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,7 +157,7 @@ def make_people(scenario: Scenario, seed: int, parties: Parties, extra_kin: int,
     region = _regions(settings.visitor_regions, stream(seed, "people.region"), len(parties))
     at_home = _regions(settings.resident_regions, stream(seed, "people.resident_region"), len(parties))
     region = np.where(parties.resident, at_home, region)[party]
-    birth = _births(scenario, seed, parties, party, place, adult, spouse)
+    birth = _births(scenario, seed, parties, party, adult, spouse)
     names = _names(scenario, seed, n)
     family_name = np.where(kind == ALONE, names[0], names[0][parties.first[party]])
     keeps = parent & (place == 1) & (stream(seed, "people.maiden").random(n) < 0.35)  # assumed
@@ -166,7 +168,7 @@ def make_people(scenario: Scenario, seed: int, parties: Parties, extra_kin: int,
         party, female, adult, np.zeros(n, np.bool_), birth, region, family, blood,
         np.full(n, -1), np.arange(n), family_name, names[1], nationality,
     )  # fmt: skip
-    _pair_up(scenario, seed, parties, people, place, size, parent)
+    _pair_up(scenario, seed, parties, people, place, size)
     return _with_extras(scenario, seed, people, extra_kin, extras)
 
 
@@ -174,13 +176,13 @@ def _two_parents(parties: Parties, seed: int) -> Bools:
     return stream(seed, "people.second_parent").random(len(parties)) < 0.85  # assumed
 
 
-def _regions(shares: dict[str, float], rng: np.random.Generator, count: int) -> Ints:
+def _regions(shares: Mapping[Any, float], rng: np.random.Generator, count: int) -> Ints:
     p = np.array([shares.get(name, 0.0) for name in REGIONS])
     return np.asarray(rng.choice(len(REGIONS), size=count, p=p / p.sum()), dtype=np.int64)
 
 
 def _births(
-    scenario: Scenario, seed: int, parties: Parties, party: Ints, place: Ints, adult: Bools, spouse: Bools
+    scenario: Scenario, seed: int, parties: Parties, party: Ints, adult: Bools, spouse: Bools
 ) -> NDArray[np.datetime64]:
     """Birth dates: adults about the mean age, spouses alike, children younger than their parents."""
     settings, n = scenario.people, len(party)
@@ -211,14 +213,14 @@ def _names(scenario: Scenario, seed: int, n: int) -> tuple[Ints, Ints]:
 
 
 def _pair_up(
-    scenario: Scenario, seed: int, parties: Parties, people: People, place: Ints, size: Ints, parent: Bools
+    scenario: Scenario, seed: int, parties: Parties, people: People, place: Ints, size: Ints
 ) -> None:
     """Make siblings who travel apart, and twins: among the children of a family, and among the apart."""
     settings, n = scenario.people, len(people)
     lone = np.flatnonzero(parties.kind == ALONE)
-    lone = lone[: len(lone) // 2 * 2].reshape(-1, 2)
-    lone = lone[parties.resident[lone[:, 0]] == parties.resident[lone[:, 1]]]
-    pairs = parties.first[lone]
+    couples: NDArray[Any] = lone[: len(lone) // 2 * 2].reshape(-1, 2)
+    couples = couples[parties.resident[couples[:, 0]] == parties.resident[couples[:, 1]]]
+    pairs = parties.first[couples]
     chance = stream(seed, "people.apart").random(len(pairs))
     # Twins who travel apart come out of the same pairs, so these must suffice for both.
     child = people.adult == 0
@@ -269,21 +271,21 @@ def _with_extras(scenario: Scenario, seed: int, people: People, extra_kin: int, 
     adult_by = np.datetime64(date(scenario.first_day.year - 18, 1, 1), "D")
     birth = np.minimum(birth, adult_by)
 
-    def more(values: NDArray[np.generic], added: NDArray[np.generic]) -> NDArray[np.generic]:
+    def more(values: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([values, added.astype(values.dtype)])
 
     return People(
-        party=more(people.party, np.full(extras, -1)),  # type: ignore[arg-type]
-        female=more(people.female, np.where(kin, people.female[model], rng.random(extras) < 0.5)),  # type: ignore[arg-type]
-        adult=more(people.adult, np.ones(extras, np.bool_)),  # type: ignore[arg-type]
-        identical=more(people.identical, np.zeros(extras, np.bool_)),  # type: ignore[arg-type]
-        birth=more(people.birth, birth),  # type: ignore[arg-type]
-        region=more(people.region, people.region[model]),  # type: ignore[arg-type]
-        family=more(people.family, np.where(kin, people.family[model], -1)),  # type: ignore[arg-type]
-        blood=more(people.blood, np.where(kin, people.blood[model], -1)),  # type: ignore[arg-type]
-        twin=more(people.twin, np.full(extras, -1)),  # type: ignore[arg-type]
-        face=more(people.face, FIRST_EXTRA_FACE + np.arange(extras)),  # type: ignore[arg-type]
-        family_name=more(people.family_name, people.family_name[model]),  # type: ignore[arg-type]
-        given_name=more(people.given_name, rng.integers(0, GIVEN_NAMES, extras)),  # type: ignore[arg-type]
-        nationality=more(people.nationality, people.nationality[model]),  # type: ignore[arg-type]
+        party=more(people.party, np.full(extras, -1)),
+        female=more(people.female, np.where(kin, people.female[model], rng.random(extras) < 0.5)),
+        adult=more(people.adult, np.ones(extras, np.bool_)),
+        identical=more(people.identical, np.zeros(extras, np.bool_)),
+        birth=more(people.birth, birth),
+        region=more(people.region, people.region[model]),
+        family=more(people.family, np.where(kin, people.family[model], -1)),
+        blood=more(people.blood, np.where(kin, people.blood[model], -1)),
+        twin=more(people.twin, np.full(extras, -1)),
+        face=more(people.face, FIRST_EXTRA_FACE + np.arange(extras)),
+        family_name=more(people.family_name, people.family_name[model]),
+        given_name=more(people.given_name, rng.integers(0, GIVEN_NAMES, extras)),
+        nationality=more(people.nationality, people.nationality[model]),
     )

@@ -17,8 +17,11 @@ from biomatch_synthetic.draft import Draft
 from biomatch_synthetic.itineraries.crossings import make_crossings
 from biomatch_synthetic.itineraries.movements import make_manifests, make_movements, settle_times
 from biomatch_synthetic.itineraries.trips import make_trips
+from biomatch_synthetic.labels import Labels
 from biomatch_synthetic.people import make_parties, make_people
-from biomatch_synthetic.separate import Labels, observe, reveal
+from biomatch_synthetic.reveal import reveal
+from biomatch_synthetic.separate import observe
+from biomatch_synthetic.subversion import AFTER_BOARDING, BEFORE_BOARDING, Stage, subvert
 
 Progress = Callable[[str, int, int], None]
 
@@ -57,7 +60,10 @@ def make(
     tell("people", 1, 1)
     tell("journeys", 0, 1)
     make_crossings(draft)
+    stage = Stage(draft)
+    subvert(stage, BEFORE_BOARDING)
     make_movements(draft)
+    subvert(stage, AFTER_BOARDING)
     settle_times(draft)
     make_manifests(draft)
     tell("journeys", 1, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,7 +65,7 @@ def attach(draft: Draft) -> None:
 
 def _records(
     draft: Draft, journey: Ints, direction: Ints, document: Ints, *, second: bool
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, NDArray[Any]]:
     """Make rows of encounters at the port itself, recorded seconds later."""
     trips, trip = draft.trips, draft.journeys["trip"][journey]
     person = draft.journeys["person"][journey]
@@ -105,7 +107,7 @@ def late_share(scenario: Scenario) -> float:
     return float(min(0.5, records.missed_exits * records.missed_late / under_way))
 
 
-def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[np.generic]]:
+def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     """Make the second crossings that somebody recorded."""
     scenario, seed, trips, journeys = draft.scenario, draft.seed, draft.trips, draft.journeys
     records, trip = scenario.records, journeys["trip"]
@@ -120,7 +122,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[np.gene
     happens = journeys["end"] < scenario.days
     resident: Bools = journeys["resident"]
     land = port_modes(scenario)[trips.port_out[trip]] == LAND
-    missed = class_rates(scenario, dict(records.missed_weights), records.missed_exits)[trips.admission[trip]]
+    missed = class_rates(scenario, records.missed_weights, records.missed_exits)[trips.admission[trip]]
     fate = of_trip("exit")
     unrecorded = fate < missed * records.missed_unrecorded
     neighbour = ~unrecorded & (fate > 1.0 - records.neighbour_exits)
@@ -134,7 +136,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[np.gene
     unrecorded = np.where(land, on_land >= records.land_port_exits + records.land_neighbour_exits, unrecorded)
     # A resident's return is always seen; a land exit of theirs leaves no record but the port's.
     neighbour, unrecorded = neighbour & ~resident, unrecorded & ~resident
-    late_of = class_rates(scenario, dict(records.missed_weights), late_share(scenario))
+    late_of = class_rates(scenario, records.missed_weights, late_share(scenario))
     late = (of_person("late") < late_of[trips.admission[trip]]) & ~resident & ~neighbour
     by_carrier = (of_person("manifest_only") < records.manifest_only) & ~resident & ~land & ~neighbour
     other = np.maximum(draft.second_passport[journeys["person"]], -1)
@@ -178,7 +180,7 @@ def _slips(draft: Draft) -> None:
     """Mistype some document numbers (entries and exits alike), names and birth dates in records."""
     encounters, seed = draft.encounters, draft.seed
     records, count = draft.scenario.records, len(encounters)
-    rates = class_rates(draft.scenario, dict(records.missed_weights), records.missed_exits)
+    rates = class_rates(draft.scenario, records.missed_weights, records.missed_exits)
     # Either record of a stay may bear the slip, and one is enough to part them.
     chance = rates[encounters["admission"]] * records.missed_keying / 2.0
     visitor = encounters["admission"] != CLASSES.index("RESIDENT")

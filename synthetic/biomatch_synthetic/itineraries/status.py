@@ -39,7 +39,9 @@ def status_events(draft: Draft) -> Table:
     lag = lag * draft.scenario.stays.event_lag_days + 0.5
     planned = encounters["time"][entry] / DAY_MS + 2.0
 
-    def event(kind: str, happens: NDArray[np.bool_], date: Ints, until: Ints, received: Ints) -> Table:
+    def event(
+        kind: str, happens: NDArray[np.bool_], date: Ints, until: Ints, received: NDArray[np.float64]
+    ) -> Table:
         at = np.flatnonzero(happens & (date < draft.scenario.days))
         return Table(
             {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +90,15 @@ def port_modes(scenario: Scenario) -> Ints:
     return np.array([MODES.index(port.mode) for port in scenario.ports.values()], dtype=np.int64)
 
 
-def class_rates(scenario: Scenario, weights: dict[str, float], mean: float) -> Floats:
+def by_class(table: Mapping[Any, float]) -> Floats:
+    """Lay a table by class out in the order of ``CLASSES``; 0 where it has none."""
+    return np.array([table.get(name, 0.0) for name in CLASSES])
+
+
+def class_rates(scenario: Scenario, weights: Mapping[Any, float], mean: float) -> Floats:
     """Spread a mean rate over the classes by relative weights; shape (classes,), 0 for residents."""
-    mix = np.array([scenario.stays.class_mix.get(name, 0.0) for name in CLASSES])
-    relative = np.array([weights.get(name, 0.0) for name in CLASSES])
+    mix = by_class(scenario.stays.class_mix)
+    relative = by_class(weights)
     level = float(mix @ relative)
     rates = mean * relative / level if level > 0 else np.zeros(len(CLASSES))
     return np.minimum(np.where(mix > 0, rates, 0.0), 0.95)
@@ -105,7 +112,7 @@ def overstay_shares(scenario: Scenario) -> tuple[float, float]:
     """
     stays = scenario.stays
     period = max(1, scenario.days - scenario.warm_up_days - scenario.restatement_days)
-    over = np.arange(period) + 0.5
+    over: Floats = np.arange(period, dtype=np.float64) + 0.5
     inside_long = float(long_survival(scenario, over).mean())
     inside_short = float(np.exp(-over / stays.short_overstay_days).mean())
     total = stays.in_country_overstay + stays.out_of_country_overstay
@@ -182,14 +189,14 @@ def _one_round(
         return stream(seed, f"trips.{name}", number).random(count)[party]
 
     resident = parties.resident[party]
-    mix = np.array([scenario.stays.class_mix.get(name, 0.0) for name in CLASSES])
+    mix = by_class(scenario.stays.class_mix)
     admission = np.minimum(
         np.searchsorted(np.cumsum(mix / mix.sum()), uniform("class"), side="right"), len(CLASSES) - 1
     )
     admission = np.where(resident, RESIDENT, admission)
     begin_day = np.floor(begin).astype(np.int64)
     permitted, programme = _permission(scenario, admission, begin_day, uniform("programme"))
-    means = np.array([scenario.stays.mean_stay_days.get(name, 0.0) for name in CLASSES])
+    means = by_class(scenario.stays.mean_stay_days)
     means[RESIDENT] = scenario.traffic.resident_trip_days
     shape = scenario.stays.stay_shape
     gamma = stream(seed, "trips.stay", number).standard_gamma(shape, count)[party] / shape
@@ -299,7 +306,7 @@ def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:
     names = np.array(CLASSES)
     date = np.isin(names, ("B1", "B2", "VISITOR"))
     visitors = names != "RESIDENT"
-    weights = dict(stays.overstay_weights)
+    weights = stays.overstay_weights
     shares = [
         (LONG, class_rates(scenario, weights, long)),
         (SHORT, class_rates(scenario, weights, short)),
@@ -320,7 +327,7 @@ def _ports(scenario: Scenario, mode: Floats, port: Floats, same: Floats, out: Fl
     """Ports of both crossings; who does not leave by the port of entry takes another of that mode."""
     modes = port_modes(scenario)
     weights = np.array([entry.weight for entry in scenario.ports.values()])
-    shares = np.array([scenario.traffic.mode_shares.get(name, 0.0) for name in MODES])  # type: ignore[call-overload]
+    shares = np.array([dict[Any, float](scenario.traffic.mode_shares).get(name, 0.0) for name in MODES])
     chosen = np.minimum(np.searchsorted(np.cumsum(shares), mode, side="right"), len(MODES) - 1)
     port_in, port_out = np.zeros(len(mode), np.int64), np.zeros(len(mode), np.int64)
     for code in np.unique(chosen):
