@@ -36,6 +36,9 @@ test-slow: $(STAMP)  ## the longer verification
 verify: $(STAMP) ## published figures beside simulated ones
 	$(BIN)/biomatch verify
 
+profiles: $(STAMP) ## fit the built-in face profiles to published figures, print the residuals
+	$(BIN)/python -m biomatch.training.profiles
+
 bench: $(STAMP)  ## speed and memory, as ratios in one run
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
 

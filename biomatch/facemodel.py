@@ -185,6 +185,13 @@ def group_gram(profile: FaceProfile) -> Floats:
     return np.asarray(root @ root.T)
 
 
+def group_means_of(profile: FaceProfile, one: str, other: str) -> tuple[float, float]:
+    """Give the inner product of two groups' means, and what is left of two members' vectors for the faces."""
+    gram = group_gram(profile)
+    i, j = group_codes(profile, [one, other])
+    return float(gram[i, j]), float(np.sqrt((1.0 - gram[i, i]) * (1.0 - gram[j, j])))
+
+
 def group_means(profile: FaceProfile, dimension: int) -> NDArray[np.float32]:
     """Mean vectors of the groups and, in the last row, of people without a group.
 

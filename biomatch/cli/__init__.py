@@ -21,6 +21,7 @@ FAMILIES = (
     "studies",
     "scores",
     "plan",
+    "predict",
     "stays",
     "embed",
 )

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import facemodel
 from biomatch.errors import SettingsError
 from biomatch.scorelaw.mated import Mated
 from biomatch.scorelaw.nonmated import THRESHOLDS, NonMated
@@ -104,8 +105,12 @@ class ScoreLaw:
         return self.mated.outranked(strangers[:, keep], self.non_mated.probes.deviation, THRESHOLDS[keep])
 
     def kin_match(self, threshold: Floats | float, correlation: float) -> Floats:
-        """Give the false match rate between relatives with a latent correlation; range [0, 1]."""
-        return self.mated.kin(threshold, correlation)
+        """Give the false match rate between relatives with a latent correlation; range [0, 1].
+
+        With ``groups`` set, the two relatives are one of each (a brother and a sister).
+        """
+        means = None if self.groups is None else facemodel.group_means_of(self.profile, *self.groups)
+        return self.mated.kin(threshold, correlation, means)
 
     def threshold(self, gallery: float, max_fpir: float) -> float:
         """Give the lowest threshold with FPIR(N, T) at most ``max_fpir``.

@@ -17,7 +17,9 @@ Floats = NDArray[np.float64]
 GOATS, IMAGES, SCATTER, RATES, NODES = 25, 91, 7, 9, 21
 
 
-def face_correlations(profile: FaceProfile, latent: Floats, weight: Floats) -> tuple[Floats, Floats]:
+def face_correlations(
+    profile: FaceProfile, latent: Floats, weight: Floats, means: tuple[float, float] | None = None
+) -> tuple[Floats, Floats]:
     """Give the law of the expected cosine between two identity vectors with correlated latents.
 
     It is that of one person at two ages, or of two relatives of one group; it varies with the person's
@@ -28,6 +30,9 @@ def face_correlations(profile: FaceProfile, latent: Floats, weight: Floats) -> t
     profile : FaceProfile
     latent, weight : ndarray
         Shape (n,): correlations of (z, g), in [0, 1], and their weights, which add to 1.
+    means : tuple of float, optional
+        Inner product of the mean vectors of the two groups, and the square root of what is left for each
+        face, multiplied; default: the reference population.
 
     Returns
     -------
@@ -49,7 +54,8 @@ def face_correlations(profile: FaceProfile, latent: Floats, weight: Floats) -> t
     moved = r**2 * square + (1.0 - r**2) * k
     norm_a, norm_b = (a * kernel(np.zeros_like(x), x, x) + 1.0 - a for x in (square, moved))
     face = (a * kernel(distance, square, moved) + (1.0 - a) * r) / np.sqrt(norm_a * norm_b)
-    value = like.mean_square + (1.0 - like.mean_square) * face
+    base, rest = means if means is not None else (like.mean_square, 1.0 - like.mean_square)
+    value = base + rest * face
     mass = np.einsum("n,t,l,s->ntls", weight, w_typical, w_length / w_length.sum(), w_step)
     low, high = float(value.min()), float(value.max())
     if high - low < 1e-6:
@@ -79,7 +85,7 @@ class Mated:
     noise_factor: float = 1.0
 
     def _paces(self) -> tuple[Floats, Floats]:
-        """Expected cosine between the two faces, with weights over people's rates of ageing."""
+        """Give the expected cosine between the two faces, with weights over people's rates of ageing."""
         ageing = self.profile.ageing
         if self.years == 0.0 or ageing.rate_per_year == 0.0:
             return np.ones(1), np.ones(1)
@@ -121,7 +127,7 @@ class Mated:
         return mean_miss, deviation, goat_weight[:, None] * image_weight[None, :]
 
     def fnmr(self, threshold: Floats | float) -> Floats:
-        """False non-match rate with K images, unusable probes included; in [0, 1], rising in T."""
+        """Give the false non-match rate with K images, unusable probes included; in [0, 1], rising in T."""
         correlation, weight = self._paces()
         lost = self.profile.noise.unusable
         values = []
@@ -130,9 +136,11 @@ class Mated:
             values.append(lost + (1.0 - lost) * float((miss * node).sum()))
         return np.asarray(values).reshape(np.shape(threshold))
 
-    def kin(self, threshold: Floats | float, latent: float) -> Floats:
-        """False match rate between relatives of one group whose latents have a correlation; falls in T."""
-        correlation, weight = face_correlations(self.profile, np.array([latent]), np.ones(1))
+    def kin(
+        self, threshold: Floats | float, latent: float, means: tuple[float, float] | None = None
+    ) -> Floats:
+        """Give the false match rate between relatives whose latents have a correlation; it falls in T."""
+        correlation, weight = face_correlations(self.profile, np.array([latent]), np.ones(1), means)
         values = []
         for t in np.atleast_1d(np.asarray(threshold, dtype=np.float64)):
             miss, _, node = self.misses(float(t), correlation, weight)

@@ -22,7 +22,7 @@ from biomatch.scorelaw.nodes import normal_nodes
 from biomatch.settings.profile import FaceProfile
 
 Floats = NDArray[np.float64]
-GRID = np.arange(-0.36, 0.9961, 0.003)
+GRID = np.arange(-0.36, 0.9961, 0.004)
 """Values of B on which acceptance is tabulated; the spacing is a tenth of the narrowest kernel's width."""
 
 

@@ -28,7 +28,7 @@ from biomatch.scorelaw.noise import GRID, Acceptance, cosine_of, cosine_variance
 from biomatch.settings.profile import FaceProfile
 
 Floats = NDArray[np.float64]
-LENGTHS, SHARES, NOISES, SHIFTS = 12, 7, 13, 5
+LENGTHS, SHARES, NOISES, SHIFTS = 12, 7, 13, 3
 THRESHOLDS = np.arange(0.02, 0.985, 0.0125)
 """Thresholds at which the law is tabulated; between them its logarithm is interpolated."""
 
@@ -77,11 +77,11 @@ class NonMated:
     def _means(self) -> tuple[float, float]:
         """Inner product of the two groups' means, and what is left for the face itself."""
         base = self.profile.likeness.mean_square
-        if self.groups is None:
-            return base, 1.0 - base
-        gram = facemodel.group_gram(self.profile)
-        i, j = facemodel.group_codes(self.profile, list(self.groups))
-        return float(gram[i, j]), float(np.sqrt((1.0 - gram[i, i]) * (1.0 - gram[j, j])))
+        return (
+            (base, 1.0 - base)
+            if self.groups is None
+            else facemodel.group_means_of(self.profile, *self.groups)
+        )
 
     @cached_property
     def probes(self) -> Probes:
@@ -116,7 +116,7 @@ class NonMated:
         factor = np.sqrt(a_other / (a_other * own_norm + 1.0 - a_other))
         mass = (along_weight[:, None] * across_weight[None, :])[:, :, None] * other_weight
         likeness_grid = np.linspace(-1.2, 1.8, 1201)
-        law = np.empty((LENGTHS, SHARES, NOISES, SHIFTS * len(GRID)))
+        expected = np.empty((NOISES, LENGTHS, SHARES, len(GRID)))
         a_probe = facemodel.share(profile, typical)
         for i, length in enumerate(lengths):
             distance = (along[:, None] - length) ** 2 + across[None, :] ** 2
@@ -129,7 +129,9 @@ class NonMated:
             for j in range(SHARES):
                 cosine_of_faces = mean + rest * scale[j] * likeness_grid[filled]
                 for n in range(NOISES):
-                    law[i, j, n] = deposit(cosine[n] * cosine_of_faces, heap[filled], GRID) @ spreads[n]
+                    expected[n, i, j] = deposit(cosine[n] * cosine_of_faces, heap[filled], GRID)
+        # Few large products: many small ones would leave the linear algebra's threads waiting for each other.
+        law = np.stack([expected[n] @ spreads[n] for n in range(NOISES)], axis=2)
         weight = np.einsum("i,j,n,s->ijns", length_weight, typical_weight, noise_weight, shift_weight).ravel()
         return Probes(weight, law.reshape(-1, len(GRID)), deviation)
 
@@ -150,13 +152,13 @@ class NonMated:
         return np.asarray((1.0 - share) * usable + share * np.clip(unusable, 0.0, 1.0))
 
     def fmr(self, threshold: Floats | float) -> Floats:
-        """False match rate of one comparison with a person (K images), in [0, 1], falling in T."""
+        """Give the false match rate of one comparison with a person (K images), in [0, 1]; it falls in T."""
         if "fmr" not in self._cache:
             self._cache["fmr"] = _log(self._mix(self.probes.weight @ self.table, self._noise_only()))
         return _read(self._cache["fmr"], threshold)
 
     def fpir(self, gallery: int | float, threshold: Floats | float) -> Floats:
-        """False positive identification rate against N persons, in [0, 1], falling in T and rising in N."""
+        """Give FPIR against N persons, in [0, 1], falling in T and rising in N."""
         key = f"fpir {gallery}"
         if key not in self._cache:
             probe = -np.expm1(gallery * np.log1p(-self.table))
@@ -200,7 +202,7 @@ def _thin(nodes: Floats, weights: Floats, count: int) -> tuple[Floats, Floats]:
     part = np.digitize(nodes, edges) - 1
     mass = np.bincount(part, weights, count)
     total = np.bincount(part, weights * nodes, count)
-    return np.where(mass > 0, total / np.maximum(mass, 1e-300), centre), mass
+    return np.asarray(np.where(mass > 0, total / np.maximum(mass, 1e-300), centre)), np.asarray(mass)
 
 
 def _spreading(cosine: float, variance: float, dimension: int, common: float, shift: float) -> Floats:

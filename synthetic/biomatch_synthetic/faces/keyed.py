@@ -61,14 +61,12 @@ class KeyedStream:
     def _states(
         self, keys: NDArray[np.int64], second: NDArray[np.int64] | None
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        start: NDArray[np.uint64] = keys.astype(np.uint64) * _GOLDEN
-        start = _mix(start + self._roots[0])
+        start = _mix(np.add(keys.astype(np.uint64) * _GOLDEN, self._roots[0], dtype=np.uint64))
         if second is not None:
             start ^= self._roots[1]
             start += second.astype(np.uint64) * _GOLDEN
             start = _mix(start)
-        step: NDArray[np.uint64] = start + self._roots[2]
-        step = _mix(step) | np.uint64(1)
+        step = _mix(np.add(start, self._roots[2], dtype=np.uint64)) | np.uint64(1)
         return start, step
 
     def bits(
@@ -76,7 +74,7 @@ class KeyedStream:
     ) -> NDArray[np.uint64]:
         """Give 64 random bits for each row and column, shape (n, columns)."""
         start, step = self._states(keys, second)
-        words: NDArray[np.uint64] = step[:, None] * np.arange(1, columns + 1, dtype=np.uint64)
+        words = np.multiply.outer(step, np.arange(1, columns + 1, dtype=np.uint64))
         words += start[:, None]
         return _mix(words)
 

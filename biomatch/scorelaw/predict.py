@@ -1,0 +1,124 @@
+"""What a profile says about a gallery that nobody can test: threshold and FNIR, each with a band."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from biomatch.scorelaw.law import ScoreLaw
+from biomatch.settings.profile import FaceProfile
+
+CHECKED_SIZE = 1_600_000
+"""Largest gallery at which the closed form was compared with brute force (benchmarks/results)."""
+CLOSED, CORRECTED = "closed form", "corrected by simulation"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Threshold, FPIR and FNIR of a profile at one gallery size.
+
+    Attributes
+    ----------
+    threshold : float
+        Lowest score with FPIR at most the limit, in [-1, 1].
+    threshold_interval, fnir_interval : tuple of float
+        Declared bands of error, not confidence intervals of a sample.
+    fnir, fpir : float
+        Model's rates at `threshold`, in [0, 1].
+    fmr : float
+        Per-comparison false match rate (one person, K images) at `threshold`.
+    fpir_if_independent : float
+        1 - (1 - FMR)^N, what ignoring clusters of look-alikes would give.
+    how : dict
+        For each figure ``"closed form"`` or ``"corrected by simulation"``.
+    """
+
+    threshold: float
+    threshold_interval: tuple[float, float]
+    fnir: float
+    fnir_interval: tuple[float, float]
+    fpir: float
+    fmr: float
+    fpir_if_independent: float
+    how: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain numbers, intervals under keys of their own."""
+        return {
+            "threshold": self.threshold,
+            "threshold_interval": list(self.threshold_interval),
+            "fnir": self.fnir,
+            "fnir_interval": list(self.fnir_interval),
+            "fpir": self.fpir,
+            "fmr": self.fmr,
+            "fpir_if_independent": self.fpir_if_independent,
+            "how": dict(self.how),
+        }
+
+
+def predict(
+    profile: FaceProfile, gallery: float, max_fpir: float, *, images: int = 1, years: float = 0.0
+) -> Prediction:
+    """Predict threshold and FNIR of a profile.
+
+    Parameters
+    ----------
+    profile : FaceProfile
+    gallery : int
+        N, enrolled persons; meant for 100 to 1e9.
+    max_fpir : float
+        Limit of FPIR, between 0 and 1.
+    images : int
+        K, enrolled images of each person.
+    years : float
+        Years between the enrolled images and the probe.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    SettingsError
+        For values out of range.
+
+    Examples
+    --------
+    >>> from biomatch.settings.profile import load_profile
+    >>> found = predict(load_profile("visa-border-leader"), 1_600_000, 0.003)
+    >>> found.fnir_interval[0] < found.fnir < found.fnir_interval[1] < 0.01
+    True
+    """
+    law = ScoreLaw(profile, images=images, years=years)
+    errors = profile.errors
+    threshold = law.threshold(gallery, max_fpir)
+    decades = max(math.log10(gallery / CHECKED_SIZE), 0.0)
+    slack = 1.0 + errors.fpir_model + errors.fpir_per_decade * decades
+    low = law.threshold(gallery, min(max_fpir * slack, 0.999))
+    high = law.threshold(gallery, max_fpir / slack)
+    fnir, fnir_low, fnir_high = (float(law.fnir(t)) for t in (threshold, low, high))
+    away = abs(math.log10(_anchor_fmr(profile) / (max_fpir / (gallery * images))))
+    relative = math.sqrt(
+        errors.fnir_rounding**2
+        + errors.fnir_model**2
+        + (errors.fnir_per_decade * away) ** 2
+        + (errors.fnir_per_doubling * math.log2(images / profile.anchor.images)) ** 2
+        + (errors.fnir_per_ten_years * years / 10.0) ** 2
+    )
+    corrected = CORRECTED if profile.likeness.common > 0.0 else CLOSED
+    return Prediction(
+        threshold=threshold,
+        threshold_interval=(low, high),
+        fnir=fnir,
+        fnir_interval=(fnir_low / (1.0 + relative), min(fnir_high * (1.0 + relative), 1.0)),
+        fpir=float(law.fpir(gallery, threshold)),
+        fmr=float(law.fmr(threshold)),
+        fpir_if_independent=float(law.fpir_if_independent(gallery, threshold)),
+        how={"threshold": corrected, "fpir": corrected, "fnir": CLOSED, "fmr": CLOSED},
+    )
+
+
+def _anchor_fmr(profile: FaceProfile) -> float:
+    """False match rate a comparison at the operating point that the profile was fitted at."""
+    return profile.anchor.fpir / (profile.anchor.gallery * profile.anchor.images)

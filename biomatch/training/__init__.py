@@ -1,0 +1,1 @@
+"""Fits what the package ships: face profiles, calibrators and fusion; writes ``models/``."""
