@@ -78,6 +78,22 @@ class Links:
         """Copy with some tables replaced."""
         return replace(self, **changes)  # type: ignore[arg-type]  # frames only; unused is never replaced
 
+    def located(self, encounters: pl.DataFrame) -> Links:
+        """Fill in the rows of entries and exits in a table of encounters (-1 where it lacks them)."""
+        rows = encounters.select("encounter_id", found=pl.int_range(pl.len(), dtype=pl.Int64))
+
+        def put(frame: pl.DataFrame, side: str) -> pl.DataFrame:
+            joined = frame.join(
+                rows, left_on=f"{side}_id", right_on="encounter_id", how="left", maintain_order="left"
+            )
+            return joined.with_columns(pl.col("found").fill_null(-1).alias(f"{side}_row")).drop("found")
+
+        return self.with_(
+            stays=put(put(self.stays, "entry"), "exit"),
+            residual_exits=put(self.residual_exits, "exit"),
+            contradicted=put(put(self.contradicted, "entry"), "exit"),
+        )
+
 
 def cut_of(as_of: date | datetime) -> datetime:
     """Give the last usable moment: a date stands for its whole day, UTC, to the last millisecond.
