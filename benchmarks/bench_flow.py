@@ -10,12 +10,12 @@ import time
 
 import numpy as np
 import pytest
-from biomatch.settings.scenario import Scenario
 
 from biomatch.evaluation.judge import evaluate
 from biomatch.evaluation.sweep import sweep
 from biomatch.gallery import Gallery
 from biomatch.policy import OperatingPoint
+from biomatch.settings.scenario import Scenario
 from biomatch.settings.system import System
 from biomatch.system.references import references
 from biomatch.system.replay import Stream, search

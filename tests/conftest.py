@@ -13,7 +13,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 @pytest.fixture(scope="session")
 def tiny_world():
     from biomatch.settings.scenario import Scenario
-
     from biomatch.worlds import world
 
     return world(Scenario.load("tiny"), seed=1)
@@ -22,7 +21,6 @@ def tiny_world():
 @pytest.fixture(scope="session")
 def other_tiny_world():
     from biomatch.settings.scenario import Scenario
-
     from biomatch.worlds import world
 
     return world(Scenario.load("tiny"), seed=2)

@@ -21,8 +21,9 @@ FAMILIES = (
     "studies",
     "scores",
     "plan",
-    "predict",
     "stays",
+    "predict",
+    "identify",
     "embed",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from biomatch.cli.console import Json, emit, plain
+
+
+class Kind(StrEnum):
+    """Kinds of index."""
+
+    flat = "flat"
+    compressed = "compressed"
+    milvus = "milvus"
+    auto = "auto"
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +34,7 @@ def identify(
         float | None, typer.Option("--max-fpir", help="Tune a threshold with a guarantee for this FPIR.")
     ] = None,
     confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
-    index: Annotated[str, typer.Option("--index", help="flat, compressed, milvus or auto.")] = "flat",
+    index: Annotated[Kind, typer.Option("--index", help="Kind of the gallery's index.")] = Kind.flat,
     list_length: Annotated[int, typer.Option("--list-length", min=1, help="L.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -38,7 +48,7 @@ def identify(
 
     storage.free_place(out, "identification")
     curve = identify_own(
-        *read_embeddings(references), *read_embeddings(probes), index=index, list_length=list_length
+        *read_embeddings(references), *read_embeddings(probes), index=index.value, list_length=list_length
     )
     summary: dict[str, Any] = {
         "enrolled_count": curve.enrolled_counts[0],

@@ -9,8 +9,11 @@ from typing import Annotated
 
 import typer
 
-from biomatch.cli.console import Json, emit, note, progress
-from biomatch.errors import ResultsError, SettingsError, WallError
+from biomatch.cli.console import Json, emit, note, plain, progress
+from biomatch.errors import SettingsError
+
+CURVE = "curve"
+"""Kind of the folder that an external matcher's curve goes to, where no point is graded."""
 
 
 class Aim(StrEnum):
@@ -98,13 +101,11 @@ def evaluate(
     from biomatch.tables import storage
     from biomatch.worlds import open_world
 
-    storage.free_place(out, KIND)
+    storage.free_place(out, CURVE if form is not None and point is None else KIND)
     if form is not None:
         _external(made, world, out, form, system, point, resubstitution, as_json)
         return
     opened = open_world(world)
-    if opened.truth is None:  # pragma: no cover - .truth raises first
-        raise WallError("no truth")
     run = Run.read(made, opened.observed)
     with progress() as update:
         update("evaluate", 0, 1)
@@ -140,9 +141,13 @@ def _external(
     as_json: bool,
 ) -> None:
     """Judge candidate lists that another matcher made from ``search --plan``."""
-    from biomatch.evaluation.external import evaluate_external, read_frte
+    from biomatch.evaluation.external import check_answers, lists_from_frte
+    from biomatch.evaluation.judge import evaluate as judge
+    from biomatch.evaluation.sweep import sweep
     from biomatch.policy import OperatingPoint
     from biomatch.settings.system import System
+    from biomatch.system.run import run as run_system
+    from biomatch.tables import storage
     from biomatch.worlds import open_world
 
     if form != "frte":
@@ -150,26 +155,34 @@ def _external(
     if system is None:
         raise SettingsError("no --system", remedy="name the system that the plan was written for")
     opened = open_world(world)
-    lists = read_frte(log, opened.observed, System.load(system))
-    at = OperatingPoint.read(point) if point else None
-    judged = evaluate_external(lists, opened.truth, at, resubstitution=resubstitution)
-    if isinstance(judged, dict):
-        storage_text = json.dumps(judged, indent=1, sort_keys=True)
-        from biomatch.tables import storage
-
-        with storage.new_folder(out, "result", {"curve_only": True}) as folder:
-            storage.write_text(folder / "curve.json", storage_text + "\n")
-        emit(
-            as_json,
-            {"result": out, **judged},
-            [f"curve only (no --at): {judged['points']} points", f"written: {out.absolute()}"],
-        )
+    lists = lists_from_frte(log, opened.observed, System.load(system))
+    check_answers(lists)
+    if point is None:
+        curve = sweep(lists, opened.truth)
+        points = curve.points(rank=curve.list_length)
+        summary = {
+            "curve_only": True,
+            "mated_searches": points.mated,
+            "non_mated_searches": points.non_mated,
+            "enrolled_count": curve.enrolled_counts[0],
+            "list_length": curve.list_length,
+            "rank_one_miss": curve.fnir(float("-inf"), rank=1),
+        }
+        with storage.new_folder(out, CURVE) as folder:
+            storage.write_text(folder / "summary.json", json.dumps(plain(summary), indent=1) + "\n")
+            rows = ["threshold,false_positives,non_mated,misses,mated"]
+            rows += [
+                f"{threshold!r},{wrong},{points.non_mated},{missed},{points.mated}"
+                for threshold, wrong, missed in zip(
+                    points.thresholds.tolist(), points.false_positives, points.misses, strict=True
+                )
+            ]
+            storage.write_text(folder / "curve.csv", "\n".join(rows) + "\n")
+        lines = [f"curve only (no --at): {points.mated:,} mated, {points.non_mated:,} non-mated searches"]
+        emit(as_json, {"result": out, **summary}, [*lines, f"written: {out.absolute()}"])
         return
-    judged.write(out)
-    emit(
-        as_json,
-        {"result": out, **judged.to_json()},
-        [f"FNIR {judged.fnir}", f"FPIR {judged.fpir}", f"written: {out.absolute()}"],
-    )
-    if not judged.trials.height:
-        raise ResultsError("the policy asks for no search in this world")
+    done = run_system(opened.observed, at=OperatingPoint.read(point), lists=lists)
+    result = judge(done, opened.truth, resubstitution=resubstitution)
+    result.write(out)
+    lines = [f"FPIR {result.fpir}", f"FNIR {result.fnir}", f"written: {out.absolute()}"]
+    emit(as_json, {"result": out, **result.to_json()}, lines)

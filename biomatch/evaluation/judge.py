@@ -115,6 +115,7 @@ def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int 
             "scenario": dict(truth.scenario),
             "observed": dict(observed.about),
             "encounters": observed.encounters.height,
+            "external": bool(run.lists.about.get("external")),
         },
     )
     if grid:

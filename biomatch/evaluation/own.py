@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +19,7 @@ def identify_own(
     probes: NDArray[np.float32],
     probe_labels: NDArray[np.str_],
     *,
-    index: str = "flat",
+    index: Literal["flat", "compressed", "milvus", "auto"] = "flat",
     list_length: int = 20,
     batch: int = 1024,
 ) -> IdentificationCurve:

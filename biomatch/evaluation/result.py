@@ -82,6 +82,7 @@ class Result:
             lineages=(int(self.about["lineage"]),),
             system=self.point.system.model_dump(mode="json"),
             designed=designed,
+            external=bool(self.about.get("external")),
         )
 
     @cached_property

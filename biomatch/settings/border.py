@@ -71,8 +71,8 @@ class PeopleSettings(Settings):
     def _check(self) -> Self:
         _check_shares("alone, couples and families", {"a": self.alone, "c": self.couples, "f": self.families})
         _check_shares("children", {str(n): share for n, share in enumerate(self.children)})
-        _check_shares("visitor_regions", dict(self.visitor_regions))
-        _check_shares("resident_regions", dict(self.resident_regions))
+        _check_shares("visitor_regions", {str(key): share for key, share in self.visitor_regions.items()})
+        _check_shares("resident_regions", {str(key): share for key, share in self.resident_regions.items()})
         if self.identical_births > self.twin_births:
             raise ValueError("identical_births must not exceed twin_births")
         return self
@@ -113,7 +113,7 @@ class TrafficSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _check_shares("mode_shares", dict(self.mode_shares))
+        _check_shares("mode_shares", {str(key): share for key, share in self.mode_shares.items()})
         if min(self.hour_shares) < 0 or sum(self.hour_shares) <= 0:
             raise ValueError("hour_shares must be 24 numbers from 0, not all 0")
         return self
@@ -166,7 +166,7 @@ class StaySettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        _check_shares("class_mix", dict(self.class_mix))
+        _check_shares("class_mix", {str(key): share for key, share in self.class_mix.items()})
         for name in ("mean_stay_days", "overstay_weights"):
             table = getattr(self, name)
             missing = sorted(set(self.class_mix) - set(table))

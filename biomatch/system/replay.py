@@ -25,9 +25,9 @@ from biomatch.tables.observed import Observed
 from biomatch.tables.produced import SEARCHES
 
 Progress = Callable[[str, int, int], None]
-BATCH = 1024
+BATCH = 256
 """Probes a batch: large enough for BLAS, small enough that few references come or go within it."""
-SLACK = 12
+SLACK = 6
 """Candidates beyond L that a batch asks for, so that striking some out seldom needs a second search."""
 
 
