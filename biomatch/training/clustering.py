@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from biomatch_synthetic.faces import FaceSpace, People, Shots, render
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
+from scipy.interpolate import CubicSpline
 
 from biomatch.scorelaw import ScoreLaw
 from biomatch.settings.profile import FaceProfile
@@ -81,4 +81,4 @@ def measure_common(profile: FaceProfile, probes: int = 6000) -> float:
             total += float(counts @ np.log(np.maximum(above[:-1] - above[1:], 1e-12)))
         likelihood.append(total)
     fine = np.arange(0.0, 0.4001, 0.005)
-    return float(round(fine[int(np.argmax(PchipInterpolator(tried, likelihood)(fine)))], 4))
+    return float(round(fine[int(np.argmax(CubicSpline(tried, likelihood)(fine)))], 4))

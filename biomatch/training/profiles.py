@@ -324,7 +324,9 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
                 **{f"kin.{k}": getattr(leader.kin, k) for k in given.TWINS},
             }
         )
-    profile = _match_groups(_tidy(profile), recipe.unequal, 1_600_000)
+    profile = _tidy(profile)
+    for _ in range(2):
+        profile = _match_groups(profile, recipe.unequal, 1_600_000)
     return profile.with_({"targets": [row.model_dump() for row in targets(profile, recipe)]})
 
 
