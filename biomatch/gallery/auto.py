@@ -61,6 +61,23 @@ class AutoIndex:
         """Give the pairs that the chosen index gives."""
         return self.chosen.choose(store, probes, list_length, searched)
 
+    def codebook(self) -> NDArray[np.float32] | None:
+        """Give what the chosen index has learnt."""
+        return self.chosen.codebook()
+
+    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Give the codes of rows, shape (n, 0) while exact."""
+        return self.chosen.codes(rows)
+
+    def restore(
+        self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
+    ) -> None:
+        """Take up what was saved; a codebook says that codes had been chosen."""
+        self._rows = sum(len(stretch) for _, stretch in store.stretches())
+        if codebook is not None or self._rows * self.dimension > EXACT_VALUES:
+            self.chosen = self._make()
+        self.chosen.restore(store, codebook, codes)
+
     def loss_bound(self, store: Store, score: float | None) -> float:
         """Give the bound of the chosen index."""
         return self.chosen.loss_bound(store, score)

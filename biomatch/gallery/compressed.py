@@ -145,12 +145,62 @@ class CompressedIndex:
 
     def _scrub(self, rows: NDArray[np.int64]) -> None:
         """Overwrite codes: FAISS moves others into their place, but leaves what stood at the end."""
-        packer, stride = self._codes.get_CodePacker(), self._codes.get_block_stride()
-        table = faiss.rev_swig_ptr(self._codes.codes.get(), self._codes.codes.size())
         nothing = np.zeros(self._codes.code_size, np.uint8)
+        pack = self._codes.get_CodePacker().pack_1_c
+        for place, block in self._places(rows):
+            pack(faiss.swig_ptr(nothing), place, block)
+
+    def _places(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
+        """Give, for each row, its place within its block of codes, and a pointer to the block."""
+        stride = self._codes.get_block_stride()
+        table = faiss.rev_swig_ptr(self._codes.codes.get(), self._codes.codes.size())
         for row in rows.tolist():
             block, place = divmod(row, self._codes.bbs)
-            packer.pack_1_c(faiss.swig_ptr(nothing), place, faiss.swig_ptr(table[block * stride :]))
+            yield place, faiss.swig_ptr(table[block * stride :])
+
+    # -- saving -------------------------------------------------------------------------------------
+
+    def codebook(self) -> NDArray[np.float32] | None:
+        """Give the centroids, shape (sub-spaces, 16, 4); None while untrained."""
+        if not self.trained:
+            return None
+        flat = faiss.vector_to_array(self._codes.pq.centroids)
+        shaped: NDArray[np.float32] = flat.reshape(self._codes.pq.M, 16, _SUB_DIMENSION)
+        return shaped
+
+    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Give the codes of rows, shape (n, bytes a row)."""
+        if not self.trained:
+            return np.empty((len(rows), 0), np.uint8)
+        found = np.empty((len(rows), self._codes.code_size), np.uint8)
+        unpack = self._codes.get_CodePacker().unpack_1_c
+        for at, (place, block) in enumerate(self._places(rows)):
+            unpack(block, place, faiss.swig_ptr(found[at]))
+        return found
+
+    def restore(
+        self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
+    ) -> None:
+        """Take up centroids and codes that were saved, in a fresh index."""
+        for _, stretch in store.stretches():
+            self.ranker.add(stretch)
+        if codebook is None:
+            if sum(len(stretch) for _, stretch in store.stretches()) >= TRAINING_ROWS:
+                raise GalleryError("a gallery of this size without its codebook", remedy="take a whole copy")
+            return
+        plain = faiss.IndexPQ(self._codes.d, self._codes.pq.M, 4, faiss.METRIC_INNER_PRODUCT)
+        wanted = (plain.pq.M, 16, _SUB_DIMENSION)
+        if codebook.shape != wanted or not np.isfinite(codebook).all():
+            raise GalleryError(f"a codebook of shape {codebook.shape}", allowed=f"finite, {wanted}")
+        faiss.copy_array_to_vector(np.array(codebook).ravel(), plain.pq.centroids)
+        plain.is_trained = True
+        plain.ntotal = sum(len(some) for some in codes)
+        plain.codes.resize(plain.ntotal * plain.pq.code_size)
+        if plain.ntotal:
+            room = faiss.rev_swig_ptr(plain.codes.data(), plain.ntotal * plain.pq.code_size)
+            np.concatenate([some.ravel() for some in codes], out=room)
+        self._codes = faiss.IndexPQFastScan(plain)
+        self._codes.orig_codes = None  # would dangle: `plain` ends here
 
     # -- searching ----------------------------------------------------------------------------------
 

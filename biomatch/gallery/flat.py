@@ -234,6 +234,19 @@ class FlatIndex:
         ]
         return best_rows(probes, parts, list_length)
 
+    def codebook(self) -> None:
+        """Give what an index has learnt: nothing."""
+        return
+
+    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Give the codes of rows, shape (n, 0): none."""
+        return np.empty((len(rows), 0), np.uint8)
+
+    def restore(
+        self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
+    ) -> None:
+        """Take up what was saved: nothing to do."""
+
     def loss_bound(self, store: Store, score: float | None) -> float:  # noqa: ARG002
         """Give 0: every reference is compared."""
         return 0.0

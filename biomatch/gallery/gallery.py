@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
 from biomatch.gallery.flat import FlatIndex
+from biomatch.gallery.folder import Folder
 from biomatch.gallery.local import Index, LocalGallery
 from biomatch.gallery.rerank import StoreKind
 from biomatch.gallery.scoring import Candidates
+from biomatch.gallery.stored import StoredGallery, write_copy
 from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
 
@@ -32,7 +35,8 @@ class Gallery:
     index : {"flat", "compressed", "milvus", "auto"}
         How it is searched.
     path : path, optional
-        Where it is kept; None: in memory.
+        New or empty folder to keep it in, so that every change is on disk when its call returns;
+        None: in memory. One that exists is opened with `open`.
     floor_score : float, optional
         Lowest score at which decisions will be made; `compressed` chooses its depth for it.
     threads : int, optional
@@ -79,8 +83,8 @@ class Gallery:
             raise GalleryError(f"dimension = {dimension!r}", allowed="a whole number from 1")
         if index not in KINDS:
             raise GalleryError(f"index = {index!r}", allowed=", ".join(KINDS))
-        if path is not None or index == "milvus":
-            raise GalleryError(f"index = {index!r}, path = {path!r}", allowed="in memory, so far")
+        if index == "milvus":
+            raise GalleryError(f"index = {index!r}", allowed="flat, compressed, auto so far")
         self.dimension = int(dimension)
         self.threads = thread_count(threads)
         if training is not None:
@@ -92,7 +96,90 @@ class Gallery:
             "training": training,
         }
         self._lock = RLock()  # the arrays grow in place: no search while they do
+        self._kind: IndexKind = index
         self._keeper = LocalGallery(self.dimension, self._index(index))
+        if path is not None:
+            folder = Folder(path, create=True)
+            if folder.files:
+                folder.close()
+                raise GalleryError(f"{path} holds a gallery already", remedy="use Gallery.open(path)")
+            self._keeper = StoredGallery(folder, self.dimension, self._keeper.index, self._settings())
+            self._keeper.create()
+
+    @classmethod
+    def open(
+        cls, path: str | Path, *, threads: int | None = None, check: Literal["full", "quick"] = "full"
+    ) -> Self:
+        """Open a gallery that was kept on disk; its templates are memory-mapped.
+
+        Parameters
+        ----------
+        path : path
+            Its folder.
+        threads : int, optional
+            As for a new gallery.
+        check : {"full", "quick"}
+            ``full`` reads everything once and compares hashes, which also finds altered templates;
+            ``quick`` leaves the templates' content unread (their sizes are checked).
+
+        Raises
+        ------
+        GalleryError
+            When the folder is no gallery, is in use, was cut short or altered.
+        """
+        if check not in ("full", "quick"):
+            raise GalleryError(f"check = {check!r}", allowed="full, quick")
+        folder = Folder(path, create=False)
+        try:
+            about = folder.about
+            try:
+                options = {name: about[name] for name in ("floor_score", "loss_budget", "rank_from")}
+                gallery = cls(about["dimension"], about["index"], threads=threads, **options)
+            except (KeyError, TypeError) as fault:
+                raise GalleryError(
+                    f"{path} lacks {fault} in its contents", remedy="take a whole copy"
+                ) from None
+            keeper = StoredGallery(folder, gallery.dimension, gallery._keeper.index, gallery._settings())
+            with blas_threads(gallery.threads):
+                keeper.load(full=check == "full")
+            gallery._keeper = keeper
+        except BaseException:
+            folder.close()
+            raise
+        return gallery
+
+    def save(self, path: str | Path) -> None:
+        """Write the enrolled references to a folder; what was retired is not copied.
+
+        A gallery that was made with `path` is on disk after every call anyway; this makes a copy, or
+        replaces the gallery that stands at `path`, in one step.
+        """
+        with self._lock:
+            if (
+                isinstance(self._keeper, StoredGallery)
+                and self._keeper.folder.path.resolve() == Path(path).resolve()
+            ):
+                return
+            folder = Folder(path, create=True)
+            try:
+                write_copy(self._keeper, folder, self._settings())
+            finally:
+                folder.close()
+
+    def close(self) -> None:
+        """Let others open the folder; a gallery on disk can do nothing more after this."""
+        with self._lock:
+            self._keeper.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        self.close()
+
+    def _settings(self) -> dict[str, Any]:
+        kept = {name: value for name, value in self._options.items() if name != "training"}
+        return {**kept, "index": self._kind, "biomatch": version("biomatch")}
 
     def _index(self, kind: IndexKind) -> Index:
         if kind == "flat":

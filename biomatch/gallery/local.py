@@ -7,10 +7,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.gallery.flat import FlatIndex, joined
+from biomatch.gallery.flat import joined
 from biomatch.gallery.register import Register
 from biomatch.gallery.scoring import Candidates, rank
-from biomatch.gallery.store import MemoryStore, Store, store_scores, taken
+from biomatch.gallery.store import KeptStore, MemoryStore, Store, store_scores, taken
 from biomatch.gallery.where import Where
 
 COMPACT_SHARE = 0.25
@@ -38,6 +38,17 @@ class Index(Protocol):
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give pairs (probe, row) that hold every probe's best L among the searched rows."""
 
+    def codebook(self) -> NDArray[np.float32] | None:
+        """Give what the index has learnt, to be saved; None: nothing."""
+
+    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Give the codes of rows, to be saved, shape (n, bytes a row); 0 bytes where there are none."""
+
+    def restore(
+        self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
+    ) -> None:
+        """Take up what was saved, in a fresh index; the store holds the rows already."""
+
     def loss_bound(self, store: Store, score: float | None) -> float:
         """Bound the chance that a mate of this score (None: the floor) is not looked at."""
 
@@ -48,11 +59,11 @@ class Index(Protocol):
 class LocalGallery:
     """Rows in this process's memory, searched by one index. Arguments have passed the door."""
 
-    def __init__(self, dimension: int, index: Index | None = None) -> None:
+    def __init__(self, dimension: int, index: Index, store: KeptStore | None = None) -> None:
         self.dimension = dimension
         self.register = Register()
-        self.store: MemoryStore = MemoryStore(dimension)
-        self.index: Index = FlatIndex() if index is None else index
+        self.store: KeptStore = MemoryStore(dimension) if store is None else store
+        self.index = index
 
     def __len__(self) -> int:
         return self.register.active_count
@@ -60,6 +71,7 @@ class LocalGallery:
     def enrol(self, ids: NDArray[np.int64], templates: NDArray[np.float32], **about: Any) -> None:
         """Add references."""
         self.register.refuse_enrolled(ids)
+        self.register.refuse_names(about.get("ports"), about.get("kinds"))
         first = len(self.register)
         self.store.append(templates)
         self.index.add(self.store, first, templates)
@@ -68,9 +80,14 @@ class LocalGallery:
     def retire(self, ids: NDArray[np.int64]) -> None:
         """Take references out of every later search."""
         self.register.retire(self.register.enrolled_rows(ids))
-        idle = len(self.register) - len(self)
-        if idle >= COMPACT_ROWS and idle > COMPACT_SHARE * len(self.register):
+        if self.much_is_idle:
             self.compact()
+
+    @property
+    def much_is_idle(self) -> bool:
+        """Whether so many rows are retired that dropping them is worth it."""
+        idle = len(self.register) - len(self)
+        return idle >= COMPACT_ROWS and idle > COMPACT_SHARE * len(self.register)
 
     def erase(self, ids: NDArray[np.int64]) -> int:
         """Remove every trace of references; give how many templates that were still held."""
@@ -106,6 +123,9 @@ class LocalGallery:
             scores = store_scores(some, who, self.store, rows)
             pieces.append(rank(who, self.register.ids[rows], scores, len(some), length, enrolled))
         return joined(pieces, length, enrolled)
+
+    def close(self) -> None:
+        """Give up what others may want: nothing."""
 
     def verify(self, ids: NDArray[np.int64], probes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compare probe i with reference i."""

@@ -9,8 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.door import checked_ids
 from biomatch.gallery.growing import Growing
 from biomatch.gallery.where import UNKNOWN_TIME, Where
+
+RECORD = np.dtype([("id", "<i8"), ("time", "<i8"), ("port", "<i2"), ("kind", "<i2")])
+"""A row of the register on disk; time `UNKNOWN_TIME` and code -1: never said."""
 
 
 class Register:
@@ -107,6 +111,13 @@ class Register:
                 remedy="retire it first, or give the new template an id of its own",
             )
 
+    def refuse_names(self, ports: Sequence[str] | None, kinds: Sequence[str] | None) -> None:
+        """Refuse more different ports or kinds than there are codes for."""
+        for name, given in (("port", ports), ("kind", kinds)):
+            count = len(self._labels[name].known.keys() | set(given or ()))
+            if count > np.iinfo(np.int16).max:
+                raise GalleryError(f"{count} different names of {name}", allowed="up to 32,767")
+
     def enrolled_rows(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each id; refuses ids that are not enrolled."""
         rows = self.rows_of(ids)
@@ -162,6 +173,42 @@ class Register:
             order = np.argsort(ids[rest], kind="stable")
             self._runs = [(ids[rest][order], rest[order])]
 
+    # -- on disk ------------------------------------------------------------------------------------
+
+    def records(self, rows: NDArray[np.int64]) -> NDArray[np.void]:
+        """Copy rows as records, shape (n,), dtype `RECORD`."""
+        found = np.zeros(len(rows), RECORD)
+        found["id"] = self.ids[rows]
+        found["time"] = UNKNOWN_TIME if self._times is None else self._times.values[rows]
+        for name, names in self._labels.items():
+            found[name] = names.codes(rows)
+        return found
+
+    def names(self) -> dict[str, list[str]]:
+        """Give the names that the codes of records stand for."""
+        return {name: list(names.known) for name, names in self._labels.items()}
+
+    def load(self, records: NDArray[np.void], names: dict[str, list[str]], active: NDArray[np.bool_]) -> None:
+        """Fill an empty register from records.
+
+        Raises
+        ------
+        GalleryError
+            For ids out of range, an enrolled id twice, or a code without a name.
+        """
+        ids = np.ascontiguousarray(records["id"]).astype(np.int64)
+        checked_ids(ids, unique=False)
+        checked_ids(ids[active])
+        for name, column in self._labels.items():
+            column.load(records[name].astype(np.int16), names[name], name)
+        self._ids.append(ids)
+        self._active.append(active)
+        times = np.ascontiguousarray(records["time"]).astype(np.int64)
+        if (times != UNKNOWN_TIME).any():
+            self._times = Growing(np.int64)
+            self._times.append(times)
+        self.keep(np.arange(len(ids)))
+
 
 def _refuse_unknown(unknown: NDArray[np.bool_], name: str) -> None:
     if unknown.any():
@@ -177,7 +224,7 @@ class _Labels:
 
     def __init__(self) -> None:
         self._codes: Growing | None = None
-        self._known: dict[str, int] = {}
+        self.known: dict[str, int] = {}
 
     def append(self, names: Sequence[str] | None, first: int, count: int) -> None:
         if names is None and self._codes is None:
@@ -189,19 +236,30 @@ class _Labels:
             self._codes.append(np.full(count, -1, np.int16))
             return
         for name in dict.fromkeys(names):
-            self._known.setdefault(name, len(self._known))
-        if len(self._known) > np.iinfo(np.int16).max:
-            raise GalleryError(f"{len(self._known)} different names", allowed="32,767 ports or kinds")
-        self._codes.append(np.array([self._known[name] for name in names], np.int16))
+            self.known.setdefault(name, len(self.known))
+        self._codes.append(np.array([self.known[name] for name in names], np.int16))
 
     def filter(self, mask: NDArray[np.bool_], wanted: Sequence[str], name: str) -> None:
         if self._codes is None:
             _refuse_unknown(mask, name)
             return
         _refuse_unknown(mask & (self._codes.values == -1), name)
-        codes = [self._known[label] for label in wanted if label in self._known]
+        codes = [self.known[label] for label in wanted if label in self.known]
         mask &= np.isin(self._codes.values, np.array(codes, np.int16))
 
     def keep(self, rows: NDArray[np.int64]) -> None:
         if self._codes is not None:
             self._codes.keep(rows)
+
+    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.int16]:
+        return np.full(len(rows), -1, np.int16) if self._codes is None else self._codes.values[rows]
+
+    def load(self, codes: NDArray[np.int16], known: list[str], name: str) -> None:
+        if not all(isinstance(label, str) for label in known) or len(set(known)) != len(known):
+            raise GalleryError(f"names of {name}: {known!r}", allowed="different words")
+        if len(codes) and not (codes.min() >= -1 and codes.max() < len(known)):
+            raise GalleryError(f"a reference's {name} has no name", remedy="take a copy that is whole")
+        self.known = {label: code for code, label in enumerate(known)}
+        if (codes >= 0).any():
+            self._codes = Growing(np.int16)
+            self._codes.append(codes)

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.gallery.growing import Growing
-from biomatch.gallery.scoring import exact_scores
+from biomatch.gallery.scoring import exact_scores, pair_scores
 
+_PAIRS = 4096
 Stretch = tuple[int, NDArray[np.float32]]
 """Number of the first row, and the templates (n, d) that lie together from there on."""
 
@@ -20,6 +21,16 @@ class Store(Protocol):
 
     def stretches(self) -> Sequence[Stretch]:
         """Give the templates as they lie, in row order; views, good until the next change."""
+
+
+class KeptStore(Store, Protocol):
+    """A store that can be changed."""
+
+    def append(self, templates: NDArray[np.float32]) -> None:
+        """Add templates at the end."""
+
+    def keep(self, rows: NDArray[np.int64]) -> None:
+        """Keep these rows (ascending) and give up the others."""
 
 
 class MemoryStore:
@@ -45,20 +56,24 @@ def taken(store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Copy some rows of a store, shape (n, d)."""
     stretches = store.stretches()
     if len(stretches) == 1:
-        return stretches[0][1].take(rows, axis=0)
+        return np.asarray(stretches[0][1].take(rows, axis=0))
     found = np.empty((len(rows), stretches[0][1].shape[1] if stretches else 0), np.float32)
-    for first, templates in stretches:
-        here = (rows >= first) & (rows < first + len(templates))
-        found[here] = templates.take(rows[here] - first, axis=0)
+    home = np.searchsorted([first for first, _ in stretches], rows, side="right") - 1
+    for at in np.unique(home):
+        here = home == at
+        found[here] = stretches[at][1].take(rows[here] - stretches[at][0], axis=0)
     return found
 
 
 def store_scores(
     probes: NDArray[np.float32], who: NDArray[np.int64], store: Store, rows: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """Score pairs of probes and rows of a store with `exact_scores`."""
+    """Score pairs of probes and rows of a store; the same bytes as `exact_scores`."""
+    stretches = store.stretches()
+    if len(stretches) == 1:
+        return exact_scores(probes, who, stretches[0][1], rows)
     scores = np.empty(len(rows), np.float32)
-    for first, templates in store.stretches():
-        here = np.flatnonzero((rows >= first) & (rows < first + len(templates)))
-        scores[here] = exact_scores(probes, who[here], templates, rows[here] - first)
+    for begin in range(0, len(rows), _PAIRS):
+        at = slice(begin, begin + _PAIRS)
+        scores[at] = pair_scores(probes.take(who[at], axis=0), taken(store, rows[at]))
     return scores
