@@ -1,6 +1,6 @@
 """Coverage and width of intervals for rates whose trials come in clusters (subjects).
 
-    python benchmarks/clustered_intervals_study.py [--sets 2000] [--out benchmarks/results/clustered_intervals.md]
+    python benchmarks/clustered_intervals_study.py [--sets 2000] [--out FILE]
 
 Errors of a subject are beta-binomial with an intraclass correlation; the true rate is known. The width is
 printed over the cluster-robust ideal, 2 x 1.96 standard deviations of the estimate over all sets.
@@ -119,9 +119,9 @@ def main() -> None:
 
 `python benchmarks/clustered_intervals_study.py --sets {given.sets}`
 
-{given.sets:,} sets a row at 95 %; coverage below {least:.3f} is significantly below 95 % (one-sided 5 % level, one
-row). r: intraclass correlation of a subject's errors (beta-binomial). Ideal width: 2 x 1.96 standard deviations
-of the estimate.
+{given.sets:,} sets a row at 95 %; coverage below {least:.3f} is significantly below 95 % (one-sided 5 %
+level, one row). r: intraclass correlation of a subject's errors (beta-binomial). Ideal width: 2 x 1.96
+standard deviations of the estimate.
 
 | rate | expected errors | subjects' searches |{head}
 |---|---|---|{"---|" * 2 * len(RULES)}
