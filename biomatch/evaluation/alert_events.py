@@ -68,13 +68,18 @@ class Scene:
             how="left",
             maintain_order="left",
         )
-        seen = encounters.select("encounter_id", "time", number="document_number", issuer="document_issuer")
+        # A ghost's exit is the carrier's record alone, so events are looked up among all records.
+        seen = observed.encounters.select(
+            "encounter_id", "time", number="document_number", issuer="document_issuer"
+        )
+        # A concealer's document is their own: it subverts nothing anywhere else.
+        own = pl.col("kind") == "concealer"
         events = (
             truth.subversion.join(seen, on="encounter_id", how="left", maintain_order="left")
             .with_columns(
                 kind=pl.col("kind").cast(pl.String),
-                document_number=pl.coalesce("document_number", "number"),
-                document_issuer=pl.coalesce("document_issuer", "issuer"),
+                document_number=pl.coalesce("document_number", pl.when(~own).then("number")),
+                document_issuer=pl.coalesce("document_issuer", pl.when(~own).then("issuer")),
                 counted=(pl.col("time") >= start).fill_null(value=True),
             )
             .select("event_id", "kind", "encounter_id", "actor_id", *PAPERS, "counted")

@@ -21,7 +21,7 @@ CONFLICT_KNOTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 RESEMBLANCE_KNOTS = (0.25, 0.35, 0.45, 0.55, 0.65)
 GAP_KNOTS = (0.0, 0.15, 0.3, 0.45)
 _POOR_KNOTS = (0.4, 0.6)
-PIECES = ("photo", "entry", "history", "identity", "morph", "swap", "ghost", "days", "capture")
+PIECES = ("photo", "entry", "history", "papers", "identity", "morph", "swap", "ghost", "days", "capture")
 """Pieces of evidence; every column's name begins with its piece."""
 
 Evidence = Mapping[str, Floats]
@@ -41,7 +41,7 @@ def evidence_at(facts: Facts, rows: Ints) -> dict[str, Floats]:
     -------
     dict of str to ndarray of float64
         Arrays of shape (m,), NaN where there is none: similarities ``photo``, ``entry``, ``history``
-        (the poorer of previous and first face), ``identity`` (best candidate of another name), the gaps
+        (the poorer of previous and first face), ``papers`` (another document's photo), ``identity`` (best candidate of another name), the gaps
         ``morph`` and ``swap``, ``ghost`` (nats), ``days`` (over the limit), ``quality`` (0 to 1),
         ``attempts``, ``years`` (age of the photo), ``failed`` (0 or 1).
     """
@@ -64,7 +64,8 @@ def evidence_at(facts: Facts, rows: Ints) -> dict[str, Floats]:
         "entry": facts.entry_similarity[rows],
         "history": np.fmin(facts.previous_similarity, facts.first_similarity)[rows],
         "identity": spread(found.row, found.score),
-        "morph": np.fmax(*morphs),
+        "morph": np.fmax.reduce(morphs),
+        "papers": facts.other_photo_similarity[rows],
         "swap": spread(crossed, gap),
         "ghost": spread(ghosts, surprise + ghost_exit.SEEN_AGAIN * again),
         "days": spread(stay, (used - RULES.limit_days).astype(np.float64)),
@@ -81,7 +82,7 @@ def columns() -> tuple[str, ...]:
 
 
 _NEEDED = (
-    "photo", "entry", "history", "identity", "morph", "swap", "ghost", "days", "quality", "attempts",
+    "photo", "entry", "history", "papers", "identity", "morph", "swap", "ghost", "days", "quality", "attempts",
     "years", "failed",
 )  # fmt: skip
 
@@ -104,7 +105,7 @@ def basis(evidence: Evidence) -> tuple[NDArray[np.float32], list[str]]:
     poor = 1.0 - np.nan_to_num(evidence["quality"], nan=1.0)
     years = np.clip(np.nan_to_num(evidence["years"]), 0.0, 10.0) / 10.0
     made: dict[str, Floats] = {}
-    for piece in ("photo", "entry", "history"):
+    for piece in ("photo", "entry", "history", "papers"):
         made |= _conflict(piece, evidence[piece], poor)
     made["photo<0.7, years"] = made["photo<0.7"] * years
     for knot in RESEMBLANCE_KNOTS:

@@ -153,6 +153,28 @@ class Facts:
         return self.compare_templates(self.face, self.photo_row)
 
     @cached_property
+    def other_photo_similarity(self) -> Floats:
+        """Live face against the least similar photo of another document of the holder; NaN without one.
+
+        Documents are one holder's when they bear the same name, date of birth and sex.
+        """
+        holder = ["holder_name", "birth_date", "sex"]
+        keys = ["document_number", "document_issuer"]
+        papers = self.observed.documents.filter(pl.col("template_row") >= 0).select(
+            *holder, "template_row", document_number="number", document_issuer="issuer"
+        )
+        several = papers.filter(pl.len().over(holder) > 1)
+        pairs = several.join(several.select(*holder, other="template_row"), on=holder).filter(
+            pl.col("other") != pl.col("template_row")
+        )
+        shown = self.table.select(keys).with_row_index("row").filter(pl.Series(self.face >= 0))
+        met = shown.join(pairs.select(*keys, "other"), on=keys)
+        row = met["row"].cast(pl.Int64).to_numpy()
+        found = np.full(len(self), np.inf)
+        np.minimum.at(found, row, self.compare_templates(self.face[row], met["other"].to_numpy()))
+        return np.where(np.isposinf(found), np.nan, found)
+
+    @cached_property
     def entry_of(self) -> Ints:
         """Row of the last entry before each exit on the same document; -1: none, or no exit."""
         rows = np.arange(len(self))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -31,7 +33,7 @@ def fusion_model() -> ColumnModel:
     return model
 
 
-def weigh(facts: Facts, alerts: pl.DataFrame) -> pl.DataFrame:
+def weigh(facts: Facts, alerts: pl.DataFrame, pieces: Collection[str] = PIECES) -> pl.DataFrame:
     """Give every alert the log-likelihood ratio of fraud at its encounter (natural logarithm).
 
     Parameters
@@ -40,16 +42,19 @@ def weigh(facts: Facts, alerts: pl.DataFrame) -> pl.DataFrame:
         Of the same world.
     alerts : polars.DataFrame
         Schema ``ALERTS``.
+    pieces : collection of str
+        Pieces of evidence that may speak; the others count as not there.
     """
     rows = facts.rows_of(alerts["encounter_id"])
     unique, place = np.unique(rows, return_inverse=True)
-    ratio = ratios(facts, unique)[place]
+    ratio = ratios(facts, unique, pieces)[place]
     return alerts.with_columns(log_likelihood_ratio=pl.Series(ratio, dtype=pl.Float64))
 
 
-def ratios(facts: Facts, rows: Ints) -> NDArray[np.float32]:
+def ratios(facts: Facts, rows: Ints, pieces: Collection[str] = PIECES) -> NDArray[np.float32]:
     """Give the log-likelihood ratio of fraud against honesty at encounters; shape (m,), nats."""
-    values, _ = basis(evidence_at(facts, rows))
+    values, names = basis(evidence_at(facts, rows))
+    values[:, [piece_of(name) not in pieces for name in names]] = 0.0
     return fusion_model().run(values)
 
 

@@ -1,8 +1,8 @@
 """A new document resets the day count: days used over the union of one traveller's documents.
 
-Documents that bear the same name, date of birth, sex and nationality are taken together, and their faces
-say how sure that is. Each document alone keeps to the limit; the union does not. Renewals and second
-passports that are used within the limit raise nothing.
+Documents that bear the same name, date of birth and sex are taken together (a second passport has another
+issuer, and often another nationality), and their faces say how sure that is. Each document alone keeps to
+the limit; the union does not. Renewals and second passports that are used within the limit raise nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KIND = "stay_laundering"
 SURE_FACE = (0.2, 0.5)
 """Similarities at which the faces say "two people" and "one person": between them the score rises
 (assumed: the leader profile's thresholds for FMR 1e-3 and below 1e-8)."""
-IDENTITY = ["claimed_name", "birth_date", "sex", "nationality"]
+IDENTITY = ["claimed_name", "birth_date", "sex"]
 
 
 def find(facts: Facts) -> pl.DataFrame:

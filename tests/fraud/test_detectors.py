@@ -341,3 +341,16 @@ def test_as_of_a_moment_reads_whole_days(border):
     lists = search(observed, System.load("all"))
     table = Facts(observed, lists, links_of(observed), date(2025, 1, 2)).table
     assert table["time"].max() < datetime(2025, 1, 2) + timedelta(days=1)
+
+
+def test_morph_betrayed_by_another_document_of_the_accomplice(border):
+    border.honest(range(10, 30))
+    for number, photo in (("M", border.face(1, mixed_with=2)), ("OWN", None)):
+        border.document(number, 1, name="ACCOMPLICE", born=date(1980, 1, 1), photo=photo)
+    used = border.meet(2, "M", "entry", 4)  # only the user ever shows it
+    for number in ("R", "S"):  # a renewal: both photos are the holder's
+        border.document(number, 3, name="RENEWED", born=date(1981, 1, 1))
+    border.meet(3, "R", "entry", 4)
+    alerts, *_ = border.alerts("morph")
+    assert alerts["encounter_id"].to_list() == [used]
+    assert alerts["score"][0] > 0.3
