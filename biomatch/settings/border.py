@@ -181,9 +181,12 @@ class RecordSettings(Settings):
     """What is written down, by whom and how late."""
 
     missed_exits: float = setting(
-        0.0044, "identity of overstays-and-ports.md 2.2: 0.42 x 1.04%: departures without a usable record",
-        ge=0, le=0.5,
-    )  # fmt: skip
+        0.0044,
+        "identity of overstays-and-ports.md 2.2: 0.42 x 1.04%: departures without a usable record at the "
+        "snapshot, which no later entry explains either",
+        ge=0,
+        le=0.5,
+    )
     missed_weights: dict[VisitorClass, float] = setting(
         {
             "WT": 0.55, "WB": 0.55, "B1": 1.5, "B2": 1.5, "VISITOR": 1.0, "F1": 1.5, "J1": 1.5, "M1": 1.5,
@@ -191,12 +194,13 @@ class RecordSettings(Settings):
         },
         f"{ASSUMED}: relative, by class; with the overstays they give the order of SICO rates [S10, S17]",
     )  # fmt: skip
-    missed_unrecorded: float = setting(0.45, f"{ASSUMED}: of the missed: nobody wrote it down", ge=0, le=1)
-    missed_other_document: float = setting(0.19, f"{ASSUMED}: of the missed: second passport", ge=0, le=1)
+    missed_unrecorded: float = setting(0.44, f"{ASSUMED}: of the missed: nobody wrote it down", ge=0, le=1)
+    missed_other_document: float = setting(0.18, f"{ASSUMED}: of the missed: second passport", ge=0, le=1)
     missed_keying: float = setting(0.18, f"{ASSUMED}: of the missed: document number mistyped", ge=0, le=1)
     missed_late: float = setting(
-        0.18,
-        "of the missed at the snapshot: received later; SICO falls by 11.5% in 129 days [S1]",
+        0.20,
+        "of the missed at the snapshot: received later; with overstayers who leave, SICO falls by 11.5% in "
+        "129 days [S1]",
         ge=0,
         le=1,
     )

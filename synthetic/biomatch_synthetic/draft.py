@@ -72,7 +72,8 @@ class Draft:
         family_name, given_name, birth, female, nationality, issued, expires (days), photo.
     encounters : Table
         A row a record: journey, person, claimed, document, direction, source, time, recorded
-        (milliseconds from the first day's midnight), received (delay), port, movement, leg (who moves together), admission,
+        (milliseconds from the first day's midnight), received (delay), port, movement,
+        leg (who moves together), admission,
         permitted, number_error (0: none), name_error, birth_error, noise.
     movements : Table
         A row a departure or arrival of a carrier.

@@ -107,6 +107,26 @@ def late_share(scenario: Scenario) -> float:
     return float(min(0.5, records.missed_exits * records.missed_late / under_way))
 
 
+def unexplained_share(draft: Draft) -> float:
+    """Share of visits after which the same party does not enter again by the snapshot.
+
+    A second entry proves the departure that nobody recorded, so more must be missed than stay in doubt.
+    """
+    trips, scenario = draft.trips, draft.scenario
+    snapshot = scenario.days - scenario.restatement_days
+    visit = (trips.admission != RESIDENT) & (trips.end < snapshot)
+    again = np.zeros(len(trips), np.bool_)
+    again[:-1] = (trips.party[1:] == trips.party[:-1]) & (trips.begin[1:] < snapshot)
+    count = int(visit.sum())
+    return 1.0 - float(again[visit].sum()) / count if count else 1.0
+
+
+def missed_shares(draft: Draft, share: float) -> Floats:
+    """Spread a share of doubtful departures over the classes, as a share of all departures."""
+    weights = draft.scenario.records.missed_weights
+    return class_rates(draft.scenario, weights, share / max(unexplained_share(draft), 0.1))
+
+
 def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     """Make the second crossings that somebody recorded."""
     scenario, seed, trips, journeys = draft.scenario, draft.seed, draft.trips, draft.journeys
@@ -122,7 +142,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     happens = journeys["end"] < scenario.days
     resident: Bools = journeys["resident"]
     land = port_modes(scenario)[trips.port_out[trip]] == LAND
-    missed = class_rates(scenario, records.missed_weights, records.missed_exits)[trips.admission[trip]]
+    missed = missed_shares(draft, records.missed_exits)[trips.admission[trip]]
     fate = of_trip("exit")
     unrecorded = fate < missed * records.missed_unrecorded
     neighbour = ~unrecorded & (fate > 1.0 - records.neighbour_exits)
@@ -136,7 +156,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     unrecorded = np.where(land, on_land >= records.land_port_exits + records.land_neighbour_exits, unrecorded)
     # A resident's return is always seen; a land exit of theirs leaves no record but the port's.
     neighbour, unrecorded = neighbour & ~resident, unrecorded & ~resident
-    late_of = class_rates(scenario, records.missed_weights, late_share(scenario))
+    late_of = missed_shares(draft, late_share(scenario))
     late = (of_person("late") < late_of[trips.admission[trip]]) & ~resident & ~neighbour
     by_carrier = (of_person("manifest_only") < records.manifest_only) & ~resident & ~land & ~neighbour
     other = np.maximum(draft.second_passport[journeys["person"]], -1)
@@ -180,7 +200,7 @@ def _slips(draft: Draft) -> None:
     """Mistype some document numbers (entries and exits alike), names and birth dates in records."""
     encounters, seed = draft.encounters, draft.seed
     records, count = draft.scenario.records, len(encounters)
-    rates = class_rates(draft.scenario, records.missed_weights, records.missed_exits)
+    rates = missed_shares(draft, records.missed_exits)
     # Either record of a stay may bear the slip, and one is enough to part them.
     chance = rates[encounters["admission"]] * records.missed_keying / 2.0
     visitor = encounters["admission"] != CLASSES.index("RESIDENT")
