@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from biomatch.errors import ResultsError
 from biomatch.evaluation import counting
 from biomatch.evaluation.counting import Floats, Ints
-from biomatch.evaluation.points import Points, lower_end, offered_thresholds
+from biomatch.evaluation.points import Points, lower_end, points_of
 from biomatch.evaluation.rating import rate_above
 from biomatch.rates import Rate, rate
 
@@ -204,12 +204,8 @@ class IdentificationCurve:
 
     def points(self, rank: int | None = None) -> Points:
         """Give the counts at every threshold that makes a difference."""
-        hits = self.hits(rank)
-        offered = offered_thresholds(
-            self._non_mated_sorted, hits, above=self.mates_known_above if rank is None else None
-        )
-        false_positives, misses = self.at(offered, rank)
-        return Points(offered, false_positives, misses, self.non_mated, self.mated)
+        above = self.mates_known_above if rank is None else -np.inf
+        return points_of(self._non_mated_sorted, self.hits(rank), self.mated, above)
 
     def cmc(self) -> Ints:
         """Count, for each rank 1 to L, the mated searches whose mate stands at that rank or better: (L,)."""

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from biomatch.errors import ResultsError
-from biomatch.evaluation import counting
-from biomatch.evaluation.counting import Floats, Ints
+from biomatch.evaluation.counting import Floats, Ints, next_above
 
 
 class Points(NamedTuple):
@@ -36,7 +35,7 @@ class Points(NamedTuple):
 def lower_end(low: float, non_mated: Floats, mated: Floats) -> float:
     """Turn the open low end of an interval into the lowest threshold that a float can hold."""
     if low > -np.inf:
-        return counting.next_above(non_mated.dtype.type(low))
+        return next_above(non_mated.dtype.type(low))
     finite = [part[~np.isneginf(part)] for part in (non_mated, mated)]
     least = [float(part.min()) for part in finite if part.size]
     if not least:
@@ -44,13 +43,49 @@ def lower_end(low: float, non_mated: Floats, mated: Floats) -> float:
     return min(least)
 
 
-def offered_thresholds(first: Floats, second: Floats, above: float | None = None) -> Floats:
-    """Unite two ascending arrays into the distinct finite thresholds, and one that rejects everything."""
-    both = np.concatenate([first, second])
-    both.sort(kind="stable")  # two runs: a merge
-    both = both[np.searchsorted(both, -np.inf, side="right") :]
-    distinct = both[np.r_[True, both[1:] != both[:-1]]] if both.size else both
-    if above is not None and above > -np.inf:
-        distinct = distinct[distinct > above]
-    top = counting.next_above(distinct[-1]) if distinct.size else np.inf
-    return np.append(distinct, distinct.dtype.type(top))
+def points_of(non_mated: Floats, hits: Floats, mated: int, above: float = -np.inf) -> Points:
+    """Count at every distinct score, by merging two sorted arrays; no search of one in the whole other.
+
+    Parameters
+    ----------
+    non_mated, hits : ndarray
+        Shapes (k,) and (h,), ascending; -inf may lead.
+    mated : int
+        Mated searches; those without a score in `hits` are missed at every threshold.
+    above : float
+        Only thresholds above this are offered.
+    """
+    k = non_mated.size
+    padding = int(np.searchsorted(non_mated, -np.inf, side="right"))
+    starts = _starts(non_mated[padding:]) + padding
+    values = non_mated[starts]
+    hits = hits[np.searchsorted(hits, -np.inf, side="right") :]
+    lost = mated - hits.size
+    # A hit lies below a threshold when its place to the right of equals comes at or before it.
+    below = np.cumsum(np.bincount(np.searchsorted(values, hits, side="right"), minlength=values.size + 1))
+    first = _starts(hits)
+    places = np.searchsorted(values, hits[first], side="left")
+    inside = places < values.size
+    new = ~inside
+    new[inside] = values[places[inside]] != hits[first][inside]
+    places, first = places[new], first[new]
+    positives = np.append(k - starts, 0)
+    thresholds = np.insert(values.astype(np.result_type(values, hits), copy=False), places, hits[first])
+    points = Points(
+        np.append(thresholds, next_above(thresholds[-1]) if thresholds.size else np.inf),
+        np.append(np.insert(positives[:-1], places, positives[places]), 0),
+        np.append(np.insert(lost + below[:-1], places, lost + first), mated),
+        k,
+        mated,
+    )
+    if above == -np.inf:
+        return points
+    kept = points.thresholds > above
+    return Points(points.thresholds[kept], points.false_positives[kept], points.misses[kept], k, mated)
+
+
+def _starts(ascending: Floats) -> Ints:
+    """Give where each distinct value of a sorted array begins."""
+    if not ascending.size:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]]))

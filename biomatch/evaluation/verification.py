@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from biomatch.errors import ResultsError
 from biomatch.evaluation import counting
 from biomatch.evaluation.counting import Floats, Ints
-from biomatch.evaluation.points import Points, lower_end, offered_thresholds
+from biomatch.evaluation.points import Points, lower_end, points_of
 from biomatch.evaluation.rating import rate_above
 from biomatch.rates import Rate
 
@@ -102,9 +102,7 @@ class VerificationCurve:
 
     def points(self) -> Points:
         """Give the counts at every threshold that makes a difference."""
-        offered = offered_thresholds(self._non_mated_sorted, self._mated_sorted)
-        false_matches, misses = self.at(offered)
-        return Points(offered, false_matches, misses, self.non_mated_scores.size, self.mated_scores.size)
+        return points_of(self._non_mated_sorted, self._mated_sorted, self.mated_scores.size)
 
     def eer(self) -> EqualError:
         """Give the equal error rate: the mean of FMR and FNMR where they differ least."""
