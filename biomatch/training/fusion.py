@@ -29,12 +29,12 @@ from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 from biomatch.worlds import FIRST_RESERVED_SEED
 
-TRAIN_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in (101, 102, 103, 104))
-CHECK_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in (201, 202))
+TRAIN_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in range(101, 107))
+CHECK_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in range(201, 204))
 """Worlds that the cards' figures are measured on."""
-PER_MILLION = 4_000.0
+PER_MILLION = 10_000.0
 """Prevalence of each kind in the training worlds: enriched, so that there is something to learn from."""
-TRAVELLERS = 20_000
+TRAVELLERS = 10_000
 RIDGE = 1.0
 """Inverse strength of the penalty on the coefficients, scikit-learn's ``C``."""
 Progress = Callable[[str], None]

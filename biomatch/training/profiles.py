@@ -291,7 +291,7 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
                 "scale": recipe.start,
                 "image": recipe.image,
                 "person": recipe.image / 2.0,
-                "enrolment_image": 0.6 if recipe.like else recipe.enrolment_image,
+                "enrolment_image": recipe.enrolment_image,
             },
             "anchor": {"gallery": recipe.gallery, "fpir": recipe.fpir},
             "errors": {"fnir_rounding": round(recipe.rounding / recipe.fnir, 4)},
@@ -302,17 +302,12 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
         if not recipe.like:
             return fit_noise(start, recipe.gallery, recipe.fpir, recipe.fnir, recipe.rank_one)
         tier = fit_noise(start, 1_600_000, 0.003, recipe.like, given.RANK_ONE_LIKE[recipe.like])
-        tier = tier.with_({"noise.enrolment_image": recipe.enrolment_image})
         return fit_floor(tier, recipe.gallery, recipe.fpir, recipe.fnir, recipe.enrolment_floor)
 
     say(f"{recipe.name}: noise")
     profile = fit(profile)
     say(f"{recipe.name}: clustering, by simulation")
-    profile = fit(
-        profile.with_({"likeness.common": measure_common(profile), "noise.enrolment_image": 0.6})
-        if recipe.like
-        else profile.with_({"likeness.common": measure_common(profile)})
-    )
+    profile = fit(profile.with_({"likeness.common": measure_common(profile)}))
     say(f"{recipe.name}: groups, ageing and kin")
     profile = fit_groups(profile, recipe.unequal, 1_600_000)
     if leader is None:
