@@ -51,7 +51,7 @@ def threshold_grid(result: Result, run: Run, truth: Truth, count: int) -> pl.Dat
     polars.DataFrame
         A row a threshold, ascending: threshold, tuned (bool), misses, mated, false_positives, non_mated,
         mated_failures, and, as of the run's last date, expected_departures, leads, true_leads,
-        false_leads, hidden.
+        false_leads, hidden, and the false leads of each cause (``"false_leads: left unrecorded"``, ...).
     """
     thresholds = grid_thresholds(result, count)
     curve, observed = result.curve, observed_of(run.lists)
@@ -80,6 +80,7 @@ def threshold_grid(result: Result, run: Run, truth: Truth, count: int) -> pl.Dat
                 "true_leads": one.true_leads,
                 "false_leads": one.false_leads,
                 "hidden": one.hidden,
+                **{f"false_leads: {cause}": number for cause, number in one.causes.items()},
             }
         rows.append(row)
     return pl.DataFrame(rows, infer_schema_length=None)

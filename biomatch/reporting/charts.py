@@ -14,7 +14,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.points import Curve, Rows
-from biomatch.reporting.sections.fraud import alerts_table
+from biomatch.reporting.sections.fraud import HEADS, alerts_table
 from biomatch.reporting.sections.rates import breakdown_table, misses_table
 from biomatch.reporting.tables import Table
 
@@ -256,6 +256,7 @@ def alert_rows(table: Table | None) -> Rows:
     return [
         {**row, "what": name}
         for at, name in enumerate(table.columns[1:], start=1)
+        if name != HEADS["false_alarms"]  # of all honest encounters: too small beside shares of events
         for row in points.table_rows(table, at)
     ]
 

@@ -11,6 +11,7 @@ import pytest
 from biomatch.evaluation.misses import causes_of_misses
 from biomatch.evaluation.result import Result
 from biomatch.policy import OperatingPoint, accept
+from biomatch.rates import rate
 from biomatch.settings.system import System
 
 CHROMIUM_ARGUMENTS = [
@@ -87,9 +88,16 @@ def make_grid(result, size=17):
             "false_positives": int(f), "non_mated": curve.non_mated, "mated_failures": curve.mated_failures,
             "expected_departures": 3_000, "leads": 90 + at, "true_leads": 55 - at // 3,
             "false_leads": 90 + at - (55 - at // 3), "hidden": 5 + at // 3,
+            "false_leads: left unrecorded": 30 + at, "false_leads: not yet received": at // 3,
         }
         for at, (one, f, m) in enumerate(zip(thresholds, wrong, missed, strict=True))
     ]  # fmt: skip
+    last = result.overstays[-1]
+    tuned = rows[[row["tuned"] for row in rows].index(True)]
+    tuned |= {name: getattr(last, name) for name in ("leads", "true_leads", "false_leads", "hidden")}
+    tuned |= {
+        name: last.causes[name.partition(": ")[2]] for name in tuned if name.startswith("false_leads: ")
+    }
     return pl.DataFrame(rows)
 
 
@@ -98,9 +106,10 @@ def make_result(
 ):
     alerts = {
         kind: {
-            "raised": raised, "false": wrong,
-            "caught": {"value": hit / of if of else None, "numerator": hit, "denominator": of,
-                       "interval": [0.1, 0.9] if of else [0, 1]},
+            "threshold": 0.5, "events": of, "missed": of - hit, "alerts": raised,
+            "caught": rate(hit, of).to_json(), "caught_by_this_kind": rate(hit, of).to_json(),
+            "true": rate(raised - wrong, raised).to_json(), "false_alarms": rate(wrong, 9_000).to_json(),
+            "false_alarms_per_million": 1e6 * wrong / 9_000, "causes": {"relative": wrong} if wrong else {},
         }
         for kind, raised, wrong, hit, of in (
             ("sham_exit", 12, 2, 10, 14), ("second_identity", 5, 1, 4, 9), ("watchlist", 0, 0, 0, 0)

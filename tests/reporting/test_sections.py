@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from biomatch.rates import rate
 from biomatch.reporting.along import Slider, Tracks, mated
 from biomatch.reporting.content import content, labels_of
 from biomatch.reporting.figures import Ratio
@@ -129,13 +130,7 @@ def test_without_a_grid_the_tuned_threshold_stands_alone(make):
     assert slider.thresholds == (found.point.face_threshold,)
     last = found.overstays[-1]
     wrong = row(overstays.leads_table(found, slider), "Leads that are false")
-    assert wrong[1:] == (last.false_leads, Ratio.of(last.precision).__class__.of(_false(last)))
-
-
-def _false(last):
-    from biomatch.rates import rate
-
-    return rate(last.false_leads, last.leads)
+    assert wrong[1:] == (last.false_leads, Ratio.of(rate(last.false_leads, last.leads)))
 
 
 @pytest.mark.parametrize("by", overstays.PARTS)
@@ -148,8 +143,17 @@ def test_who_is_wrongly_listed_adds_up(result, by):
 
 
 def test_causes_of_false_leads_are_the_judges(result):
-    table, last = overstays.causes_table(result), result.overstays[-1]
-    assert {cells[0]: cells[1].numerator for cells in table.rows} == dict(last.causes)
+    slider, last = Slider.of(result), result.overstays[-1]
+    table, grid = overstays.causes_table(result, slider), result.grid.sort("threshold")
+    shown = {cells[0]: cells[1] for cells in table.rows}
+    for cause, number in last.causes.items():
+        name = f"{overstays.OF_CAUSE}{cause}"
+        if name in grid.columns:
+            found = [one.numerator for one in shown[cause].values]
+            assert found.pop(slider.tuned) == number  # the result's own, at its own thresholds
+            assert found == [n for at, n in enumerate(grid[name]) if at != slider.tuned]
+        else:
+            assert shown[cause].numerator == number
 
 
 def test_alerts_are_shown_whatever_the_judge_counts(result):
@@ -157,8 +161,11 @@ def test_alerts_are_shown_whatever_the_judge_counts(result):
     assert table.columns == ("Kind", "Raised", "Caught: late", "Caught: early")
     assert table.rows == (("sham exit", 3, None, 1.5),)
     shown = fraud.alerts_table(result.alerts)
-    assert row(shown, "sham exit")[3] == Ratio(10, 14, 0.1, 0.9)
-    assert str(row(shown, "watchlist")[3]) == "no trials"
+    assert shown.columns[1:5] == tuple(fraud.HEADS.values())
+    assert row(shown, "sham exit")[1] == Ratio.of(rate(10, 14))
+    assert str(row(shown, "watchlist")[1]) == "no trials"
+    causes = fraud.causes_table(result.alerts)
+    assert causes.rows[0] == ("second identity", "relative", Ratio.of(rate(1, 1)))
     assert fraud.alerts_table({}) is None
 
 

@@ -1,12 +1,23 @@
-"""What fraud was caught: counts and rates of alerts by kind, as the judge gives them."""
+"""What fraud was caught, and who was stopped for nothing: alerts by kind, as the judge counts them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from biomatch.rates import rate
 from biomatch.reporting.figures import Ratio, words
 from biomatch.reporting.tables import Table, Value
+
+HEADS = {
+    "caught": "Events caught, by any alert",
+    "caught_by_this_kind": "Events caught, by this kind",
+    "true": "True, of alerts raised",
+    "false_alarms": "Honest encounters stopped",
+}
+"""Heads of the judge's rates (see ``biomatch.evaluation.alerts``); others are shown by their names."""
+ELSEWHERE = frozenset({"causes", "events", "missed", "alerts", "false_alarms_per_million"})
+"""Counts that the rates hold already, and causes, which have a table of their own."""
 
 
 def alerts_table(alerts: Mapping[str, Any]) -> Table | None:
@@ -17,19 +28,54 @@ def alerts_table(alerts: Mapping[str, Any]) -> Table | None:
     alerts : mapping
         `Result.alerts`: kind to plain data (counts, rates, or mappings of these).
     """
-    kinds = {kind: flat(found) for kind, found in alerts.items() if isinstance(found, Mapping)}
-    kinds = {kind: cells for kind, cells in kinds.items() if cells}
-    if not kinds:
+    judged = {kind: found for kind, found in alerts.items() if isinstance(found, Mapping) and found}
+    cells = {kind: flat(_shown(found)) for kind, found in judged.items()}
+    names = list(dict.fromkeys(name for row in cells.values() for name in row))
+    if not names:
         return None
-    names = list(dict.fromkeys(name for cells in kinds.values() for name in cells))
-    rows = tuple((words(kind), *(cells.get(name) for name in names)) for kind, cells in kinds.items())
+    # Rates first: the order of the judge's JSON is alphabetical once it was on disk.
+    names.sort(key=lambda name: list(HEADS).index(name) if name in HEADS else len(HEADS))
+    rows = tuple((_kind(kind), *(row.get(name) for name in names)) for kind, row in _all_first(cells))
     return Table(
         "alerts",
-        "Alerts by kind",
-        ("Kind", *(words(name).capitalize() for name in names)),
+        "Alerts by kind, at the point's thresholds",
+        ("Kind", *(HEADS.get(name, words(name).capitalize()) for name in names)),
         rows,
         "Alerts have counts of their own: they are neither FPIR nor FNIR.",
     )
+
+
+def causes_table(alerts: Mapping[str, Any]) -> Table | None:
+    """Show why honest travellers were stopped, by kind of alert; None where nobody was."""
+    found = {
+        kind: dict(judged["causes"])
+        for kind, judged in alerts.items()
+        if isinstance(judged, Mapping) and isinstance(judged.get("causes"), Mapping) and judged["causes"]
+    }
+    rows = tuple(
+        (_kind(kind), words(cause), Ratio.of(rate(int(number), sum(causes.values()))))
+        for kind, causes in _all_first(found)
+        for cause, number in sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))
+    )
+    if not rows:
+        return None
+    columns = ("Kind", "Cause", "Of its false alarms, 95% interval")
+    return Table("alert-causes", "Why honest travellers were stopped", columns, rows)
+
+
+def _shown(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out counts that the rates hold; where there are no rates, nothing is left out."""
+    if not HEADS.keys() <= found.keys():
+        return found
+    return {name: value for name, value in found.items() if name not in ELSEWHERE}
+
+
+def _all_first(kinds: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return sorted(kinds.items(), key=lambda pair: (pair[0] != "all", pair[0]))
+
+
+def _kind(kind: str) -> str:
+    return "all kinds together" if kind == "all" else words(kind)
 
 
 def flat(found: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:

@@ -17,6 +17,8 @@ from biomatch.reporting.tables import Along, Table, Value
 
 PARTS = ("admission_class", "mode", "group")
 COUNTED = ("expected_departures", "leads", "true_leads", "false_leads", "hidden")
+OF_CAUSE = "false_leads: "
+"""What the grid's columns of false leads by cause begin with."""
 MEANINGS = {
     "left unrecorded": "Departed, and nobody wrote it down.",
     "not yet received": "Departed and recorded; the record had not arrived.",
@@ -68,16 +70,22 @@ def leads_table(result: Result, slider: Slider) -> Table | None:
 
 
 def _grid_rows(result: Result, slider: Slider) -> dict[str, list[int]]:
-    """Give the grid's counts in the order of the slider, where the grid has all of its thresholds."""
+    """Give the grid's counts in the order of the slider, where the grid has all of its thresholds.
+
+    At the tuned position stand the result's own counts: a point may set thresholds by mode or port.
+    """
     grid = result.grid
     if "threshold" not in grid.columns or tuple(grid["threshold"].sort()) != slider.thresholds:
         return {}
-    ordered = grid.sort("threshold")
-    return {
-        name: ordered[name].to_list()
-        for name in COUNTED
-        if name in grid.columns and not grid[name].has_nulls()
-    }
+    ordered, last = grid.sort("threshold"), result.overstays[-1]
+    own = {name: int(getattr(last, name)) for name in COUNTED}
+    own |= {f"{OF_CAUSE}{cause}": number for cause, number in last.causes.items()}
+    found = {}
+    for name, number in own.items():
+        if name in grid.columns and not grid[name].has_nulls():
+            found[name] = [int(one) for one in ordered[name]]
+            found[name][slider.tuned] = number
+    return found
 
 
 def dates_table(result: Result) -> Table | None:
@@ -104,16 +112,20 @@ def dates_table(result: Result) -> Table | None:
     )
 
 
-def causes_table(result: Result) -> Table | None:
+def causes_table(result: Result, slider: Slider) -> Table | None:
     """Show why people are wrongly listed; None without stays."""
     if not result.overstays:
         return None
     last = result.overstays[-1]
-    causes: Mapping[str, int] = last.causes
-    rows = tuple(
-        (cause, Ratio.of(rate(number, last.false_leads)), MEANINGS.get(cause))
-        for cause, number in causes.items()
-    )
+    along = _grid_rows(result, slider)
+
+    def share(cause: str, number: int) -> Value | Along:
+        if f"{OF_CAUSE}{cause}" not in along or "false_leads" not in along:
+            return Ratio.of(rate(number, last.false_leads))
+        pairs = zip(along[f"{OF_CAUSE}{cause}"], along["false_leads"], strict=True)
+        return Along(tuple(Ratio.of(rate(one, of)) for one, of in pairs))
+
+    rows = tuple((cause, share(cause, number), MEANINGS.get(cause)) for cause, number in last.causes.items())
     return Table(
         "false-leads",
         f"Why people are wrongly listed, as of {last.as_of.isoformat()}",

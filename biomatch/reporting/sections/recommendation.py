@@ -45,6 +45,8 @@ def guarantee(result: Result) -> str:
         )
     if isinstance(given.get("bound"), int | float):
         parts.append(f"the one-sided upper confidence bound of FPIR is {percent(float(given['bound']))}")
+    if given.get("conditional_on"):
+        parts.append(f"it holds for {shorten(given['conditional_on'], 120)} as it was")
     if given.get("method"):
         parts.append(f"method: {shorten(words(str(given['method'])), 160)}")
     if result.point.lineages:
