@@ -178,7 +178,8 @@ class Observed:
         for schema in SCHEMAS:
             storage.write_table(folder, schema, getattr(self, schema.name))
         target = folder / "templates.npy"
-        if isinstance(self.templates, np.memmap) and Path(str(self.templates.filename)) == target:
+        mapped = self.templates.filename if isinstance(self.templates, np.memmap) else None
+        if mapped is not None and target.exists() and target.samefile(str(mapped)):
             self.templates.flush()  # the generator wrote them there already
         else:
             storage.write_array(target, self.templates)

@@ -72,6 +72,12 @@ def test_the_same_call_gives_the_same_bytes(call, flow, tmp_path):
     assert tree(tmp_path / "r2") == tree(flow / "r2")
 
 
+def test_a_relative_path_gives_the_same_bytes(call, flow, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert call("world", "tiny", "--seed", 1, "--out", "w1").code == 0
+    assert tree(tmp_path / "w1") == tree(flow / "w1")
+
+
 def test_another_seed_is_another_world(flow):
     one, two = (tree(flow / name) for name in ("w1", "w2"))
     assert set(one) == set(two)

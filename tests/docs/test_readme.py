@@ -2,12 +2,13 @@
 
 import doctest
 import re
-import shlex
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+import transcript
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
@@ -17,23 +18,13 @@ def blocks(kind):
     return re.findall(rf"```{kind}\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
 
-def fits(expected, given):
-    """Whether output fits what is printed, where ``...`` stands for anything within a line."""
-    pattern = r"[^\n]*".join(re.escape(part) for part in expected.strip().split("..."))
-    return re.fullmatch(pattern, given.strip()) is not None
-
-
 def test_the_terminal_transcript_is_what_happens(tmp_path):
     """The commands of all transcripts run one after the other in one empty folder."""
-    steps = re.findall(r"^\$ (.*?)\n(.*?)(?=^\$ |\Z)", "".join(blocks("console")), re.DOTALL | re.MULTILINE)
-    assert len(steps) >= 5
-    for command, expected in steps:
-        words = shlex.split(command.replace("\\\n", " "))
-        assert words[0] == "biomatch", "the transcript shows biomatch alone"
-        call = [sys.executable, "-c", "from biomatch.cli import main; main()", *words[1:]]
-        done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
-        given = done.stdout + (done.stderr if done.returncode else "")
-        assert fits(expected, given.replace(f"{tmp_path}/", "")), f"$ {command}\n{given}{done.stderr}"
+    found = transcript.steps(README.read_text(encoding="utf-8"))
+    assert len(found) >= 7
+    for command, expected in found:
+        given = transcript.answer(command, tmp_path)
+        assert transcript.fits(expected, given), f"$ {command}\n{given}"
 
 
 def test_the_python_sample_is_what_happens(tmp_path, monkeypatch):
