@@ -41,9 +41,10 @@ def evidence_at(facts: Facts, rows: Ints) -> dict[str, Floats]:
     -------
     dict of str to ndarray of float64
         Arrays of shape (m,), NaN where there is none: similarities ``photo``, ``entry``, ``history``
-        (the poorer of previous and first face), ``papers`` (another document's photo), ``identity`` (best candidate of another name), the gaps
-        ``morph`` and ``swap``, ``ghost`` (nats), ``days`` (over the limit), ``quality`` (0 to 1),
-        ``attempts``, ``years`` (age of the photo), ``failed`` (0 or 1).
+        (the poorer of previous and first face), ``papers`` (the least similar photo of the holder's other
+        documents), ``identity`` (best candidate of another name), the gaps ``morph`` and ``swap``,
+        ``ghost`` (nats), ``days`` (over the limit), ``quality`` (0 to 1), ``attempts``, ``years`` (age of
+        the photo), ``failed`` (0 or 1).
     """
     count = len(facts)
 
@@ -82,8 +83,8 @@ def columns() -> tuple[str, ...]:
 
 
 _NEEDED = (
-    "photo", "entry", "history", "papers", "identity", "morph", "swap", "ghost", "days", "quality", "attempts",
-    "years", "failed",
+    "photo", "entry", "history", "papers", "identity", "morph", "swap", "ghost", "days", "quality",
+    "attempts", "years", "failed",
 )  # fmt: skip
 
 

@@ -139,3 +139,32 @@ def test_nothing_caught_has_no_price():
     assert found.precision is None
     assert found.officer_hours_a_catch is None
     assert found.to_json()["precision"] is None
+
+
+def test_worlds_are_pooled_and_clean_ones_give_the_stops(tmp_path):
+    from biomatch.tuning.fraud import PrevalenceFile, pool, tune_fraud
+
+    rich = {"sham_exit": curve([0.9, 0.8], [0.7, 0.1], lineages=(1,))}
+    clean = {"sham_exit": curve([], [0.2, 0.3, 0.85], lineages=(2,))}
+    both = pool([rich, clean])["sham_exit"]
+    assert both.event_scores.tolist() == [0.9, 0.8]
+    assert both.false_scores.tolist() == [0.2, 0.3, 0.85]  # of the world without fraud alone
+    assert both.lineages == (1, 2)
+    alone = pool([rich])["sham_exit"]
+    assert alone.false_scores.tolist() == [0.7, 0.1]
+    with pytest.raises(ResultsError, match="one seed"):
+        pool([rich, rich])
+    file = tmp_path / "p.toml"
+    file.write_text("other_kinds = 100.0\n[per_million]\nsham_exit = 800.0\n")
+    point = OperatingPoint.of(0.4, System(), lineages=[9])
+    tuned, plan = tune_fraud([rich, clean], point, max_alerts_a_day=1e9, traffic=10.0, prevalence=file)
+    assert plan.estimates["sham_exit"].prevalence == pytest.approx(800e-6)
+    assert tuned.lineages == [1, 2, 9]
+    assert tuned.alert_thresholds["sham_exit"] == 0.8
+    costs = tmp_path / "c.toml"
+    costs.write_text("stop = 1.0\nmiss = 2.0\n")
+    _, cheap = tune_fraud([rich, clean], point, costs=costs, traffic=10.0)
+    assert cheap.thresholds["sham_exit"] == 0.9  # nobody honest is stopped for it
+    file.write_text("[per_million]\nsham = 1.0\n")
+    with pytest.raises(SettingsError, match="sham"):
+        PrevalenceFile.read(file)

@@ -1,0 +1,287 @@
+"""The tables of the fraud study, a function each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from fraud_worlds import CONTROLS, LIMITS, Graded, graded, merged, scenario, threshold_at
+from scipy.stats import norm, ttest_1samp
+
+from biomatch.evaluation.alert_causes import causes_of
+from biomatch.evaluation.alert_events import Scene, touches
+from biomatch.evaluation.alerts import AlertCurve
+from biomatch.evaluation.calibration import calibration, reliability
+from biomatch.evaluation.rating import by_subject
+from biomatch.fraud.fusion import weigh
+from biomatch.models import load
+from biomatch.rates import clustered_rate, rate
+from biomatch.settings.scenario import KINDS
+from biomatch.training import fusion as training
+from biomatch.tuning.alert_estimates import combined, estimate
+
+
+def table(title: str, head: list[str], rows: list[list[object]], note: str = "") -> str:
+    """A Markdown table."""
+    lines = [f"## {title}", "", *([note, ""] if note else []), "| " + " | ".join(head) + " |",
+             "|" + "---|" * len(head)]  # fmt: skip
+    lines += ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def controls(
+    rich: list[dict[str, AlertCurve]], clean: dict[str, AlertCurve], tuned: dict[str, AlertCurve]
+) -> str:
+    """Catch rates of everything beside its controls, at equal stops, paired over seeds."""
+    rows: list[list[object]] = []
+    for limit in LIMITS:
+        shares: dict[str, list[float]] = {}
+        for name in CONTROLS:
+            threshold = threshold_at(tuned[name], limit)
+            caught = [int(one[name].at(threshold)[0]) for one in rich]
+            events = [one[name].events for one in rich]
+            shares[name] = [c / e for c, e in zip(caught, events, strict=True)]
+            stops = clean[name].false_alarm_rate(threshold)
+            rows.append(
+                [f"{limit:,}", name, rate(sum(caught), sum(events)), f"{1e6 * (stops.value or 0):,.0f}"]
+            )
+        fused = shares["everything, fused"]
+        singles = [n for n in CONTROLS if n.startswith(("best", "face"))]
+        best = max(singles, key=lambda n: float(np.mean(shares[n])))
+        gain = np.array(fused) - np.array(shares[best])
+        test = ttest_1samp(gain, 0.0).confidence_interval(0.95)
+        rows.append([
+            f"{limit:,}", f"fused minus {best}, paired over {len(gain)} seeds",
+            f"{gain.mean():+.3f} ({test.low:+.3f} to {test.high:+.3f})", "",
+        ])  # fmt: skip
+    return table(
+        "Everything beside its controls, at equal stops",
+        [
+            "stops per million asked",
+            "detector",
+            "events caught, all kinds",
+            "stops per million on graded worlds",
+        ],
+        rows,
+        "Thresholds from tuning worlds; catches and stops from graded worlds.",
+    )
+
+
+def by_kind(rich: list[dict[str, AlertCurve]], tuned: dict[str, AlertCurve]) -> str:
+    """Catch rate of each kind of event at equal stops."""
+    rows: list[list[object]] = []
+    names = ["no face (documents alone)", "face 1:1 alone", "everything but 1:N, fused", "everything, fused"]
+    for kind in KINDS:
+        row: list[object] = [kind]
+        for name in names:
+            curve = merged([one[name].of(kind) for one in rich])
+            row.append(rate(int(curve.at(threshold_at(tuned[name], 1_000))[0]), curve.events))
+        rows.append(row)
+    return table("Caught by kind, at 1,000 stops per million", ["kind of event", *names], rows)
+
+
+def sham(rich: list[Graded], clean: AlertCurve, fused: tuple[AlertCurve, AlertCurve]) -> str:
+    """Sham exits: caught against true exits wrongly broken, with and without 1:N."""
+    plain = merged([one.curve("sham_exit").of("sham_exit", "swapped_exit") for one in rich])
+    hidden = []
+    for one in rich:  # stays that truly go on, over the limit, while the records say that they ended
+        events = one.made.truth.subversion.filter(pl.col("kind") == "sham_exit")
+        over = one.made.truth.stays.filter(pl.col("status") == "in_country_overstay")
+        hidden.append(events.join(over, left_on="victim_id", right_on="person_id", how="semi").height)
+    rows: list[list[object]] = []
+    for limit in (50, 100, 250, 500, 1_000, 2_000, 5_000):
+        row: list[object] = [f"{limit:,}"]
+        curves = {"raw": (plain, clean), "without": fused[:2], "with": fused[2:]}
+        for rich_curve, clean_curve in curves.values():
+            caught = int(rich_curve.at(threshold_at(clean_curve, limit))[0])
+            row.append(rate(caught, rich_curve.events))
+        share = int(fused[2].at(threshold_at(fused[3], limit))[0]) / max(fused[2].events, 1)
+        row.append(f"{(1 - share) * sum(hidden):.0f} of {sum(hidden)}")
+        rows.append(row)
+    return table(
+        "Sham and swapped exits: caught against true exits wrongly broken",
+        ["true exits broken per million encounters", "exit against entry alone", "fused without 1:N",
+         "fused with 1:N", "hidden overstays left (fused with 1:N)"],
+        rows,
+    )  # fmt: skip
+
+
+def base_rates(rich: AlertCurve, clean: AlertCurve) -> str:
+    """The tuned system's precision at three prevalences, beside alarming on every face without match."""
+    both = combined(rich, clean)
+    rows: list[list[object]] = []
+    for prevalence in (8e-6, 80e-6, 800e-6):
+        naive = prevalence / (prevalence + (1 - prevalence) * 0.02)
+        for limit in LIMITS:
+            found = estimate(
+                both, threshold_at(clean, limit), kind="fused", prevalence=prevalence, traffic=1e6
+            )
+            p = found.precision or (0.0, 0.0, 0.0)
+            rows.append([
+                f"{1e6 * prevalence:.0f}", f"{limit:,}", f"one in {1 / naive:,.0f}",
+                f"1 in {1 / p[0]:,.1f} ({1 / p[2]:,.1f} to {1 / p[1]:,.1f})" if p[1] else f"{p[0]:.2g}",
+                f"{found.alerts_a_day[0]:,.0f}",
+            ])  # fmt: skip
+    return table(
+        "Base rates: how often an alarm is right",
+        [
+            "events per million",
+            "stops per million",
+            "no-match at 98% alone",
+            "fused",
+            "alerts a day per million encounters",
+        ],
+        rows,
+        "Alarming on every captured face that did not match, at 7 per million and a match rate of 98%, is "
+        f"right once in {0.02 * (1 - 7e-6) / 7e-6 + 1:,.0f}.",
+    )
+
+
+def adversary(travellers: int, threshold: dict[str, float], seeds: list[int]) -> str:
+    """Impostors who pick the best donor in a pool."""
+    rows: list[list[object]] = []
+    for pool in (1, 5, 20, 100, 500):
+        found: dict[str, list[AlertCurve]] = {}
+        for seed in seeds:
+            changes = {f"subversion.{kind}": 0.0 for kind in KINDS if kind != "impostor"}
+            one = graded(
+                scenario(travellers, 30_000.0, **changes,
+                         **{"subversion.impostor_pool": pool, "subversion.impostor_relative": 0.0}),
+                seed,
+            )  # fmt: skip
+            for name in ("face 1:1 alone", "everything, fused"):
+                found.setdefault(name, []).append(CONTROLS[name](one).of("impostor"))
+        row: list[object] = [pool]
+        for name, curves in found.items():
+            both = merged(curves)
+            row.append(rate(int(both.at(threshold[name])[0]), both.events))
+        rows.append(row)
+    return table(
+        "An adversary who picks the best donor",
+        ["pool of donors", "face 1:1 alone", "everything, fused"],
+        rows,
+        "Thresholds at 100 stops per million; donors are strangers of one sex and region. Events without a "
+        "captured face cannot be caught by it.",
+    )
+
+
+def benign(clean: list[Graded], threshold: float) -> str:
+    """False alarms per million by cause and by group."""
+    causes: dict[str, int] = {}
+    groups: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+    encounters = 0
+    for one in clean:
+        scene = Scene.of(one.made.observed, one.made.truth)
+        alerts = weigh(one.facts, one.alerts).filter(pl.col("log_likelihood_ratio") >= threshold)
+        false = alerts.with_row_index("row").join(touches(alerts, scene), on="row", how="anti").drop("row")
+        false = false.filter(pl.col("encounter_id").is_in(scene.honest["encounter_id"].implode()))
+        named = false.with_columns(cause=causes_of(false, scene)).unique("encounter_id", keep="first")
+        for cause, count in named["cause"].value_counts().iter_rows():
+            causes[cause] = causes.get(cause, 0) + count
+        people = scene.honest.join(one.made.truth.people.select("person_id", "group"), on="person_id")
+        hit = people["encounter_id"].is_in(false["encounter_id"].implode()).to_numpy()
+        encounters += len(people)
+        for label in people["group"].unique():
+            of = (people["group"] == label).to_numpy()
+            groups.setdefault(label, []).append(by_subject(hit[of], people["person_id"].to_numpy()[of]))
+    rows: list[list[object]] = [
+        ["cause", cause, rate(count, encounters), f"{1e6 * count / encounters:,.0f}"]
+        for cause, count in sorted(causes.items(), key=lambda one: -one[1])
+    ]
+    for label, parts in sorted(groups.items()):
+        found = clustered_rate(np.concatenate([e for e, _ in parts]), np.concatenate([t for _, t in parts]))
+        rows.append(["group", label, found, f"{1e6 * (found.value or 0):,.0f}"])
+    return table(
+        "Benign look-alikes: false alarms by cause and by group (fused, at 1,000 stops per million)",
+        ["by", "what", "share of honest encounters", "per million"],
+        rows,
+    )
+
+
+def left_out(samples: list[training.Sample], checks: list[training.Sample]) -> str:
+    """Fusion trained without a kind, graded on that kind."""
+    rows: list[list[object]] = []
+    full, _ = training.train(samples, "fusion")
+    for kind in KINDS:
+        kept = [_without(sample, kind) for sample in samples]
+        partial, _ = training.train(kept, "fusion")
+        row: list[object] = [kind]
+        for model in (full, partial):
+            scores = np.concatenate([model.decision_function(s.values.astype(np.float64)) for s in checks])
+            guilty = np.concatenate([s.guilty for s in checks])
+            mine = np.concatenate([s.kind == kind for s in checks])
+            threshold = np.quantile(scores[~guilty], 1 - 1e-3)
+            row.append(rate(int((scores[mine] > threshold).sum()), int(mine.sum())))
+        rows.append(row)
+    return table(
+        "Leave one kind out: caught at 1,000 stops per million",
+        ["kind of event", "trained on all kinds", "trained without this kind"],
+        rows,
+        "Encounters of reserved worlds that took no part in training.",
+    )
+
+
+def _without(sample: training.Sample, kind: str) -> training.Sample:
+    keep = sample.kind != kind
+    return replace(
+        sample,
+        **{
+            name: getattr(sample, name)[keep]
+            for name in ("values", "guilty", "kind", "holder", "returns", "group")
+        },
+    )
+
+
+def calibrated(samples: dict[str, list[training.Sample]]) -> str:
+    """Cllr of the shipped models, on a world of the trained profile and of another."""
+    rows: list[list[object]] = []
+    for where, given in samples.items():
+        for name in ("fusion", "photo", "entry"):
+            model, ratios, events = load(name), [], []
+            for sample in given:
+                at, columns, event = training.parts_of(sample)[name]
+                at = np.flatnonzero(at)
+                ratios.append(model.run(sample.values[np.ix_(at, columns)]))
+                events.append(event[at])
+            r, y = np.concatenate(ratios), np.concatenate(events)
+            cost = calibration(r, y)
+            bins = reliability(r, y).filter(pl.col("realised").is_not_null())
+            worst = (bins["stated"] - bins["realised"]).abs().max()
+            verdict = (
+                "calibrated"
+                if cost.loss is not None and cost.loss < 0.1 * (cost.minimum or 1.0) + 0.01
+                else "NOT calibrated"
+            )
+            rows.append([where, name, f"{cost.events:,} / {cost.others:,}",
+                         f"{cost.cllr:.4f}", f"{cost.minimum:.4f}",
+                         f"{worst:.2f}" if worst is not None else "none", verdict])  # fmt: skip
+    return table(
+        "Calibration of the shipped models",
+        [
+            "world",
+            "model",
+            "events / others",
+            "Cllr, bits",
+            "minimum",
+            "largest |stated - realised| of a bin, nats",
+            "verdict",
+        ],
+        rows,
+        "Verdict: calibrated where the loss is below a tenth of the minimum plus 0.01 bits.",
+    )
+
+
+def enrichment(single: list[AlertCurve], double: list[AlertCurve], threshold: float) -> str:
+    """Doubling the enrichment moves neither rate."""
+    rows: list[list[object]] = []
+    one, two = merged(single), merged(double)
+    for what, a, b in (
+        ("caught", one.catch_rate(threshold), two.catch_rate(threshold)),
+        ("honest stopped", one.false_alarm_rate(threshold), two.false_alarm_rate(threshold)),
+    ):
+        spread = sum(((r.interval[1] - r.interval[0]) / 3.92) ** 2 for r in (a, b)) ** 0.5
+        z = ((a.value or 0) - (b.value or 0)) / spread if spread else 0.0
+        rows.append([what, a, b, f"{z:+.2f}", f"{2 * norm.sf(abs(z)):.2f}"])
+    return table("Doubling the enrichment", ["rate", "10,000 per million each", "20,000", "z", "p"], rows,
+                 "Fused, one threshold for both.")  # fmt: skip

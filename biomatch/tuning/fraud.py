@@ -1,0 +1,168 @@
+"""`tune --for fraud`: from runs over tuning worlds to thresholds of alerts.
+
+Worlds with events give catch rates; worlds without any give false stops, and where none is without, all
+give both (which is said). One pass of the detectors serves every threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from pydantic import field_validator
+
+from biomatch.errors import ResultsError, SettingsError
+from biomatch.evaluation.alerts import AlertCurve, alert_curve
+from biomatch.policy import OperatingPoint
+from biomatch.settings.base import Settings, setting
+from biomatch.tables.observed import Observed
+from biomatch.tables.produced import ALERT_KINDS
+from biomatch.truth import Truth
+from biomatch.tuning.alert_estimates import DETECTED_PER_MILLION, Costs
+from biomatch.tuning.alerts import AlertPlan, tune_alerts
+
+
+class CostFile(Settings):
+    """What a stop and a miss cost: the file that ``--costs`` reads."""
+
+    stop: float = setting(..., "the user's own figure", ge=0)
+    miss: float = setting(..., "the user's own figure", ge=0)
+    miss_by: dict[str, float] = setting({}, "the user's own figures, by kind of alert")
+
+    def costs(self) -> Costs:
+        """Give them to `tune_alerts`."""
+        return Costs(self.stop, self.miss, self.miss_by)
+
+
+class PrevalenceFile(Settings):
+    """Events per million encounters: the file that ``--prevalence`` reads."""
+
+    per_million: dict[str, float] = setting({}, "the user's own figures, by kind of alert")
+    other_kinds: float = setting(
+        DETECTED_PER_MILLION, "7 to 10 impostors per million travellers (CBP counts)", ge=0, lt=1e6
+    )
+
+    @field_validator("per_million")
+    @classmethod
+    def _check(cls, given: dict[str, float]) -> dict[str, float]:
+        for kind, value in given.items():
+            if kind not in ALERT_KINDS:
+                raise ValueError(f"{kind!r} is no kind of alert: {', '.join(ALERT_KINDS)}")
+            if not 0 <= value < 1e6:
+                raise ValueError(f"{kind} = {value}: from 0 to below a million")
+        return given
+
+    def rates(self, kinds: Iterable[str]) -> dict[str, float]:
+        """Events an encounter, for each kind."""
+        return {kind: self.per_million.get(kind, self.other_kinds) / 1e6 for kind in kinds}
+
+
+def alert_curves(
+    alerts: pl.DataFrame, observed: Observed, truth: Truth, system: Any
+) -> dict[str, AlertCurve]:
+    """Make the curve of every kind that a system raises, against the events that it is made for.
+
+    Parameters
+    ----------
+    alerts : polars.DataFrame
+        Schema ``ALERTS``, before any threshold (``Run.alerts``).
+    observed, truth
+        The world's two sides.
+    system : System
+        Says which kinds there are.
+    """
+    from biomatch.evaluation.alert_events import EVENT_OF
+
+    settings = system.model_dump(mode="json")
+    return {
+        kind: alert_curve(alerts, observed, truth, kinds=kind, system=settings).of(EVENT_OF[kind])
+        for kind in system.alerts.kinds
+    }
+
+
+def pool(worlds: Sequence[dict[str, AlertCurve]]) -> dict[str, AlertCurve]:
+    """Put the curves of several tuning worlds together, kind by kind.
+
+    Raises
+    ------
+    ResultsError
+        Without worlds, or with two of one lineage.
+    """
+    if not worlds:
+        raise ResultsError("no world to tune on", remedy="give at least one")
+    seeds = [seed for curves in worlds for seed in next(iter(curves.values())).lineages] if worlds[0] else []
+    if len(seeds) != len(set(seeds)):
+        raise ResultsError("two tuning worlds of one seed, which share people", allowed="different seeds")
+    # What a kind's own events are, a world has or lacks; a world is clean when it has no event of any kind.
+    clean = [curves for curves in worlds if not any(one.events for one in curves.values())]
+    return {
+        kind: _joined([curves[kind] for curves in worlds], [curves[kind] for curves in clean or worlds])
+        for kind in worlds[0]
+    }
+
+
+def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
+    # People of different worlds are different people.
+    shift = np.cumsum([0, *[int(one.subjects.max(initial=0)) + 1 for one in stops]])
+    return replace(
+        catches[0],
+        event_scores=np.concatenate([one.event_scores for one in catches]),
+        event_kinds=np.concatenate([one.event_kinds for one in catches]),
+        false_scores=np.concatenate([one.false_scores for one in stops]),
+        subjects=np.concatenate([one.subjects + add for one, add in zip(stops, shift, strict=False)]),
+        days=float(sum(one.days for one in stops)),
+        lineages=tuple(sorted({seed for one in [*catches, *stops] for seed in one.lineages})),
+    )
+
+
+def tune_fraud(
+    worlds: Sequence[dict[str, AlertCurve]],
+    point: OperatingPoint,
+    *,
+    max_alerts_a_day: float | None = None,
+    costs: Path | Costs | None = None,
+    traffic: float | None = None,
+    prevalence: Path | PrevalenceFile | None = None,
+    confidence: float = 0.95,
+) -> tuple[OperatingPoint, AlertPlan]:
+    """Tune the alert thresholds of a point.
+
+    Parameters
+    ----------
+    worlds : sequence of dict
+        `alert_curves` of each tuning world.
+    point : OperatingPoint
+        Its system raised the alerts; its other thresholds and lineages are carried over.
+    max_alerts_a_day, costs
+        The limit, or the costs (or the file that holds them): one of the two.
+    traffic : float, optional
+        Encounters a day; default: that of the tuning worlds.
+    prevalence : path or PrevalenceFile, optional
+        Events per million encounters; default 8 for every kind.
+    confidence : float
+        Of the intervals.
+
+    Raises
+    ------
+    ResultsError, SettingsError
+        As `tune_alerts` and `pool`; for a file that does not fit its schema.
+    """
+    curves = pool(worlds)
+    if not curves:
+        raise SettingsError("a system that raises no alerts", remedy="give alerts.kinds some kinds")
+    first = next(iter(curves.values()))
+    given = PrevalenceFile() if prevalence is None else prevalence
+    shares = PrevalenceFile.read(given) if isinstance(given, Path) else given
+    plan = tune_alerts(
+        curves,
+        max_alerts_a_day=max_alerts_a_day,
+        costs=CostFile.read(costs).costs() if isinstance(costs, Path) else costs,
+        traffic=traffic if traffic is not None else first.encounters / first.days,
+        prevalence=shares.rates(curves),
+        confidence=confidence,
+    )
+    return plan.apply(point), plan
