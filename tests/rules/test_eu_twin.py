@@ -56,7 +56,7 @@ def frame(travellers: list[list[tuple[date, date | None, str | None, int | None]
     return pl.DataFrame(table, schema=kinds, orient="row")
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 @given(st.lists(rows(), min_size=1, max_size=5), st.integers(-10, 500), st.randoms(use_true_random=False))
 def test_equals_the_slow_twin(eu_twin, eu_row, travellers, offset, shuffler) -> None:
     on = START + offset * DAY

@@ -182,8 +182,20 @@ def united(rows: Intervals, span: int) -> Intervals:
             return Intervals(rows.traveller, free - base, rows.last, rows.limit)
         return Intervals(rows.traveller, free - base, rows.last, rows.limit).take(keep)
     plain = Intervals(rows.traveller, free - base, rows.last, rows.limit).take((free <= last) & ~mixed)
-    painted = _painted(rows.take(mixed))
-    return in_order(joined(plain, painted), span)
+    nested = np.unique(rows.traveller[mixed & (last < reach)])
+    if len(nested) == 0:
+        return in_order(joined(plain, _cut(rows.take(mixed))), span)
+    deep = _belongs(nested, rows.traveller)
+    owned = joined(_cut(rows.take(mixed & ~deep)), _painted(rows.take(deep)))
+    return in_order(joined(plain, owned), span)
+
+
+def _cut(rows: Intervals) -> Intervals:
+    """Give each day to its latest entry where no row ends before an earlier one: each ends at the next."""
+    last = rows.last.copy()
+    follows = rows.traveller[1:] == rows.traveller[:-1]
+    last[:-1][follows] = np.minimum(last[:-1], rows.first[1:] - 1)[follows]
+    return Intervals(rows.traveller, rows.first, last, rows.limit).take(rows.first <= last)
 
 
 def _mixed(rows: Intervals, first: Ints, reach: Ints) -> Bools | None:
@@ -201,7 +213,7 @@ def _mixed(rows: Intervals, first: Ints, reach: Ints) -> Bools | None:
 def _painted(rows: Intervals) -> Intervals:
     """Give each day of overlapping rows to its latest entry: one pass with a stack, linear in the rows.
 
-    Only travellers whose overlapping rows differ in their limit come here, so a plain loop will do.
+    Only travellers with a row inside another and with several limits come here, so a plain loop will do.
     """
     out: list[tuple[int, int, int, int]] = []
     stack: list[tuple[int, int]] = []  # (last, limit) of rows not yet used up, latest entry on top
