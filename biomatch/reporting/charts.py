@@ -163,7 +163,7 @@ def causes_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
 
     base = alt.Chart(alt.NamedData(name="bars")).encode(
         alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
-        alt.X("errors:Q", title="misses", axis=alt.Axis(tickMinStep=1, format=",d")),
+        alt.X("errors:Q", title="misses", axis=alt.Axis(tickMinStep=1, tickCount=6, format=",d")),
     )
     told = [alt.Tooltip("label:N", title="cause"), alt.Tooltip("errors:Q", title="misses")]
     bars = base.mark_bar(color=BLUE, height=18).encode(tooltip=told)
@@ -266,10 +266,11 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     import altair as alt
 
     palette = [BLUE, VERMILION, GREEN, PURPLE]
+    legend = alt.Legend(orient="top", labelLimit=300, columns=2)
     base = alt.Chart(alt.NamedData(name="alerts")).encode(
         alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, grid=True)),
         alt.YOffset("what:N"),
-        alt.Color("what:N", title=None, scale=alt.Scale(range=palette), legend=alt.Legend(orient="top")),
+        alt.Color("what:N", title=None, scale=alt.Scale(range=palette), legend=legend),
         tooltip=[
             alt.Tooltip("label:N", title="kind"),
             alt.Tooltip("what:N", title="rate"),
@@ -283,7 +284,7 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     )
     rule = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"))
     dot = base.mark_point(filled=True, size=60, opacity=1).encode(
-        alt.X("value:Q"), alt.Shape("what:N", title=None)
+        alt.X("value:Q"), alt.Shape("what:N", title=None, legend=legend)
     )
     return _finished(alt.layer(rule, dot), rows, "Rates of alerts by kind.", height=alt.Step(18))
 

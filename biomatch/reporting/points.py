@@ -53,7 +53,8 @@ def curve_rows(curve: Curve, rank: int | None = None, most: int = LARGEST_CURVE)
         top = int(counts.max(initial=0))
         wanted = np.unique(np.geomspace(1, max(top, 1), most // 2).round().astype(np.int64))
         ascending = counts if counts[0] <= counts[-1] else counts[::-1]
-        found = np.searchsorted(ascending, wanted).clip(0, counts.size - 1)
+        # The corner with the fewest errors of the other kind: the last of equal counts.
+        found = (np.searchsorted(ascending, wanted, side="right") - 1).clip(0, counts.size - 1)
         chosen.update((found if ascending is counts else counts.size - 1 - found).tolist())
     rows = []
     for at in sorted(chosen):

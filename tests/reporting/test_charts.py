@@ -30,6 +30,15 @@ def test_a_drawn_curve_never_goes_up(result):
     assert np.all(np.diff([row["fnir"] for row in rows]) <= 0)
 
 
+def test_a_marked_threshold_of_the_curve_lies_on_it(result):
+    rows = {row["fpir_errors"]: row for row in points.drawn(points.curve_rows(result.curve))}
+    assert len(rows) > 5
+    for errors, row in rows.items():
+        known = result.curve.points(rank=result.list_length)
+        least = known.misses[known.false_positives == errors].min()
+        assert row["fnir_errors"] == least  # the best corner of the curve at that count
+
+
 def test_the_ends_of_the_curve_are_drawn(result):
     rows = points.curve_rows(result.curve)
     assert len(rows) <= points.LARGEST_CURVE + 2

@@ -30,8 +30,9 @@ def sentence(result: Result) -> str:
 def guarantee(result: Result) -> str:
     """Say where the guarantee comes from: bound, counts, method, lineages."""
     given = result.point.guarantee
+    digits = f"Every digit counts: T = {result.point.face_threshold!r}."
     if not given:
-        return "No guarantee came with this operating point."
+        return f"No guarantee came with this operating point. {digits}"
     parts = []
     counts = counts_of(given)
     if counts is not None:
@@ -51,7 +52,8 @@ def guarantee(result: Result) -> str:
         parts.append(f"method: {shorten(words(str(given['method'])), 160)}")
     if result.point.lineages:
         parts.append("tuned on lineage " + ", ".join(map(str, result.point.lineages)))
-    return "; ".join(parts) + "." if parts else "The guarantee's details stand under provenance."
+    details = "; ".join(parts) if parts else "The guarantee's details stand under provenance"
+    return f"{details}. {digits}"
 
 
 def counts_of(given: Mapping[str, Any]) -> tuple[int, int] | None:
