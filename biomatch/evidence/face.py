@@ -28,15 +28,17 @@ class FaceCalibrator:
     """Natural log-likelihood ratio of "one person" against "two persons" for a comparison score.
 
     The ratio is a non-decreasing, piecewise linear function of
-    ``score + by_quality * (1 - quality) + by_gap * years``: poor quality and passing years lower mated
-    scores, hence excuse a low score; they never turn a higher score into weaker evidence.
+    ``score + by_quality * (best - quality) / span + by_gap * years``: poor quality and passing years lower
+    mated scores, hence excuse a low score; they never turn a higher score into weaker evidence.
 
     Attributes
     ----------
     knots, values : tuple of float
         The function: ratios (nats) at index values; constant beyond both ends.
     by_quality, by_gap : float
-        At least 0. Score units by unit of quality (of the poorer of both samples) and by year.
+        At least 0. Score units from the best to the worst quality (of the poorer sample), and by year.
+    best_quality, quality_span : float
+        Range of quality in the sample that was fitted (95th percentile, and distance to the 5th).
     limit : float
         Ratios are clipped to ``[-limit, limit]``: no more than the sample that was fitted can support.
     contamination : float
@@ -51,6 +53,8 @@ class FaceCalibrator:
     by_gap: float
     limit: float
     contamination: float = 0.0
+    best_quality: float = 1.0
+    quality_span: float = 1.0
     lineages: tuple[int, ...] = ()
 
     def llr(self, score: ArrayLike, quality: ArrayLike = 1.0, years: ArrayLike = 0.0) -> Floats:
@@ -61,7 +65,7 @@ class FaceCalibrator:
         score : array_like
             Comparison scores; NaN: nothing was compared.
         quality : array_like
-            Quality of the poorer sample, in [0, 1]; NaN counts as 1.
+            Quality of the poorer sample, on the scale that was fitted; NaN counts as the best.
         years : array_like
             Years between the two samples, at least 0; NaN counts as 0.
 
@@ -71,8 +75,12 @@ class FaceCalibrator:
             Natural log-likelihood ratios; 0 where nothing was compared.
         """
         s = np.asarray(score, dtype=np.float64)
-        poor = np.nan_to_num(1.0 - np.asarray(quality, dtype=np.float64))
-        index = s + self.by_quality * poor + self.by_gap * np.nan_to_num(np.asarray(years, np.float64))
+        poor = (self.best_quality - np.asarray(quality, dtype=np.float64)) / self.quality_span
+        index = (
+            s
+            + self.by_quality * np.nan_to_num(poor)
+            + self.by_gap * np.nan_to_num(np.asarray(years, np.float64))
+        )
         ratio = np.interp(index, self.knots, self.values)
         return np.where(np.isnan(s), 0.0, np.clip(ratio, -self.limit, self.limit))
 
@@ -115,7 +123,10 @@ class FaceCalibrator:
             For arrays of unequal length or values that are not finite.
         """
         s, y = np.asarray(score, dtype=np.float64), np.asarray(mated, dtype=bool)
-        poor = np.zeros(len(s)) if quality is None else np.nan_to_num(1.0 - np.asarray(quality, np.float64))
+        q = np.ones(len(s)) if quality is None else np.asarray(quality, dtype=np.float64)
+        worst, best = np.nanquantile(q, [0.05, 0.95]) if np.isfinite(q).any() else (1.0, 1.0)
+        span = float(best - worst) or 1.0
+        poor = np.nan_to_num((best - q) / span)
         gap = np.zeros(len(s)) if years is None else np.nan_to_num(np.asarray(years, dtype=np.float64))
         w = np.ones(len(s)) if weight is None else np.asarray(weight, dtype=np.float64)
         if not (s.ndim == 1 and s.shape == y.shape == poor.shape == gap.shape == w.shape):
@@ -143,6 +154,8 @@ class FaceCalibrator:
             by_gap=by_gap,
             limit=support,
             contamination=share,
+            best_quality=float(best),
+            quality_span=span,
             lineages=lineages,
         )
 
@@ -156,6 +169,8 @@ class FaceCalibrator:
             "by_gap": self.by_gap,
             "limit": self.limit,
             "contamination": self.contamination,
+            "best_quality": self.best_quality,
+            "quality_span": self.quality_span,
             "lineages": list(self.lineages),
         }
 

@@ -200,13 +200,13 @@ def _chance(level: NDArray[np.int8], agrees: Floats, nearly: float) -> Floats:
 
 
 def _fields(records: pl.DataFrame) -> pl.DataFrame:
-    """Split what is compared: first and last part of the name, upper case; parts of the birth date."""
-    words = (
-        pl.col("claimed_name").str.to_uppercase().str.replace_all("-", " ").str.strip_chars().str.split(" ")
-    )
+    """Split what is compared: family and given name ("FAMILY, GIVEN" or "GIVEN FAMILY"), date parts."""
+    clean = pl.col("claimed_name").str.to_uppercase().str.replace_all("-", " ").str.strip_chars()
+    words, halves = clean.str.split(" "), clean.str.split(",")
+    comma = halves.list.len() > 1
     return records.select(
-        given=words.list.first().fill_null(""),
-        family=words.list.last().fill_null(""),
+        given=pl.when(comma).then(halves.list.last()).otherwise(words.list.first()).str.strip_chars(),
+        family=pl.when(comma).then(halves.list.first()).otherwise(words.list.last()).str.strip_chars(),
         year=pl.col("birth_date").dt.year(),
         month=pl.col("birth_date").dt.month(),
         day=pl.col("birth_date").dt.day(),
