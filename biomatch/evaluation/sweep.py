@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import polars as pl
 
+from biomatch.errors import ResultsError
+from biomatch.evaluation.alert_curves import AlertCurves, alert_curves
 from biomatch.evaluation.curves import IdentificationCurve, identification_curve
 from biomatch.evaluation.trials import enumerate_trials
+from biomatch.system.run import Run
 from biomatch.tables.candidates import CandidateLists
 from biomatch.truth import Truth
 
@@ -16,26 +19,44 @@ STRATA = ("port", "mode", "direction", "admission_class", "group")
 """Breakdowns that every curve of a world carries."""
 
 
-def sweep(lists: CandidateLists, truth: Truth) -> IdentificationCurve:
-    """Judge candidate lists at every threshold at once.
+@overload
+def sweep(
+    lists: CandidateLists, truth: Truth, *, of: Literal["identification"] = "identification"
+) -> IdentificationCurve: ...
+@overload
+def sweep(lists: Run, truth: Truth, *, of: Literal["fraud"]) -> AlertCurves: ...
+def sweep(
+    lists: CandidateLists | Run, truth: Truth, *, of: str = "identification"
+) -> IdentificationCurve | AlertCurves:
+    """Judge candidate lists, or the alerts of a run, at every threshold at once.
 
     Parameters
     ----------
-    lists : CandidateLists
-        With its world's observed side attached.
+    lists : CandidateLists or Run
+        Lists for ``of="identification"``, a run for ``of="fraud"``; with its world's observed side attached.
     truth : Truth
         Of the same world.
+    of : str
+        ``"identification"`` or ``"fraud"``.
 
     Returns
     -------
-    IdentificationCurve
-        Over the counted trials that the policy made itself (`curve_of` gives designed ones apart).
+    IdentificationCurve or AlertCurves
+        Over the counted trials that the policy made itself (`curve_of` gives designed ones apart), or a
+        curve for each kind of alert.
 
     Raises
     ------
     ResultsError
-        For lists of another world.
+        For lists or a run of another world, or what `of` does not go with.
     """
+    if of == "fraud" and isinstance(lists, Run):
+        return alert_curves(lists, truth)
+    if of != "identification" or not isinstance(lists, CandidateLists):
+        raise ResultsError(
+            f"a sweep of {of!r} from {type(lists).__name__}",
+            allowed="candidate lists for 'identification', a run for 'fraud'",
+        )
     trials = enumerate_trials(lists, truth)
     return curve_of(
         trials.frame,

@@ -6,22 +6,19 @@ give both (which is said). One pass of the detectors serves every threshold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 from pydantic import field_validator
 
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.alerts import AlertCurve, alert_curve
+from biomatch.evaluation.alert_curves import AlertCurves
+from biomatch.evaluation.alerts import AlertCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import Settings, setting
-from biomatch.tables.observed import Observed
 from biomatch.tables.produced import ALERT_KINDS
-from biomatch.truth import Truth
 from biomatch.tuning.alert_estimates import DETECTED_PER_MILLION, Costs
 from biomatch.tuning.alerts import AlertPlan, tune_alerts
 
@@ -61,30 +58,7 @@ class PrevalenceFile(Settings):
         return {kind: self.per_million.get(kind, self.other_kinds) / 1e6 for kind in kinds}
 
 
-def alert_curves(
-    alerts: pl.DataFrame, observed: Observed, truth: Truth, system: Any
-) -> dict[str, AlertCurve]:
-    """Make the curve of every kind that a system raises, against the events that it is made for.
-
-    Parameters
-    ----------
-    alerts : polars.DataFrame
-        Schema ``ALERTS``, before any threshold (``Run.alerts``).
-    observed, truth
-        The world's two sides.
-    system : System
-        Says which kinds there are.
-    """
-    from biomatch.evaluation.alert_events import EVENT_OF
-
-    settings = system.model_dump(mode="json")
-    return {
-        kind: alert_curve(alerts, observed, truth, kinds=kind, system=settings).of(EVENT_OF[kind])
-        for kind in system.alerts.kinds
-    }
-
-
-def pool(worlds: Sequence[dict[str, AlertCurve]]) -> dict[str, AlertCurve]:
+def pool(worlds: Sequence[Mapping[str, AlertCurve]]) -> dict[str, AlertCurve]:
     """Put the curves of several tuning worlds together, kind by kind.
 
     Raises
@@ -120,11 +94,10 @@ def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
 
 
 def tune_fraud(
-    worlds: Sequence[dict[str, AlertCurve]],
-    point: OperatingPoint,
+    worlds: Sequence[AlertCurves],
     *,
     max_alerts_a_day: float | None = None,
-    costs: Path | Costs | None = None,
+    alert_costs: Path | Costs | None = None,
     traffic: float | None = None,
     prevalence: Path | PrevalenceFile | None = None,
     confidence: float = 0.95,
@@ -133,11 +106,9 @@ def tune_fraud(
 
     Parameters
     ----------
-    worlds : sequence of dict
-        `alert_curves` of each tuning world.
-    point : OperatingPoint
-        Its system raised the alerts; its other thresholds and lineages are carried over.
-    max_alerts_a_day, costs
+    worlds : sequence of AlertCurves
+        One a tuning world, all of runs at one point; its other thresholds and lineages are carried over.
+    max_alerts_a_day, alert_costs
         The limit, or the costs (or the file that holds them): one of the two.
     traffic : float, optional
         Encounters a day; default: that of the tuning worlds.
@@ -151,7 +122,10 @@ def tune_fraud(
     ResultsError, SettingsError
         As `tune_alerts` and `pool`; for a file that does not fit its schema.
     """
-    curves = pool(worlds)
+    curves = pool([one.kinds for one in worlds])
+    point = worlds[0].point
+    if any(one.point != point for one in worlds):
+        raise ResultsError("runs at different points", remedy="run every tuning world at one point")
     if not curves:
         raise SettingsError("a system that raises no alerts", remedy="give alerts.kinds some kinds")
     first = next(iter(curves.values()))
@@ -160,7 +134,7 @@ def tune_fraud(
     plan = tune_alerts(
         curves,
         max_alerts_a_day=max_alerts_a_day,
-        costs=CostFile.read(costs).costs() if isinstance(costs, Path) else costs,
+        costs=CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs,
         traffic=traffic if traffic is not None else first.encounters / first.days,
         prevalence=shares.rates(curves),
         confidence=confidence,
