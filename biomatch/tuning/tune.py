@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from biomatch.errors import ResultsError
+from biomatch.evaluation.alert_curves import AlertCurves
+from biomatch.evaluation.claims import judge, parse
 from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
+from biomatch.tuning.costs import Costs, cheapest, day
+from biomatch.tuning.fraud import tune_fraud
 from biomatch.tuning.guarantee import Guarantee, guarantee
 from biomatch.tuning.pool import between_galleries
 
@@ -16,14 +23,17 @@ Curve = IdentificationCurve | VerificationCurve
 
 
 def tune(
-    curve: Curve,
+    curve: Curve | AlertCurves,
     *,
     max_fpir: float | None = None,
     max_fmr: float | None = None,
+    costs: Any = None,
+    subject_to: Sequence[str] = (),
     confidence: float = 0.95,
     cap: int | None = None,
     by: str | None = None,
     floor_score: float | None = None,
+    **fraud: Any,
 ) -> OperatingPoint:
     """Pick the lowest threshold whose true rate is at most the target, with the stated confidence.
 
@@ -34,15 +44,25 @@ def tune(
     max_fpir, max_fmr : float
         The target: FPIR per search for an identification curve, FMR per comparison for a verification
         curve.
+    costs : biomatch.tuning.costs.Costs, optional
+        Instead of a target: the threshold with the least expected cost a day (no guarantee of its own).
+        For alerts the costs that `biomatch.tuning.fraud.tune_fraud` takes.
+    subject_to : sequence of str
+        Limits that must hold as well, for example ``"fnir<=0.02"``. A limit on FPIR or FMR raises a
+        cost-optimal threshold to its own guarantee; a limit on misses must be met at the threshold by
+        its one-sided bound, or the point is refused.
     confidence : float
         One-sided confidence of the guarantee.
     cap : int, optional
         The most errors that one subject can make; see `biomatch.tuning.guarantee.guarantee`.
     by : str, optional
         ``"port"`` or ``"mode"``: a threshold for each, each with a guarantee of its own; other values
-        get the highest of them.
+        get the highest of them. `biomatch.tuning.parts.tune_parts` shares one target among them instead.
     floor_score : float, optional
         Score below which the index's losses are not bounded; thresholds below it are refused.
+    **fraud : object
+        For alerts (``sweep(..., of="fraud")``): ``max_alerts_a_day`` or ``alert_costs``, and ``traffic``
+        and ``prevalence``, as `biomatch.tuning.fraud.tune_fraud` takes them.
 
     Returns
     -------
@@ -65,23 +85,28 @@ def tune(
     >>> point.guarantee["realised"]["numerator"], round(point.guarantee["bound"], 5)
     (4, 0.00913)
     """
-    whole = guarantee_of(curve, max_fpir=max_fpir, max_fmr=max_fmr, confidence=confidence, cap=cap)
-    about = whole.to_json()
+    if isinstance(curve, AlertCurves):
+        if max_fpir is not None or max_fmr is not None or by is not None or costs is not None:
+            raise ResultsError("curves of alerts", allowed="max_alerts_a_day or alert_costs")
+        return tune_fraud([curve], confidence=confidence, **fraud)[0]
+    if fraud:
+        raise ResultsError(f"{', '.join(fraud)} for searches", allowed="max_fpir, max_fmr or costs")
     thresholds: dict[str, dict[str, float]] = {}
-    chosen = whole.threshold
+    if costs is not None:
+        if max_fpir is not None or max_fmr is not None or by is not None:
+            raise ResultsError("costs and another aim", allowed="one target, or costs without --by")
+        chosen, about = _by_costs(curve, costs, subject_to, confidence, cap)
+    else:
+        whole = guarantee_of(curve, max_fpir=max_fpir, max_fmr=max_fmr, confidence=confidence, cap=cap)
+        chosen, about = whole.threshold, whole.to_json()
     if by is not None:
-        if by not in OBSERVED or not isinstance(curve, IdentificationCurve):
-            raise ResultsError(f"thresholds by {by!r}", allowed=" or ".join(OBSERVED) + ", of searches")
-        parts: dict[str, Guarantee] = {}
-        for label, part in curve.by(by).items():
-            try:
-                parts[label] = guarantee_of(part, max_fpir=max_fpir, confidence=confidence, cap=cap)
-            except ResultsError as fault:
-                raise ResultsError(f"{by} {label}: {fault.given}", remedy=fault.remedy) from None
+        parts = _by_part(curve, by, max_fpir, confidence, cap)
         thresholds[by] = {label: part.threshold for label, part in parts.items()}
         about["by"] = {by: {label: part.to_json() for label, part in parts.items()}}
         chosen = max(thresholds[by].values())
     _check_floor([chosen, *thresholds.get(by or "", {}).values()], floor_score)
+    if subject_to:
+        about["subject_to"] = _held(curve, subject_to, chosen, confidence)
     system, lineages, again = None, curve.lineages, False
     if isinstance(curve, IdentificationCurve):
         about["enrolled"] = {
@@ -102,6 +127,55 @@ def tune(
     )
 
 
+def _by_part(
+    curve: Curve, by: str, max_fpir: float | None, confidence: float, cap: int | None
+) -> dict[str, Guarantee]:
+    if by not in OBSERVED or not isinstance(curve, IdentificationCurve):
+        raise ResultsError(f"thresholds by {by!r}", allowed=" or ".join(OBSERVED) + ", of searches")
+    parts: dict[str, Guarantee] = {}
+    for label, part in curve.by(by).items():
+        try:
+            parts[label] = guarantee_of(part, max_fpir=max_fpir, confidence=confidence, cap=cap)
+        except ResultsError as fault:
+            raise ResultsError(f"{by} {label}: {fault.given}", remedy=fault.remedy) from None
+    return parts
+
+
+def _by_costs(
+    curve: Curve, costs: Costs, subject_to: Sequence[str], confidence: float, cap: int | None
+) -> tuple[float, dict[str, Any]]:
+    """Give the cheapest threshold that keeps the limits on false positives, and what was shown of it."""
+    if not isinstance(curve, IdentificationCurve):
+        raise ResultsError("costs of comparisons", allowed="searches: costs need FPIR and FNIR")
+    best = cheapest(curve, costs, confidence=confidence)
+    chosen = best.threshold
+    about: dict[str, Any] = {"method": "least expected cost", "costs": costs.model_dump(mode="json")}
+    for text in subject_to:
+        claim = parse(f"{text}@threshold=0")
+        if claim.measure == "fpir":
+            held = guarantee_of(curve, max_fpir=claim.limit, confidence=confidence, cap=cap)
+            chosen = max(chosen, held.threshold)
+            about |= held.to_json() if held.threshold == chosen else {}
+    about["day"] = (best if chosen == best.threshold else day(curve, costs, chosen)).to_json()
+    return chosen, about
+
+
+def _held(
+    curve: Curve, subject_to: Sequence[str], threshold: float, confidence: float
+) -> list[dict[str, Any]]:
+    """Judge limits at the chosen threshold; refuse where one of the misses is not met by its bound."""
+    found = []
+    for text in subject_to:
+        verdict = judge(parse(f"{text}@threshold={threshold!r}"), curve, confidence=confidence)
+        if verdict.verdict != "met" and verdict.claim.measure in ("fnir", "fnmr"):
+            raise ResultsError(
+                f"subject to {text}: {verdict.verdict} ({verdict.reason})",
+                remedy="raise the limit or the target, or bring more mated searches",
+            )
+        found.append(verdict.to_json())
+    return found
+
+
 def guarantee_of(
     curve: Curve,
     *,
@@ -113,9 +187,7 @@ def guarantee_of(
     """Give the guarantee alone; parameters and errors as of `tune`."""
     if isinstance(curve, IdentificationCurve):
         if max_fpir is None or max_fmr is not None:
-            raise ResultsError(
-                "an identification curve", allowed="the target max_fpir", remedy="give max_fpir"
-            )
+            raise ResultsError("an identification curve", allowed="a target: max_fpir or costs")
         return guarantee(
             curve.non_mated_top_scores,
             curve.non_mated_subjects,
