@@ -9,10 +9,13 @@ import typer
 
 from biomatch.cli.console import Json, emit, progress
 
+REGRESSED = 1
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this family."""
     app.command()(bench)
+    app.command()(compare)
 
 
 def bench(
@@ -36,3 +39,35 @@ def bench(
         {"study": out, "table": out / "table.csv", "runs": len(rows), "name": asked.name},
         [f"{asked.name}: {len(rows)} runs", f"written: {(out / 'table.csv').absolute()}"],
     )
+
+
+def compare(
+    one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a study.")],
+    other: Annotated[Path, typer.Argument(metavar="B", help="Folder of another.")],
+    margin: Annotated[
+        float, typer.Option("--margin", help="How much a rate may get worse, as a difference.")
+    ] = 0.0,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals.")] = 0.95,
+    as_json: Json = False,
+) -> None:
+    """Say which figures of two studies differ; exit code 1 for a regression beyond the margin."""
+    from biomatch.comparison import compare as compare_studies
+    from biomatch.results import read_rows
+
+    changes = compare_studies(read_rows(one), read_rows(other), margin=margin, confidence=confidence)
+    regressed = [change for change in changes if change.verdict == "regressed"]
+    lines = []
+    for change in changes:
+        if change.difference is None:
+            lines.append(f"{change.cell}: {change.figure}: no trials")
+            continue
+        value, low, high = change.difference
+        lines.append(
+            f"{change.cell}: {change.figure} {change.one[0]:,} of {change.one[1]:,} -> "
+            f"{change.other[0]:,} of {change.other[1]:,}, {value:+.3g} ({low:+.2g} to {high:+.2g}): "
+            f"{change.verdict}"
+        )
+    lines.append(f"{len(regressed)} of {len(changes)} figures regressed beyond the margin {margin:g}")
+    emit(as_json, {"margin": margin, "regressed": len(regressed), "changes": changes}, lines)
+    if regressed:
+        raise typer.Exit(REGRESSED)
