@@ -23,6 +23,7 @@ LAST_DAY = 2_000
 """Dwell times are followed so many days; longer ones count as this one."""
 _PSEUDO_STAYS = 100.0  # stays' worth of the hazards of all groups that each group starts with (assumed)
 _PSEUDO_TRIPS = 20.0  # likewise for the miss rate
+_FIRST_TRIPS = 25.0  # with half a miss: 2 %, before anybody has come back (assumed; facts 2.2: UK, about 2 %)
 _MOST = 0.999  # no stay without a record is surer than this to have ended
 
 
@@ -76,7 +77,7 @@ class UnrecordedDepartures:
         trips = np.bincount(own[again], minlength=len(groups)).astype(np.float64)
         missed = np.bincount(own[again], (1.0 - closed)[again], len(groups))
         trips[0], missed[0] = trips.sum(), missed.sum()
-        overall = (missed[0] + 0.5) / (trips[0] + 1.0)
+        overall = (missed[0] + 0.5) / (trips[0] + _FIRST_TRIPS)
         rate = (missed + _PSEUDO_TRIPS * overall) / (trips + _PSEUDO_TRIPS)
         count = np.bincount(own, minlength=len(groups)).astype(np.float64)
         count[0] = len(own)

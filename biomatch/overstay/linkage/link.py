@@ -14,6 +14,7 @@ from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration, calibrate
 from biomatch.overstay.linkage.departures import UnrecordedDepartures
 from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import PairScorer, check_faces, score_rows
+from biomatch.overstay.linkage.ghosts import ghost_share
 from biomatch.overstay.linkage.marginals import edge_probabilities
 from biomatch.overstay.linkage.residual import EDGES, Residual, residual_edges
 from biomatch.overstay.linkage.tables import LINKS, Links, cut_of
@@ -205,7 +206,11 @@ def _posterior(
     closed = (~stays["how_linked"].is_in(["none", "implied"])).to_numpy()
     out = (stays["exit_time"] - start).dt.total_milliseconds().fill_null(0).to_numpy() / DAY_MS
     sham = np.where(closed, _sham_odds(observed, stays, known, scorer), 0.0)
-    departed = np.where(closed, 1.0 - sham, 0.0)
+    # A stay that only a manifest's line closed may have gone on: then it is one without a record.
+    by_line = ((stays["how_linked"] == "manifest") & (stays["exit_id"] < 0)).to_numpy()
+    doubt = np.where(by_line, ghost_share(observed, stays, as_of) if by_line.any() else 0.0, sham)
+    sham = np.where(by_line, 0.0, sham)
+    departed = np.where(closed, 1.0 - doubt, 0.0)
     late = np.where(closed & (out > lawful), departed, 0.0)
 
     # Residual links: exits, and next entries on other documents.
@@ -248,8 +253,8 @@ def _posterior(
     gone = np.where(contradicted & ~implied, 0.0, gone)
     tardy = 1.0 - model.in_time(groups, horizon, lawful)
     overdue = waited > lawful
-    rest = np.where(closed, sham, 1.0 - sure)
-    gone = np.where(closed, 0.0, gone)
+    rest = np.where(closed, doubt, 1.0 - sure)
+    gone = np.where(closed & ~by_line, 0.0, gone)
     departed += np.where(closed, 0.0, sure) + rest * gone
     late += rest * (gone * np.where(horizon > lawful, tardy, 0.0) + (1.0 - gone) * overdue)
     own = to.filter(pl.col("kind") == "own_document")
