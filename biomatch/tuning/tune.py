@@ -14,6 +14,7 @@ from biomatch.settings.system import System
 from biomatch.tuning.costs import Costs, cheapest, day
 from biomatch.tuning.fraud import tune_fraud
 from biomatch.tuning.guarantee import Guarantee, guarantee
+from biomatch.tuning.larger import shrink
 from biomatch.tuning.pool import between_galleries
 
 OBSERVED = ("port", "mode")
@@ -33,6 +34,7 @@ def tune(
     cap: int | None = None,
     by: str | None = None,
     floor_score: float | None = None,
+    gallery: int | None = None,
     **fraud: Any,
 ) -> OperatingPoint:
     """Pick the lowest threshold whose true rate is at most the target, with the stated confidence.
@@ -60,6 +62,10 @@ def tune(
         get the highest of them. `biomatch.tuning.parts.tune_parts` shares one target among them instead.
     floor_score : float, optional
         Score below which the index's losses are not bounded; thresholds below it are refused.
+    gallery : int, optional
+        Operational N, at least the tested median: the target is lowered so that binomial growth from the
+        tested N reaches `max_fpir` at this N. For N above the tested one that is never too lenient
+        (`biomatch.tuning.larger`), as long as the tested gallery is a fair sample of the larger one.
     **fraud : object
         For alerts (``sweep(..., of="fraud")``): ``max_alerts_a_day`` or ``alert_costs``, and ``traffic``
         and ``prevalence``, as `biomatch.tuning.fraud.tune_fraud` takes them.
@@ -92,6 +98,9 @@ def tune(
     if fraud:
         raise ResultsError(f"{', '.join(fraud)} for searches", allowed="max_fpir, max_fmr or costs")
     thresholds: dict[str, dict[str, float]] = {}
+    asked = max_fpir
+    if gallery is not None:
+        max_fpir = _at_tested_size(curve, gallery, max_fpir)
     if costs is not None:
         if max_fpir is not None or max_fmr is not None or by is not None:
             raise ResultsError("costs and another aim", allowed="one target, or costs without --by")
@@ -115,6 +124,8 @@ def tune(
             "greatest": curve.enrolled_counts[2],
         }
         about["list_length"] = curve.list_length
+        if gallery is not None:
+            about["larger_gallery"] = {"gallery": gallery, "target": asked, "method": "binomial growth"}
         about["between_galleries"] = between_galleries(curve, chosen)
         system, again = curve.system, curve.resubstitution
     return OperatingPoint(
@@ -125,6 +136,18 @@ def tune(
         system=System() if system is None else System.from_mapping(system),
         guarantee=about,
     )
+
+
+def _at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float:
+    """Lower a target at the operational N to the one that the tested gallery must show."""
+    if not isinstance(curve, IdentificationCurve) or max_fpir is None:
+        raise ResultsError(f"gallery={gallery}", allowed="with max_fpir, of searches")
+    tested = curve.enrolled_counts[0]
+    if not 0 < tested <= gallery:
+        raise ResultsError(
+            f"gallery={gallery} against a tested median N of {tested}", allowed=f"at least {max(tested, 1)}"
+        )
+    return shrink(max_fpir, gallery / tested)
 
 
 def _by_part(

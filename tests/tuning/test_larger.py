@@ -5,7 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from biomatch.errors import ResultsError
+from biomatch.evaluation.curves import identification_curve
 from biomatch.tuning.larger import Gallery, fpir_at, grow, pareto_tail, shrink
+from biomatch.tuning.tune import tune
 
 
 def nested(rng, searches, sizes, spread):
@@ -77,3 +79,19 @@ def test_inverse_and_refusals():
         fpir_at([Gallery(10, np.zeros(5))], 5, 0.0)
     with pytest.raises(ResultsError, match="no gallery"):
         fpir_at([], 5, 0.0)
+
+
+def test_tune_for_a_larger_gallery():
+    """The threshold that is guaranteed at N = 500 holds at N = 5,000, whose rate is known."""
+    rng = np.random.default_rng(7)
+    over = 0
+    for _ in range(20):
+        tops = nested(rng, 20_000, (500,), 0.4)[0].top_scores
+        curve = identification_curve([9.0], [1], tops, enrolled_count=500)
+        point = tune(curve, max_fpir=0.01, gallery=5_000)
+        over += truth(5_000, point.threshold, 0.4) > 0.01
+    assert over <= 4
+    assert point.guarantee["larger_gallery"]["gallery"] == 5_000
+    assert point.guarantee["target"] == pytest.approx(0.001, rel=0.01)
+    with pytest.raises(ResultsError, match="at least 500"):
+        tune(curve, max_fpir=0.01, gallery=100)
