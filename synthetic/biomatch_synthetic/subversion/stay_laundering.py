@@ -32,7 +32,9 @@ def apply(stage: Stage) -> None:
     exits = stage.exits_at_port()
     paired = (before >= 0) & exits & exits[before] & stage.in_time & stage.in_time[before]
     gap = journeys["begin"] - journeys["end"][before]
-    fits = (gap < 60.0) & (journeys["begin"] + SECOND_DAYS < draft.scenario.days - 1)
+    # Far enough apart that the two, stretched, add up to more than 90 days; near enough for one window.
+    apart = journeys["begin"] - journeys["begin"][before]
+    fits = (gap < 60.0) & (apart > 96.0 - SECOND_DAYS) & (journeys["begin"] + SECOND_DAYS < draft.scenario.days - 1)
     fits &= (journeys["lawful"] > journeys["begin"] + SECOND_DAYS) & (
         journeys["lawful"][before] > journeys["begin"][before] + FIRST_DAYS
     )
