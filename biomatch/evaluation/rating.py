@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from biomatch.evaluation.counting import Floats, Ints
+from biomatch.evaluation.counting import CHUNK, Floats, Ints
 from biomatch.policy import accept
 from biomatch.rates import Rate, clustered_rate, rate
 
@@ -32,11 +32,14 @@ def rate_above(
     Rate
         In [0, 1]; value None where there are no scores.
     """
+    if subjects is None:
+        # In pieces: the flags of ten million scores would be an eighth of them, several times over.
+        pieces = range(0, scores.size, CHUNK)
+        count = sum(int(np.count_nonzero(accept(scores[at : at + CHUNK], threshold))) for at in pieces)
+        return rate(scores.size - count if complement else count, int(scores.size), confidence)
     events = accept(scores, threshold)
     if complement:
         events = ~events
-    if subjects is None:
-        return rate(int(np.count_nonzero(events)), int(scores.size), confidence)
     errors, trials = by_subject(events, subjects)
     return clustered_rate(errors, trials, confidence)
 
