@@ -148,8 +148,8 @@ def main() -> None:
 
 {SEARCHES:,} non-mated searches, each against nested galleries of {", ".join(f"{size:,}" for size in SIZES)};
 the rate at N = {HELD_OUT:,} is held out and known in closed form. *Ratio*: estimate over truth, median and
-middle 80 % of {given.sets} sets. *Covered*: sets whose 95 % interval (sampling error alone) holds the truth. In the last two
-laws the face model is the leader profile's: wrong on purpose.
+middle 80 % of {given.sets} sets. *Covered*: sets whose 95 % interval (sampling error alone) holds the truth.
+In the last two laws the face model is the leader profile's: wrong on purpose.
 
 | law | true FPIR at N = {HELD_OUT:,} | at N = {SIZES[-1]:,} | method | ratio | middle 80 % | covered |
 |---|---|---|---|---|---|---|
