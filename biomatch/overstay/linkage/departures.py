@@ -10,7 +10,7 @@ exits and next entries say how many. No truth is needed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -21,8 +21,12 @@ Ints = NDArray[np.int64]
 
 LAST_DAY = 2_000
 """Dwell times are followed so many days; longer ones count as this one."""
-_PSEUDO_STAYS = 100.0  # stays' worth of the hazards of all groups that each group starts with (assumed)
-_PSEUDO_TRIPS = 20.0  # likewise for the miss rate
+_PSEUDO_STAYS = 500.0
+"""Stays' worth of its mode's hazards that each group starts with, and each mode of all (assumed: groups
+differ in the share that stays by half of it, as four stays in 500 would)."""
+_PSEUDO_MISSES = 6.0
+"""Misses' worth of its mode's rate that each group starts with (assumed: rates differ by 40 %, and a
+gamma distribution with that spread has shape 6)."""
 _FIRST_TRIPS = 25.0  # with half a miss: 2 %, before anybody has come back (assumed; facts 2.2: UK, about 2 %)
 _MOST = 0.999  # no stay without a record is surer than this to have ended
 
@@ -34,7 +38,7 @@ class UnrecordedDepartures:
     Attributes
     ----------
     groups : dict of str to int
-        Row of each group; ``""``: all groups together.
+        Row of each group and each mode; ``""``: all together.
     miss_rate : ndarray
         Shape (g,): share of departures that leave no usable record.
     missed : ndarray
@@ -61,31 +65,33 @@ class UnrecordedDepartures:
         Parameters
         ----------
         stays : polars.DataFrame
-            Columns group (str); days (float: to the recorded exit, or to the date of the list); closed
-            (float in [0, 1]: how surely an exit is on record); again (bool: the document entered again);
-            after (float: days from a recorded exit to the next entry, or to the date of the list; null
-            without a recorded exit).
+            Columns group (str, "mode class"); days (float: to the recorded exit, or to the date of the
+            list); closed (float in [0, 1]: how surely an exit is on record); again (bool: the document
+            entered again); after (float: days from a recorded exit to the next entry, or to the date of
+            the list; null without a recorded exit).
         """
         names = sorted(stays["group"].unique().to_list())
-        groups = {"": 0} | {name: at + 1 for at, name in enumerate(names)}
+        modes = sorted({name.split(" ")[0] for name in names} - set(names))
+        groups = {name: at for at, name in enumerate(["", *modes, *names])}
+        parent = np.array([0, *[0] * len(modes), *[groups.get(name.split(" ")[0], 0) for name in names]])
         own = stays["group"].replace_strict(groups, return_dtype=pl.Int64).to_numpy()
         closed, again = stays["closed"].to_numpy(), stays["again"].to_numpy()
-        recorded = _curve(own, stays["days"].to_numpy(), closed, len(groups))
+        recorded = _curve(own, stays["days"].to_numpy(), closed, parent)
         left = np.flatnonzero(stays["after"].is_not_null().to_numpy())
         after = stays["after"].fill_null(0.0).to_numpy()[left]
-        back = _curve(own[left], after, again[left].astype(np.float64), len(groups))
-        trips = np.bincount(own[again], minlength=len(groups)).astype(np.float64)
-        missed = np.bincount(own[again], (1.0 - closed)[again], len(groups))
-        trips[0], missed[0] = trips.sum(), missed.sum()
-        overall = (missed[0] + 0.5) / (trips[0] + _FIRST_TRIPS)
-        rate = (missed + _PSEUDO_TRIPS * overall) / (trips + _PSEUDO_TRIPS)
-        count = np.bincount(own, minlength=len(groups)).astype(np.float64)
-        count[0] = len(own)
+        back = _curve(own[left], after, again[left].astype(np.float64), parent)
+        trips = _rolled_up(np.bincount(own[again], minlength=len(groups)), parent)
+        missed = _rolled_up(np.bincount(own[again], (1.0 - closed)[again], len(groups)), parent)
+        rate = np.empty(len(groups))
+        rate[0] = (missed[0] + 0.5) / (trips[0] + _FIRST_TRIPS)
+        for row in range(1, len(groups)):  # parents stand before their groups
+            expected = rate[parent[row]]
+            rate[row] = (missed[row] + _PSEUDO_MISSES) / (trips[row] + _PSEUDO_MISSES / expected)
         return cls(
             groups,
             np.clip(rate, 1e-6, 0.99),
-            missed + _PSEUDO_TRIPS * overall + 0.5,
-            count + _PSEUDO_STAYS,
+            missed + np.where(np.arange(len(groups)) == 0, 0.5, _PSEUDO_MISSES),
+            _rolled_up(np.bincount(own, minlength=len(groups)), parent) + _PSEUDO_STAYS,
             recorded,
             _still_away(recorded, back),
         )
@@ -122,17 +128,27 @@ class UnrecordedDepartures:
         return np.where(upto > 0, lawful / np.maximum(upto, 1e-12), 1.0)
 
 
-def _curve(group: Ints, days: Floats, event: Floats, groups: int) -> Floats:
-    """Estimate by group the chance of an event within t days (Kaplan-Meier on days, shrunk to all groups)."""
+def _rolled_up(counts: NDArray[Any], parent: Ints) -> Floats:
+    """Add the counts of groups to their mode and to all together."""
+    total = counts.astype(np.float64)
+    for row in range(len(parent) - 1, 0, -1):
+        total[parent[row]] += total[row]
+    return total
+
+
+def _curve(group: Ints, days: Floats, event: Floats, parent: Ints) -> Floats:
+    """Estimate by group the chance of an event within t days (Kaplan-Meier on days, shrunk to the parent)."""
     day = np.clip(days, 0, LAST_DAY).astype(np.int64)
     width = LAST_DAY + 1
-    place = np.r_[day, group * width + day]  # row 0 is all groups together
-    shape = (groups, width)
-    events = np.bincount(place, np.r_[event, event], groups * width).reshape(shape)
-    leaving = np.bincount(place, minlength=groups * width).reshape(shape)
-    risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1].astype(np.float64)
-    base = events[0] / np.maximum(risk[0], 1.0)
-    hazard = (events + _PSEUDO_STAYS * base) / (risk + _PSEUDO_STAYS)
+    place = group * width + day
+    shape = (len(parent), width)
+    events = _rolled_up(np.bincount(place, event, shape[0] * width).reshape(shape), parent)
+    leaving = _rolled_up(np.bincount(place, minlength=shape[0] * width).reshape(shape), parent)
+    risk = leaving[:, ::-1].cumsum(axis=1)[:, ::-1]
+    hazard = np.empty(shape)
+    hazard[0] = events[0] / np.maximum(risk[0], 1.0)
+    for row in range(1, len(parent)):
+        hazard[row] = (events[row] + _PSEUDO_STAYS * hazard[parent[row]]) / (risk[row] + _PSEUDO_STAYS)
     return np.asarray(1.0 - np.cumprod(1.0 - np.clip(hazard, 0.0, 1.0), axis=1))
 
 

@@ -41,7 +41,7 @@ EDGES = Schema(
 DEPTH = 12  # candidates a face search returns (facts 4.2, step 3: 5 to 20)
 FLOOR = -7.0  # edges below these log odds (1 in 1,100) are dropped; the optimum uses only those above 0
 RETURN_DAYS = 365.0  # mean time to the next visit (assumed)
-MAX_COMPARISONS = 1_000_000_000  # of the search of open stays in later entries: about 20 s at 512 dimensions
+MAX_COMPARISONS = 200_000_000  # of the search of open stays in later entries: some seconds at 512 dimensions
 _SAMPLE = 10_000  # random pairs of document numbers
 _ROUNDS = 6  # of estimating the share of linkable exits; it settles in three or four
 
