@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.evidence.recalibrate import Recalibration
 from biomatch.overstay.linkage.assignment import assign
 from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration, calibrate
 from biomatch.overstay.linkage.departures import UnrecordedDepartures
@@ -71,6 +72,7 @@ def link(
     documents: Links | None = None,
     last_days: pl.DataFrame | None = None,
     known: Calibration | None = None,
+    recalibration: Recalibration | None = None,
     scorer: PairScorer = score_rows,
 ) -> Linked:
     """Link the stays of a world as of a date, with the method of the point's system.
@@ -91,6 +93,8 @@ def link(
         day permitted at entry.
     known : Calibration, optional
         What evidence is worth; default: learnt from the document pass itself.
+    recalibration : Recalibration, optional
+        Moves P(departed) of stays without any record; fitted on training worlds.
     scorer : callable
         Pairwise comparison.
 
@@ -124,7 +128,7 @@ def link(
     chosen = assign(positive["left"], positive["right"], weights, method)
     linked = _apply(links, positive[chosen.edges])
     notes = {f"linkable_{name}": f"{share:.6f}" for name, share in residual.linkable.items()}
-    stays = _posterior(observed, linked, links, edges, known, as_of, last_days, scorer)
+    stays = _posterior(observed, linked, links, edges, known, as_of, last_days, scorer, recalibration)
     return Linked(
         stays, linked, edges, chosen.weight, notes | residual.notes | {"sham_rate": f"{known.sham_rate:.6f}"}
     )
@@ -183,6 +187,7 @@ def _posterior(
     as_of: date | datetime,
     last_days: pl.DataFrame | None,
     scorer: PairScorer,
+    recalibration: Recalibration | None,
 ) -> pl.DataFrame:
     """Sum over what may have become of each stay; `before` is the state that the edges start from."""
     encounters = observed.encounters
@@ -247,7 +252,8 @@ def _posterior(
     implied = (stays["how_linked"] == "implied").to_numpy()
     follow = (stays["next_entry_time"] - start).dt.total_milliseconds().fill_null(0).to_numpy() / DAY_MS
     horizon = np.where(implied, follow, waited)
-    gone = np.where(implied, 1.0 - known.sham_rate, model.departed(groups, waited))
+    without = (recalibration or Recalibration()).apply(model.departed(groups, waited))
+    gone = np.where(implied, 1.0 - known.sham_rate, without)
     contradicted = stays["entry_id"].is_in(before.contradicted["entry_id"].implode()).to_numpy()
     # Who lends a document for a sham exit means to stay.
     gone = np.where(contradicted & ~implied, 0.0, gone)
