@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -262,6 +263,14 @@ def _render(
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(THREADS) as pool:
         for finished in pool.map(work, range(0, total, CHUNK)):
             done += finished
+            _release(templates)
             if progress is not None:
                 progress("faces", done, total)
     return templates, quality
+
+
+def _release(templates: NDArray[np.float32]) -> None:
+    """Let go of mapped pages that were written: the file keeps them, the process's memory need not."""
+    pages: object = templates.base
+    if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)

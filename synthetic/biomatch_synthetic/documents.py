@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -165,7 +167,8 @@ _ENDINGS = (
 )
 
 
-def vocabulary(region: int, count: int, *, given: bool) -> list[str]:
+@cache
+def vocabulary(region: int, count: int, *, given: bool) -> tuple[str, ...]:
     """List the names of a region, the most frequent first: syllables in a fixed, shuffled order."""
     syllables = [onset + vowel for onset in _ONSETS for vowel in _VOWELS]
     endings = _ENDINGS[region]
@@ -177,7 +180,7 @@ def vocabulary(region: int, count: int, *, given: bool) -> list[str]:
         names[f"{syllables[first]}{syllables[second][: 1 if given else None]}{ending}"] = None
         if len(names) >= count:
             break
-    return list(names)
+    return tuple(names)
 
 
 def printed_names(draft: Draft, rows: Ints) -> pl.Series:
@@ -187,8 +190,8 @@ def printed_names(draft: Draft, rows: Ints) -> pl.Series:
     for region in range(len(REGIONS)):
         listed = vocabulary(region, size, given=False)
         surnames += [listed[k % len(listed)] for k in range(size)]
-        listed = vocabulary(region, 2 * GIVEN_NAMES, given=True)
-        forenames += [listed[k % len(listed)] for k in range(2 * GIVEN_NAMES)]
+        called = vocabulary(region, 2 * GIVEN_NAMES, given=True)
+        forenames += [called[k % len(called)] for k in range(2 * GIVEN_NAMES)]
     of_region = documents["region"][rows]
     family = pl.Series(surnames).gather(of_region * size + documents["family_name"][rows])
     place = documents["given_name"][rows] * 2 + documents["female"][rows]

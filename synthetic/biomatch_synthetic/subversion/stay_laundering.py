@@ -34,7 +34,11 @@ def apply(stage: Stage) -> None:
     gap = journeys["begin"] - journeys["end"][before]
     # Far enough apart that the two, stretched, add up to more than 90 days; near enough for one window.
     apart = journeys["begin"] - journeys["begin"][before]
-    fits = (gap < 60.0) & (apart > 96.0 - SECOND_DAYS) & (journeys["begin"] + SECOND_DAYS < draft.scenario.days - 1)
+    fits = (
+        (gap < 60.0)
+        & (apart > 96.0 - SECOND_DAYS)
+        & (journeys["begin"] + SECOND_DAYS < draft.scenario.days - 1)
+    )
     fits &= (journeys["lawful"] > journeys["begin"] + SECOND_DAYS) & (
         journeys["lawful"][before] > journeys["begin"][before] + FIRST_DAYS
     )
