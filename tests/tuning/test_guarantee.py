@@ -99,6 +99,20 @@ def test_clusters_cost_and_the_refusal_says_what_it_takes():
     assert guarantee(scores, subjects, target=0.001, cap=1).cap == 1  # an assumption that the user signs
 
 
+@given(st.integers(0, 10_000), st.sampled_from([0.02, 0.05, 0.2]), st.integers(1, 6))
+@settings(deadline=None, max_examples=40)
+def test_the_printed_bound_keeps_the_target(seed, target, size):
+    rng = np.random.default_rng(seed)
+    subjects = rng.integers(0, 1 + 2000 // size, 2000)
+    scores = rng.normal(size=2000) + rng.normal(size=2001)[subjects]
+    try:
+        found = guarantee(scores, subjects, target=target)
+    except ResultsError:
+        return
+    assert found.realised.value <= found.bound <= target * (1 + 1e-6)
+    assert found.subjects == np.unique(subjects).size
+
+
 def test_ties_are_one_step():
     scores = np.r_[np.zeros(996), np.full(4, 0.5)]
     found = guarantee(scores, None, target=0.01)
