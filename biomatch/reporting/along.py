@@ -6,13 +6,13 @@ The same counts and intervals as `Result.fnir`, `Result.fpir` and `Result.by` gi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.evaluation.misses import CAUSES, causes_of_misses
-from biomatch.evaluation.rating import by_subject
 from biomatch.evaluation.result import Result
 from biomatch.policy import accept
 from biomatch.rates import clustered_rate
@@ -93,14 +93,13 @@ class Tracks:
 
     def causes(self, part: pl.DataFrame) -> dict[str, Along]:
         """Rate each cause of misses among mated trials, every cause named."""
-        codes = _codes(part)
+        people = _People.of(part)
         found: dict[str, list[Ratio]] = {cause: [] for cause in CAUSES}
         for position in range(len(self.slider.thresholds)):
             cuts = np.broadcast_to(np.asarray(self._cuts(part, position)), (part.height,))
             causes = causes_of_misses(part, cuts, self.result.list_length)
             for cause in CAUSES:
-                events = (causes == cause).fill_null(False).to_numpy()
-                found[cause].append(Ratio.of(clustered_rate(*by_subject(events, codes))))
+                found[cause].append(people.rate((causes == cause).fill_null(False).to_numpy()))
         return {cause: Along(tuple(values)) for cause, values in found.items()}
 
     def _cuts(self, part: pl.DataFrame, position: int) -> float | NDArray[np.float64]:
@@ -109,14 +108,26 @@ class Tracks:
         return self.slider.thresholds[position]
 
     def _rates(self, part: pl.DataFrame, scores: Floats, *, complement: bool) -> Along:
-        codes = _codes(part)
+        people = _People.of(part)
         found = []
         for position in range(len(self.slider.thresholds)):
             events = accept(scores, self._cuts(part, position))
-            found.append(Ratio.of(clustered_rate(*by_subject(~events if complement else events, codes))))
+            found.append(people.rate(~events if complement else events))
         return Along(tuple(found))
 
 
-def _codes(part: pl.DataFrame) -> NDArray[np.int64]:
-    """Give each trial the number of its subject, from 0."""
-    return np.unique(part["person_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+@dataclass(frozen=True, slots=True)
+class _People:
+    """Who made each trial, sorted once: the clusters of every interval of a part."""
+
+    codes: NDArray[np.int64]
+    trials: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, part: pl.DataFrame) -> Self:
+        codes = np.unique(part["person_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+        return cls(codes, np.bincount(codes).astype(np.int64))
+
+    def rate(self, events: NDArray[np.bool_]) -> Ratio:
+        errors = np.bincount(self.codes[events], minlength=self.trials.size)
+        return Ratio.of(clustered_rate(errors, self.trials))

@@ -266,7 +266,7 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     import altair as alt
 
     palette = [BLUE, VERMILION, GREEN, PURPLE]
-    legend = alt.Legend(orient="top", labelLimit=300, columns=2)
+    legend = alt.Legend(orient="top", labelLimit=300, columns=1)
     base = alt.Chart(alt.NamedData(name="alerts")).encode(
         alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, grid=True)),
         alt.YOffset("what:N"),

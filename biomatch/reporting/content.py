@@ -16,7 +16,8 @@ from biomatch.reporting.sections import fraud, overstays, provenance, rates, rec
 from biomatch.reporting.tables import Along, Table, Value
 
 FEW = 4
-"""Up to so many results, breakdowns follow the slider; with more they stand at the tuned threshold."""
+"""Up to so many results, breakdowns follow the slider; with more they stand at the tuned threshold, and
+the list of all thresholds is left to `write_tables`: fifty results shall fit in one file of 3 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         alerts,
         fraud.causes_table(result.alerts),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
-        thresholds_table(slider, made, leads),
+        None if several else thresholds_table(slider, made, leads),
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
     ]
@@ -108,8 +109,14 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "leads": points.lead_rows(result),
             "alerts": alert_rows(alerts),
         },
-        now=[now_row(curve, one) for one in slider.thresholds] if curve.mated and curve.non_mated else [],
+        now=[_mark(now_row(curve, one)) for one in slider.thresholds]
+        if curve.mated and curve.non_mated
+        else [],
     )
+
+
+def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("threshold", "fpir", "fnir")}
 
 
 def thresholds_table(slider: Slider, made: Table, leads: Table | None) -> Table:

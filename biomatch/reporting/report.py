@@ -49,9 +49,7 @@ def report(results: Sequence[Result], path: str | Path) -> Path:
 
 def contents_of(results: Sequence[Result]) -> list[Content]:
     """Make the content of each result, sparingly where there are many."""
-    if not results:
-        raise ResultsError("no result", remedy="give at least one result of `evaluate`")
-    labels = labels_of(results)
+    labels = labels_of(_some(results))
     several = len(results) > FEW
     return [content(one, label, several=several) for one, label in zip(results, labels, strict=True)]
 
@@ -64,7 +62,7 @@ def write_tables(results: Sequence[Result], folder: str | Path) -> list[Path]:
     list of pathlib.Path
         The files.
     """
-    contents = contents_of(results)
+    contents = [content(one, label) for one, label in zip(results, labels_of(_some(results)), strict=True)]
     written = []
     if len(contents) > 1:
         table = comparison_table(results, labels_of(results))
@@ -94,10 +92,8 @@ def write_charts(results: Sequence[Result], folder: str | Path, kind: str = "png
 
     if kind not in PICTURES:
         raise ResultsError(f"pictures as {kind!r}", allowed=", ".join(PICTURES))
-    if not results:
-        raise ResultsError("no result", remedy="give at least one result of `evaluate`")
     written = []
-    for number, result in enumerate(results, start=1):
+    for number, result in enumerate(_some(results), start=1):
         place = _place(Path(folder), number, len(results))
         for name, chart in pictures(result).items():
             spec = chart.to_dict()
@@ -128,6 +124,12 @@ def pictures(result: Result) -> dict[str, alt.LayerChart]:
     if result.alerts:
         found["alerts"] = charts.alerts(result)
     return found
+
+
+def _some(results: Sequence[Result]) -> Sequence[Result]:
+    if not results:
+        raise ResultsError("no result", remedy="give at least one result of `evaluate`")
+    return results
 
 
 def _place(folder: Path, number: int, of: int) -> Path:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -218,11 +219,14 @@ def test_results_side_by_side(make, tmp_path, look):
 
 
 def test_a_result_without_stays_alerts_or_non_mated_searches_says_so(make, tmp_path, look):
-    found = make()
-    object.__setattr__(found, "stays", found.stays.clear())
-    object.__setattr__(found, "alerts", {})
-    object.__setattr__(found, "trials", found.trials.filter("mated"))
-    object.__setattr__(found, "grid", found.grid.clear())
+    whole = make()
+    found = replace(
+        whole,
+        stays=whole.stays.clear(),
+        alerts={},
+        trials=whole.trials.filter("mated"),
+        grid=whole.grid.clear(),
+    )
     path = report([found], tmp_path / "bare.html")
     seen = look(path)
     assert seen.page.text_content("#fpir") == "no trials"

@@ -1,5 +1,7 @@
 """Every figure of the report is what the result says."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -91,8 +93,8 @@ def test_many_strata_are_pooled_and_none_is_lost(make):
 
 
 def test_a_stratum_without_trials_has_no_number(make):
-    found = make()
-    object.__setattr__(found, "trials", found.trials.filter(pl.col("mated") | (pl.col("mode") != "land")))
+    whole = make()
+    found = replace(whole, trials=whole.trials.filter(pl.col("mated") | (pl.col("mode") != "land")))
     tracks = Tracks(found, Slider.of(found))
     land = row(rates.breakdown_table(tracks, "mode"), "land")
     assert {str(one) for one in land[2].values} == {"no trials"}
@@ -104,7 +106,7 @@ def test_a_day_at_the_port_counts_what_the_period_counts(result, tracks):
     alarms = table.rows[1]
     for at in range(len(tracks.slider.thresholds)):
         assert alarms[3].values[at] == result.grid.sort("threshold")["false_positives"][at]
-        assert alarms[1].values[at] * 90 == pytest.approx(alarms[3].values[at])
+        assert alarms[1].values[at] * 90 == pytest.approx(alarms[3].values[at], rel=1e-3)
     assert table.rows[0][3] == result.curve.mated + result.curve.non_mated
 
 

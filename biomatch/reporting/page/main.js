@@ -36,6 +36,9 @@ function showTables(everything) {
     const empty = [...section.querySelectorAll("[data-table]")].every((block) => block.hidden);
     section.querySelector(".absent").hidden = !empty;
   }
+  for (const place of document.querySelectorAll("details")) {
+    place.hidden = [...place.querySelectorAll("[data-table]")].every((block) => block.hidden);
+  }
   markScrolling();
 }
 

@@ -168,6 +168,11 @@ def _numerators(events: int | Along) -> Value | Along:
 
 def _a_day(events: int | Along, days: int) -> Value | Along:
     if isinstance(events, int):
-        return events / days
-    values = [one.numerator / days if isinstance(one, Ratio) else None for one in events.values]
+        return _rounded(events / days)
+    values = [_rounded(one.numerator / days) if isinstance(one, Ratio) else None for one in events.values]
     return Along(tuple(values))
+
+
+def _rounded(mean: float) -> float:
+    """Keep four significant digits: a mean over days bears no more."""
+    return float(f"{mean:.4g}")
