@@ -200,11 +200,9 @@ class FaceSpace:
                 where = np.flatnonzero(weight > 0.0)
                 if len(where):
                     # Members of a family stand side by side: draw each shared vector once.
-                    unique, back = np.unique(
-                        np.stack([keys[where], second[where]]), axis=1, return_inverse=True
-                    )
-                    shared = self._streams[base + stem].vectors(unique[0], columns, unique[1])
-                    out[where] += shared[back.ravel()] * weight[where, None].astype(np.float32)
+                    unique, back = np.unique(keys[where] * 2 + second[where], return_inverse=True)
+                    shared = self._streams[base + stem].vectors(unique >> 1, columns, unique & 1)
+                    out[where] += shared[back] * weight[where, None].astype(np.float32)
         return out
 
     def latents(
