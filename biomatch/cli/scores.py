@@ -12,6 +12,8 @@ from biomatch.errors import ResultsError, SettingsError
 
 CURVE_POINTS = 200
 """Points of the printed curve; `bm.identification_curve(...).points()` gives every one."""
+BIG = 100_000_000
+"""Beyond this many non-mated comparisons no curve is sorted; thresholds and rates take one pass over the file."""
 
 
 def register(app: typer.Typer) -> None:
@@ -70,7 +72,12 @@ def scores(
         more, told = _at_target(curve, target, confidence, cap)
         payload |= more
         lines += told
-    payload["curve"] = _curve(curve)
+    big = max(payload["mated"], payload["non_mated"]) > BIG
+    payload["curve"] = None if big else _curve(curve)
+    if big:
+        note(
+            f"note: no curve and no EER beyond {BIG:,} scores; use biomatch.evaluation.scorefiles.accumulate"
+        )
     verdicts = [judge(claim, curve, confidence=confidence, cap=cap) for claim in apply]
     payload["claims"] = verdicts
     lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})" for v in verdicts]
@@ -92,12 +99,12 @@ def _counts(curve: Any) -> dict[str, Any]:
             "enrolled": {"median": median, "least": least, "greatest": greatest} if greatest else None,
             "failure_to_acquire": curve.failure_to_acquire(),
         }
-    equal = curve.eer()
+    equal = None if curve.non_mated_scores.size > BIG else curve.eer()
     return {
         "kind": "comparisons",
         "mated": curve.mated_scores.size,
         "non_mated": curve.non_mated_scores.size,
-        "eer": {"value": equal.value, "threshold": equal.threshold},
+        "eer": None if equal is None else {"value": equal.value, "threshold": equal.threshold},
     }
 
 
@@ -108,7 +115,7 @@ def _headline(curve: Any, form: str) -> str:
         enrolled = counts["enrolled"]
         size = "unknown (say --enrolled)" if enrolled is None else f"{enrolled['median']:,}"
         tail = f"; N = {size}, L = {counts['list_length']:,}; FTA {counts['failure_to_acquire']}"
-    else:
+    elif counts["eer"] is not None:
         tail = f"; EER {counts['eer']['value']:.4g} at {counts['eer']['threshold']:.6g}"
     return f"{form}: {counts['mated']:,} mated and {counts['non_mated']:,} non-mated {counts['kind']}{tail}"
 

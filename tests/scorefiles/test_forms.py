@@ -208,3 +208,18 @@ def test_command_line(tmp_path, capsys):
     assert run(["scores", file, "--max-fpir", "0.01"]) == 2
     assert run(["scores", str(tmp_path / "none.txt")]) == 2
     assert "none.txt" in capsys.readouterr().err
+
+
+def test_big_files_are_not_sorted(tmp_path, capsys, monkeypatch):
+    from biomatch.cli import scores
+
+    monkeypatch.setattr(scores, "BIG", 1000)
+    np.save(tmp_path / "m.npy", MATED)
+    np.save(tmp_path / "o.npy", OTHER)
+    assert (
+        run(["scores", str(tmp_path / "m.npy"), str(tmp_path / "o.npy"), "--max-fmr", "0.01", "--json"]) == 0
+    )
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["curve"] is None
+    assert shown["eer"] is None
+    assert shown["fmr"]["numerator"] == 50
