@@ -13,7 +13,7 @@ from biomatch.errors import ResultsError, SettingsError
 CURVE_POINTS = 200
 """Points of the printed curve; `bm.identification_curve(...).points()` gives every one."""
 BIG = 100_000_000
-"""Beyond this many non-mated comparisons no curve is sorted; thresholds and rates take one pass over the file."""
+"""Beyond this many non-mated comparisons no curve is sorted; thresholds and rates take one pass each."""
 
 
 def register(app: typer.Typer) -> None:
