@@ -22,11 +22,14 @@ Ints = NDArray[np.int64]
 LAST_DAY = 2_000
 """Dwell times are followed so many days; longer ones count as this one."""
 _PSEUDO_STAYS = 500.0
-"""Stays' worth of its mode's hazards that each group starts with, and each mode of all (assumed: groups
-differ in the share that stays by half of it, as four stays in 500 would)."""
+"""Stays' worth of its mode's hazards that each group starts with (assumed: groups differ in the share that
+stays by half of it, as four stays in 500 would)."""
 _PSEUDO_MISSES = 6.0
 """Misses' worth of its mode's rate that each group starts with (assumed: rates differ by 40 %, and a
 gamma distribution with that spread has shape 6)."""
+_MODES_DIFFER = 6.0
+"""How many times less a mode is drawn to all together than a group to its mode (assumed: a land exit may go
+unrecorded five times as often as one by air)."""
 _FIRST_TRIPS = 25.0  # with half a miss: 2 %, before anybody has come back (assumed; facts 2.2: UK, about 2 %)
 _MOST = 0.999  # no stay without a record is surer than this to have ended
 
@@ -85,8 +88,8 @@ class UnrecordedDepartures:
         rate = np.empty(len(groups))
         rate[0] = (missed[0] + 0.5) / (trips[0] + _FIRST_TRIPS)
         for row in range(1, len(groups)):  # parents stand before their groups
-            expected = rate[parent[row]]
-            rate[row] = (missed[row] + _PSEUDO_MISSES) / (trips[row] + _PSEUDO_MISSES / expected)
+            weight = _PSEUDO_MISSES / (1.0 if parent[row] else _MODES_DIFFER)
+            rate[row] = (missed[row] + weight) / (trips[row] + weight / rate[parent[row]])
         return cls(
             groups,
             np.clip(rate, 1e-6, 0.99),
@@ -148,7 +151,8 @@ def _curve(group: Ints, days: Floats, event: Floats, parent: Ints) -> Floats:
     hazard = np.empty(shape)
     hazard[0] = events[0] / np.maximum(risk[0], 1.0)
     for row in range(1, len(parent)):
-        hazard[row] = (events[row] + _PSEUDO_STAYS * hazard[parent[row]]) / (risk[row] + _PSEUDO_STAYS)
+        weight = _PSEUDO_STAYS / (1.0 if parent[row] else _MODES_DIFFER)
+        hazard[row] = (events[row] + weight * hazard[parent[row]]) / (risk[row] + weight)
     return np.asarray(1.0 - np.cumprod(1.0 - np.clip(hazard, 0.0, 1.0), axis=1))
 
 
