@@ -38,9 +38,29 @@ def tune(
     max_fpir: Annotated[float | None, typer.Option("--max-fpir", help="Target: FPIR at most this.")] = None,
     confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
     by: Annotated[str | None, typer.Option("--by", help="A threshold each: port or mode.")] = None,
+    aim: Annotated[Aim, typer.Option("--for", help="What the point is tuned for.")] = Aim.identification,
+    at: Annotated[Path | None, typer.Option("--at", help="fraud: the point that is carried on.")] = None,
+    alerts: Annotated[
+        float | None, typer.Option("--max-alerts-a-day", help="fraud: limit on expected alerts.")
+    ] = None,
+    costs: Annotated[Path | None, typer.Option("--costs", help="fraud: TOML, cost of stop and miss.")] = None,
+    traffic: Annotated[float | None, typer.Option("--traffic", help="fraud: encounters a day.")] = None,
+    prevalence: Annotated[
+        Path | None, typer.Option("--prevalence", help="fraud: TOML, events per million encounters.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Tune an operating point: the lowest threshold whose guarantee meets the target."""
+    if len(pairs) % 2:
+        raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
+    if aim is Aim.fraud:
+        from biomatch.cli.tune_fraud import tune_for_fraud
+
+        tune_for_fraud(
+            pairs, out, at, max_alerts_a_day=alerts, costs=costs, traffic=traffic, prevalence=prevalence,
+            confidence=confidence, as_json=as_json,
+        )  # fmt: skip
+        return
     from biomatch.evaluation.sweep import sweep
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tables.storage import write_text
@@ -48,8 +68,6 @@ def tune(
     from biomatch.tuning.pool import pool
     from biomatch.worlds import open_world
 
-    if len(pairs) % 2:
-        raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
     if max_fpir is None:
         raise SettingsError("no target", remedy="give --max-fpir, for example --max-fpir 0.001")
     curves = []

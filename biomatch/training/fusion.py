@@ -211,14 +211,18 @@ def train(samples: Sequence[Sample], name: str) -> tuple[Any, tuple[str, ...]]:
     return model, tuple(np.array(samples[0].names)[chosen].tolist())
 
 
-def gather(seeds: Sequence[int], progress: Progress = lambda text: None) -> list[Sample]:
-    """Make the worlds of reserved seeds and gather their samples, searched under two policies."""
+def gather(
+    seeds: Sequence[int],
+    progress: Progress = lambda text: None,
+    systems: Sequence[str] = ("all", "default"),
+) -> list[Sample]:
+    """Make the worlds of reserved seeds and gather their samples, searched by built-in systems."""
     from biomatch_synthetic.world import make
 
     found = []
     for seed in seeds:
         observed, truth = make(enriched(), seed)
-        for name in ("all", "default"):
+        for name in systems:
             progress(f"world {seed}, policy {name}")
             found.append(sample_of(facts_of(observed.sealed(), System.load(name)), truth))
     return found

@@ -26,7 +26,7 @@ STOP_MINUTES = 5.0
 
 
 @dataclass(frozen=True)
-class Costs:
+class AlertCosts:
     """What a stop and a miss cost, in one currency.
 
     Attributes
@@ -145,7 +145,7 @@ def estimate(
     traffic: float,
     confidence: float = 0.95,
     stop_minutes: float = STOP_MINUTES,
-    costs: Costs | None = None,
+    costs: AlertCosts | None = None,
 ) -> Estimate:
     """Say what a threshold means at a prevalence and a traffic.
 
@@ -165,7 +165,7 @@ def estimate(
         Of the intervals, two-sided.
     stop_minutes : float
         Officer's time for a stop.
-    costs : Costs, optional
+    costs : AlertCosts, optional
         For `Estimate.cost_a_day`.
     """
     check_setting(prevalence, traffic)

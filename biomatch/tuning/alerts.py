@@ -19,7 +19,7 @@ from biomatch.policy import OperatingPoint
 from biomatch.tuning.alert_estimates import (
     DETECTED_PER_MILLION,
     STOP_MINUTES,
-    Costs,
+    AlertCosts,
     Estimate,
     check_setting,
     estimate,
@@ -83,7 +83,7 @@ def tune_alerts(
     curves: Mapping[str, AlertCurve],
     *,
     max_alerts_a_day: float | None = None,
-    costs: Costs | None = None,
+    costs: AlertCosts | None = None,
     traffic: float,
     prevalence: float | Mapping[str, float] = DETECTED_PER_MILLION / 1e6,
     confidence: float = 0.95,
@@ -97,7 +97,7 @@ def tune_alerts(
         By kind of alert; `combined` puts catches and false stops of two worlds together.
     max_alerts_a_day : float, optional
         Limit on the expected alerts of all kinds together: most events are caught that can be.
-    costs : Costs, optional
+    costs : AlertCosts, optional
         Instead of a limit: least expected cost, each kind for itself.
     traffic : float
         Encounters a day at which it shall hold.

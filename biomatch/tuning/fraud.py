@@ -19,7 +19,7 @@ from biomatch.evaluation.alerts import AlertCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import Settings, setting
 from biomatch.tables.produced import ALERT_KINDS
-from biomatch.tuning.alert_estimates import DETECTED_PER_MILLION, Costs
+from biomatch.tuning.alert_estimates import DETECTED_PER_MILLION, AlertCosts
 from biomatch.tuning.alerts import AlertPlan, tune_alerts
 
 
@@ -30,9 +30,9 @@ class CostFile(Settings):
     miss: float = setting(..., "the user's own figure", ge=0)
     miss_by: dict[str, float] = setting({}, "the user's own figures, by kind of alert")
 
-    def costs(self) -> Costs:
+    def costs(self) -> AlertCosts:
         """Give them to `tune_alerts`."""
-        return Costs(self.stop, self.miss, self.miss_by)
+        return AlertCosts(self.stop, self.miss, self.miss_by)
 
 
 class PrevalenceFile(Settings):
@@ -97,7 +97,7 @@ def tune_fraud(
     worlds: Sequence[AlertCurves],
     *,
     max_alerts_a_day: float | None = None,
-    alert_costs: Path | Costs | None = None,
+    alert_costs: Path | AlertCosts | None = None,
     traffic: float | None = None,
     prevalence: Path | PrevalenceFile | None = None,
     confidence: float = 0.95,

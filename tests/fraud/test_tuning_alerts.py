@@ -13,7 +13,7 @@ from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.alerts import AlertCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
-from biomatch.tuning.alert_estimates import Costs, combined, estimate
+from biomatch.tuning.alert_estimates import AlertCosts, combined, estimate
 from biomatch.tuning.alerts import SILENT, tune_alerts
 
 
@@ -53,7 +53,7 @@ def test_the_limit_is_kept_and_no_single_change_catches_more_within_it(drawn, li
 @given(scores, scores, st.floats(0.1, 10), st.floats(0.1, 1000), st.floats(0.001, 0.5))
 def test_least_cost_against_enumeration(events, false, stop, miss, prevalence):
     one = curve(events, false)
-    plan = tune_alerts({"k": one}, costs=Costs(stop, miss), traffic=7.0, prevalence=prevalence)
+    plan = tune_alerts({"k": one}, costs=AlertCosts(stop, miss), traffic=7.0, prevalence=prevalence)
     costs = []
     for threshold in [SILENT, *one.thresholds]:
         caught, alerts = expected(one, threshold, prevalence)
