@@ -33,7 +33,9 @@ def probes(folder: Path, persons: int, count: int, quality: str) -> dict[str, ND
     strangers = STRANGERS + np.arange(count)
     return {
         "mated": _made(folder / f"mated-{tag}.npy", mated, np.ones(count, np.int64), factor, False),
-        "non_mated": _made(folder / f"strangers-{tag}.npy", strangers, np.ones(count, np.int64), factor, False),
+        "non_mated": _made(
+            folder / f"strangers-{tag}.npy", strangers, np.ones(count, np.int64), factor, False
+        ),
     }
 
 

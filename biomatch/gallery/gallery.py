@@ -15,6 +15,7 @@ from biomatch.gallery.door import checked_ids, checked_length, checked_templates
 from biomatch.gallery.flat import FlatIndex
 from biomatch.gallery.folder import Folder
 from biomatch.gallery.local import Index, LocalGallery
+from biomatch.gallery.milvus import MilvusGallery
 from biomatch.gallery.rerank import StoreKind
 from biomatch.gallery.scoring import Candidates
 from biomatch.gallery.stored import StoredGallery, write_copy
@@ -36,7 +37,8 @@ class Gallery:
         How it is searched.
     path : path, optional
         New or empty folder to keep it in, so that every change is on disk when its call returns;
-        None: in memory. One that exists is opened with `open`.
+        None: in memory. One that exists is opened with `open`. For `milvus`: the URI of a cluster, or a
+        path that ends in ``.db`` for Milvus Lite; the collection ``biomatch`` is made or taken up.
     floor_score : float, optional
         Lowest score at which decisions will be made; `compressed` chooses its depth for it.
     threads : int, optional
@@ -83,8 +85,10 @@ class Gallery:
             raise GalleryError(f"dimension = {dimension!r}", allowed="a whole number from 1")
         if index not in KINDS:
             raise GalleryError(f"index = {index!r}", allowed=", ".join(KINDS))
-        if index == "milvus":
-            raise GalleryError(f"index = {index!r}", allowed="flat, compressed, auto so far")
+        if index == "milvus" and path is None:
+            raise GalleryError(
+                "index = 'milvus' without a path", allowed="a URI, or a path that ends in .db (Milvus Lite)"
+            )
         self.dimension = int(dimension)
         self.threads = thread_count(threads)
         if training is not None:
@@ -97,14 +101,19 @@ class Gallery:
         }
         self._lock = RLock()  # the arrays grow in place: no search while they do
         self._kind: IndexKind = index
+        self._keeper: LocalGallery | MilvusGallery
+        if index == "milvus" and path is not None:
+            self._keeper = MilvusGallery(self.dimension, path)
+            return
         self._keeper = LocalGallery(self.dimension, self._index(index))
         if path is not None:
             folder = Folder(path, create=True)
             if folder.files:
                 folder.close()
                 raise GalleryError(f"{path} holds a gallery already", remedy="use Gallery.open(path)")
-            self._keeper = StoredGallery(folder, self.dimension, self._keeper.index, self._settings())
-            self._keeper.create()
+            stored = StoredGallery(folder, self.dimension, self._index(index), self._settings())
+            stored.create()
+            self._keeper = stored
 
     @classmethod
     def open(
@@ -139,7 +148,8 @@ class Gallery:
                 raise GalleryError(
                     f"{path} lacks {fault} in its contents", remedy="take a whole copy"
                 ) from None
-            keeper = StoredGallery(folder, gallery.dimension, gallery._keeper.index, gallery._settings())
+            index = gallery._index(gallery._kind)
+            keeper = StoredGallery(folder, gallery.dimension, index, gallery._settings())
             with blas_threads(gallery.threads):
                 keeper.load(full=check == "full")
             gallery._keeper = keeper
@@ -152,7 +162,7 @@ class Gallery:
         """Write the enrolled references to a folder; what was retired is not copied.
 
         A gallery that was made with `path` is on disk after every call anyway; this makes a copy, or
-        replaces the gallery that stands at `path`, in one step.
+        replaces the gallery that stands at `path`, in one step. A copy out of Milvus is `flat`.
         """
         with self._lock:
             if (
@@ -160,9 +170,12 @@ class Gallery:
                 and self._keeper.folder.path.resolve() == Path(path).resolve()
             ):
                 return
+            source, settings = self._keeper, self._settings()
+            if isinstance(source, MilvusGallery):
+                source, settings = source.as_local(), {**settings, "index": "flat"}
             folder = Folder(path, create=True)
             try:
-                write_copy(self._keeper, folder, self._settings())
+                write_copy(source, folder, settings)
             finally:
                 folder.close()
 

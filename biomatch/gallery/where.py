@@ -112,8 +112,9 @@ def labels(names: Any, count: int, what: str) -> Sequence[str] | None:
     if names is None:
         return None
     found = [names] * count if isinstance(names, str) else [str(name) for name in names]
-    if len(found) != count or not all(isinstance(name, str) for name in found):
+    if len(found) != count or not all(found):
         raise GalleryError(
-            f"{what} has {len(found)} names", allowed=f"one for all, or {count}: one for each reference"
+            f"{what} has {len(found)} names, {found.count('')} of them empty",
+            allowed=f"one for all, or {count}: one for each reference",
         )
     return found
