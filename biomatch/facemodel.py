@@ -33,8 +33,8 @@ def age_spectrum() -> tuple[Floats, Floats]:
     Returns
     -------
     frequencies, weights : ndarray
-        Shape (18,); ``sum(w * cos(f * x))`` is within 0.012 of ``exp(-x)`` for x in [0, 1], and within
-        0.005 for x up to 0.2 (x = rate * years).
+        Shape (18,); ``sum(w * cos(f * x))`` is within 0.009 of ``exp(-x)`` for x up to 0.2, 0.022 up to
+        0.5 and 0.052 up to 1, where x = rate * years (0.2 is about 14 years of the leader's profile).
 
     Notes
     -----
@@ -164,11 +164,17 @@ def group_codes(profile: FaceProfile, labels: list[str]) -> NDArray[np.int64]:
 def group_gram(profile: FaceProfile) -> Floats:
     """Inner products of the groups' mean vectors, shape (groups, groups); the reference is m^2 alone.
 
-    The diagonal is ``mean_square + alike``; between groups ``mean_square`` is lowered for another
-    region and for another sex. Negative eigenvalues are clipped, so that vectors exist.
+    The diagonal is ``mean_square + alike``. Between groups ``mean_square`` is lowered for another region
+    and for another sex, and by the least ``alike`` of a sex, which all its members share. Such vectors
+    exist where ``mean_square + other_region + other_sex`` and ``least alike - other_sex`` are at least 0;
+    beyond that, negative eigenvalues are clipped.
     """
     labels = list(profile.groups.members)
     base = profile.likeness.mean_square
+    least = {
+        sex: min([0.0, *(g.alike for name, g in profile.groups.members.items() if name.endswith(sex))])
+        for sex in ("F", "M")
+    }
     gram = np.empty((len(labels), len(labels)))
     for i, one in enumerate(labels):
         for j, other in enumerate(labels):
@@ -179,7 +185,7 @@ def group_gram(profile: FaceProfile) -> Floats:
             region_b, sex_b = other.rsplit(" ", 1)
             gram[i, j] = base
             gram[i, j] += profile.groups.other_region if region_a != region_b else 0.0
-            gram[i, j] += profile.groups.other_sex if sex_a != sex_b else 0.0
+            gram[i, j] += profile.groups.other_sex if sex_a != sex_b else least[sex_a]
     values, vectors = np.linalg.eigh(gram) if labels else (np.zeros(0), np.zeros((0, 0)))
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     return np.asarray(root @ root.T)

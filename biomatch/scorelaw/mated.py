@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import roots_genlaguerre
 
 from biomatch import facemodel
-from biomatch.scorelaw.nodes import deposit, normal_nodes
+from biomatch.scorelaw.nodes import chi_nodes, deposit, normal_nodes
 from biomatch.scorelaw.noise import GRID, Acceptance, cosine_of, cosine_variance, sigma_at
 from biomatch.settings.profile import FaceProfile
 
@@ -46,13 +46,15 @@ def face_correlations(
     a = facemodel.share(profile, typical)[None, :, None, None]
     length, w_length = roots_genlaguerre(5, k / 2.0 - 1.0)
     square = 2.0 * length[None, None, :, None]
-    step, w_step = normal_nodes(7, 3.0)
-    # z' = r z + sqrt(1 - r^2) e: |z - z'|^2 has this mean and variance given |z|.
-    mean = (1.0 - r) ** 2 * square + (1.0 - r**2) * k
-    variance = 2.0 * k * (1.0 - r**2) ** 2 + 4.0 * (1.0 - r) ** 2 * (1.0 - r**2) * square
-    distance = np.maximum(mean + np.sqrt(variance) * step, 0.0)
-    moved = r**2 * square + (1.0 - r**2) * k
-    norm_a, norm_b = (a * kernel(np.zeros_like(x), x, x) + 1.0 - a for x in (square, moved))
+    along, w_along = normal_nodes(11, 4.0)
+    across, w_across = chi_nodes(k - 1, 12)
+    # z' = r z + s e with s^2 = 1 - r^2: e has one component along z and k - 1 across.
+    e, rest = (x.ravel() for x in np.broadcast_arrays(along[:, None], across[None, :]))
+    w_step = np.outer(w_along, w_across).ravel()
+    s, size = np.sqrt(1.0 - r**2), np.sqrt(square)
+    distance = ((1.0 - r) * size - s * e) ** 2 + (s * rest) ** 2
+    moved = (r * size + s * e) ** 2 + (s * rest) ** 2
+    norm_a, norm_b = (a * kernel(np.zeros_like(x), x, x) + 1.0 - a for x in (square + 0.0 * moved, moved))
     face = (a * kernel(distance, square, moved) + (1.0 - a) * r) / np.sqrt(norm_a * norm_b)
     base, rest = means if means is not None else (like.mean_square, 1.0 - like.mean_square)
     value = base + rest * face

@@ -37,7 +37,7 @@ class Likeness(Settings):
     share: float = setting(0.3, MODEL, ge=0, lt=1)
     typicality: float = setting(0.45, MODEL, ge=0, le=2)
     common: float = setting(0.1, "part of the scatter shared by all comparisons of a probe", ge=0, lt=0.9)
-    mean_square: float = setting(0.05, f"{ASSUMED}: room for groups less alike than average", ge=0, lt=0.5)
+    mean_square: float = setting(0.1, f"{ASSUMED}: room for groups less alike than average", ge=0, lt=0.5)
     map_seed: int = setting(0, f"{ASSUMED}: one feature map, as one matcher has one network", ge=0)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import brentq
 
+from biomatch import facemodel
 from biomatch.errors import SettingsError
 from biomatch.paths import models_dir
 from biomatch.scorelaw import ScoreLaw
@@ -26,11 +27,11 @@ from biomatch.settings.profile_toml import profile_toml
 from biomatch.training import profile_targets as given
 from biomatch.training.clustering import measure_common
 
-ALIKE_GRID = (-0.04, -0.02, 0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12)
+ALIKE_GRID = (-0.07, -0.05, -0.025, 0.0, 0.025, 0.05, 0.08, 0.11, 0.13)
 TWIN_FMR = 1e-4
 BASE_FPIR = 0.002
 """FPIR of the baseline group in N1N's demographics table."""
-CROSS_RACE, CROSS_SEX = 0.18, 0.1
+CROSS_RACE, CROSS_SEX = 0.18, 0.2
 """False matches between regions against within (N11-2020: factor 5 to 6); between sexes (assumed)."""
 AGEING_YEARS = 10.0
 Say = Callable[[str], None]
@@ -185,6 +186,17 @@ def _match_groups(profile: FaceProfile, unequal: bool, gallery: int) -> FaceProf
     return profile.with_({"groups.members": members})
 
 
+def _check_groups(profile: FaceProfile) -> None:
+    """Refuse offsets for which no mean vectors exist: clipping would change what the profile says."""
+    declared = [profile.likeness.mean_square + g.alike for g in profile.groups.members.values()]
+    worst = float(np.abs(np.diag(facemodel.group_gram(profile)) - declared).max())
+    if worst > 5e-3:
+        raise SettingsError(
+            f"groups of {profile.name}: mean vectors miss their products by {worst:.3g}",
+            remedy="raise likeness.mean_square or bring the groups closer",
+        )
+
+
 def _multiples_by_alike(profile: FaceProfile, gallery: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """False positives within a group, as multiples of the reference, by the group's offset."""
     threshold = ScoreLaw(profile).threshold(gallery, BASE_FPIR)
@@ -322,6 +334,7 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
     profile = _tidy(profile)
     for _ in range(2):
         profile = _match_groups(profile, recipe.unequal, 1_600_000)
+    _check_groups(profile)
     return profile.with_({"targets": [row.model_dump() for row in targets(profile, recipe)]})
 
 
