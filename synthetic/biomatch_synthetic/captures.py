@@ -79,6 +79,8 @@ def faces_of(draft: Draft) -> tuple[FaceSpace, Faces]:
 
 def make_captures(
     draft: Draft,
+    space: FaceSpace,
+    faces: Faces,
     templates_path: Path | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Captured:
@@ -86,12 +88,13 @@ def make_captures(
 
     Parameters
     ----------
+    space, faces
+        As `faces_of` gives them.
     templates_path : pathlib.Path, optional
         Where to write the templates as a memory-mapped ``.npy``; default: in memory.
     progress : callable, optional
         Called with (``"faces"``, done, total).
     """
-    space, faces = faces_of(draft)
     failure, camera = _cameras(draft)
     taken = np.flatnonzero(failure == FAILURES.index("none"))
     shots, attempts = _attempts(draft, space, faces, taken, camera)

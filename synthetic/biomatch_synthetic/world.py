@@ -67,7 +67,7 @@ def make(
     settle_times(draft)
     make_manifests(draft)
     tell("journeys", 1, 1)
-    captured = make_captures(draft, templates_path, progress)
+    captured = make_captures(draft, *stage.faces, templates_path, progress)
     tell("tables", 0, 1)
     labels = Labels(draft)
     made = observe(draft, captured, labels), reveal(draft, labels, scenario.model_dump(mode="json"))

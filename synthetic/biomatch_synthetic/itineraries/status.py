@@ -91,6 +91,10 @@ def true_statuses(draft: Draft) -> tuple[Ints, NDArray[np.float64], Ints]:
     trip = journeys["trip"]
     fate = trips.fate[trip]
     departed = np.where(journeys["end"] < days, journeys["end"], np.inf)
+    # Boarding may lie before midnight and the planned hour after it: what was recorded counts.
+    recorded = journeys["exit"] >= 0
+    stamped = draft.encounters["time"][np.maximum(journeys["exit"], 0)] / DAY_MS
+    departed = np.where(recorded & np.isfinite(departed), stamped, departed)
     lawful = journeys["lawful"]
     programme = trips.programme[trip]
     lawful = np.where((programme >= days) | (lawful >= FAR), FAR, lawful)

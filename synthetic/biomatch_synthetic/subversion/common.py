@@ -109,7 +109,8 @@ class Stage:
     # -- likeness -----------------------------------------------------------------------------------
 
     @cached_property
-    def _faces(self) -> tuple[FaceSpace, Faces]:
+    def faces(self) -> tuple[FaceSpace, Faces]:
+        """The face space of the world and everybody's place in it."""
         return faces_of(self.draft)
 
     @cached_property
@@ -178,7 +179,7 @@ class Stage:
 
     def _likeness(self, persons: Ints, candidates: Ints) -> NDArray[np.float64]:
         """Give cosines of identities, shape of `candidates`; every face is made once."""
-        space, faces = self._faces
+        space, faces = self.faces
         key = self.draft.people.face
         unique, back = np.unique(np.concatenate([persons, candidates.ravel()]), return_inverse=True)
         vectors = np.empty((len(unique), space.dimension), np.float32)
