@@ -69,15 +69,25 @@ def points_of(non_mated: Floats, hits: Floats, mated: int, above: float = -np.in
     new = ~inside
     new[inside] = values[places[inside]] != hits[first][inside]
     places, first = places[new], first[new]
-    positives = np.append(k - starts, 0)
-    thresholds = np.insert(values.astype(np.result_type(values, hits), copy=False), places, hits[first])
-    points = Points(
-        np.append(thresholds, next_above(thresholds[-1]) if thresholds.size else np.inf),
-        np.append(np.insert(positives[:-1], places, positives[places]), 0),
-        np.append(np.insert(lost + below[:-1], places, lost + first), mated),
-        k,
-        mated,
-    )
+    # Old and new thresholds are laid into arrays of the final length, with one place left for reject-all.
+    total = values.size + first.size
+    added = places + np.arange(first.size)
+    old = np.ones(total + 1, dtype=bool)
+    old[added] = False
+    old[total] = False
+    thresholds = np.empty(total + 1, dtype=np.result_type(values, hits))
+    thresholds[old], thresholds[added] = values, hits[first]
+    thresholds[total] = next_above(thresholds[total - 1]) if total else np.inf
+    positives = np.empty(total + 1, dtype=np.int64)
+    positives[old] = k - starts
+    # A new threshold accepts what the next distinct non-mated score above it accepts.
+    following = np.minimum(places, max(values.size - 1, 0))
+    positives[added] = np.where(places < values.size, k - starts[following], 0) if values.size else 0
+    positives[total] = 0
+    misses = np.empty(total + 1, dtype=np.int64)
+    misses[old], misses[added] = lost + below[:-1], lost + first
+    misses[total] = mated
+    points = Points(thresholds, positives, misses, k, mated)
     if above == -np.inf:
         return points
     kept = points.thresholds > above
