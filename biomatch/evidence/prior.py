@@ -34,7 +34,7 @@ def pair_log_odds(linkable: float, open_stays: ArrayLike) -> NDArray[np.float64]
 
     Examples
     --------
-    >>> round(float(pair_log_odds(0.5, 2_400_000)) / np.log(10), 1)  # facts 2.3: 10 ** -6.4
+    >>> round(float(pair_log_odds(0.5, 2_400_000) / np.log(10)), 1)  # facts 2.3: 10 ** -6.4
     -6.4
     """
     share = _share("linkable", linkable)

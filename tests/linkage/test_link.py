@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from biomatch.overstay.linkage.calibrate import calibrate
+from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.link import LINKED, link
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
@@ -27,8 +29,12 @@ def linked(toy_border):
     for crowded in (False, True):
         for seed in (1, 2):
             border = toy_border(seed, crowded=crowded)
+            observed = border.observed()
+            documents = link_documents(observed.encounters, border.as_of)
+            known = calibrate(observed.encounters, observed.templates, documents)
             for method in METHODS:
-                found[crowded, seed, method] = (border, link(border.observed(), border.as_of, point(method)))
+                result = link(observed, border.as_of, point(method), documents=documents, known=known)
+                found[crowded, seed, method] = (border, result)
     return found
 
 
