@@ -58,7 +58,8 @@ def border(records: int, dimension: int = 512) -> tuple[Observed, CandidateLists
     documents = pl.DataFrame(
         {
             "number": pl.Series(np.arange(len(photo))).cast(pl.String), "issuer": "XAA", "kind": "passport",
-            "holder_name": "x", "birth_date": date(1980, 1, 1), "sex": "F", "nationality": "XAA",
+            "holder_name": pl.Series(np.arange(len(photo))).cast(pl.String),
+            "birth_date": date(1980, 1, 1), "sex": "F", "nationality": "XAA",
             "template_row": photo, "issued": date(2020, 1, 1), "expires": date(2030, 1, 1),
         }
     ).with_columns(pl.col(name).cast(kind) for name, kind in seen.DOCUMENTS.columns.items())  # fmt: skip

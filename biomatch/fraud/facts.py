@@ -27,6 +27,9 @@ of the leader profile have mean 0.86; non-mated ones of FMR 1e-6 lie below 0.4).
 CANDIDATE_FLOOR = 0.25
 """Similarity below which a candidate of another identity is not worth keeping (assumed: the FMR of the
 leader profile there is of the order of 1e-4, more than any port could look at)."""
+MOST_PAPERS = 12
+"""Documents of one name and birth date beyond which they are a placeholder's, not a person's (assumed);
+also what keeps pairs of documents linear in their number."""
 _FIELDS = (
     "encounter_id", "time", "port", "mode", "direction", "movement", "document_number", "document_issuer",
     "claimed_name", "birth_date", "sex", "nationality", "admission_class", "permitted_until", "camera",
@@ -156,14 +159,15 @@ class Facts:
     def other_photo_similarity(self) -> Floats:
         """Live face against the least similar photo of another document of the holder; NaN without one.
 
-        Documents are one holder's when they bear the same name, date of birth and sex.
+        Documents are one holder's when they bear the same name, date of birth and sex; more than
+        ``MOST_PAPERS`` of them are no one person's, and are left out.
         """
         holder = ["holder_name", "birth_date", "sex"]
         keys = ["document_number", "document_issuer"]
         papers = self.observed.documents.filter(pl.col("template_row") >= 0).select(
             *holder, "template_row", document_number="number", document_issuer="issuer"
         )
-        several = papers.filter(pl.len().over(holder) > 1)
+        several = papers.filter(pl.len().over(holder).is_between(2, MOST_PAPERS))
         pairs = several.join(several.select(*holder, other="template_row"), on=holder).filter(
             pl.col("other") != pl.col("template_row")
         )

@@ -354,3 +354,13 @@ def test_morph_betrayed_by_another_document_of_the_accomplice(border):
     alerts, *_ = border.alerts("morph")
     assert alerts["encounter_id"].to_list() == [used]
     assert alerts["score"][0] > 0.3
+
+
+def test_a_placeholder_name_is_nobody(border):
+    """Documents that all bear one name must neither explode into pairs nor accuse each other."""
+    for person in range(40):
+        border.document(f"P{person}", person, name="UNKNOWN", born=date(1900, 1, 1))
+        border.meet(person, f"P{person}", "entry", 3)
+    observed, _ = border.world()
+    facts = Facts(observed, search(observed, System.load("all")), links_of(observed), None)
+    assert np.isnan(facts.other_photo_similarity).all()
