@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,68 +35,158 @@ def tune(
         list[Path], typer.Argument(metavar="LISTS WORLD [LISTS WORLD]...", help="Lists, each with its world.")
     ],
     out: Annotated[Path, typer.Option("--out", help="The operating point's file.")],
+    aim: Annotated[Aim, typer.Option("--for", help="What is tuned.")] = Aim.identification,
     max_fpir: Annotated[float | None, typer.Option("--max-fpir", help="Target: FPIR at most this.")] = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
-    by: Annotated[str | None, typer.Option("--by", help="A threshold each: port or mode.")] = None,
-    aim: Annotated[Aim, typer.Option("--for", help="What the point is tuned for.")] = Aim.identification,
-    at: Annotated[Path | None, typer.Option("--at", help="fraud: the point that is carried on.")] = None,
-    alerts: Annotated[
-        float | None, typer.Option("--max-alerts-a-day", help="fraud: limit on expected alerts.")
+    max_alerts: Annotated[
+        float | None, typer.Option("--max-alerts-a-day", help="Fraud, leads: at most so many a day.")
     ] = None,
-    costs: Annotated[Path | None, typer.Option("--costs", help="fraud: TOML, cost of stop and miss.")] = None,
-    traffic: Annotated[float | None, typer.Option("--traffic", help="fraud: encounters a day.")] = None,
+    costs: Annotated[Path | None, typer.Option("--costs", help="TOML: what errors cost.")] = None,
+    point: Annotated[
+        Path | None, typer.Option("--at", help="Fraud, leads: the point to add to; required there.")
+    ] = None,
+    gallery: Annotated[int | None, typer.Option("--gallery", min=1, help="Operational N.")] = None,
+    traffic: Annotated[float | None, typer.Option("--traffic", help="Encounters a day.")] = None,
     prevalence: Annotated[
-        Path | None, typer.Option("--prevalence", help="fraud: TOML, events per million encounters.")
+        Path | None, typer.Option("--prevalence", help="TOML: events per million encounters.")
     ] = None,
+    subject_to: Annotated[
+        list[str] | None, typer.Option("--subject-to", metavar="CLAIM", help="A limit that must hold too.")
+    ] = None,
+    by: Annotated[str | None, typer.Option("--by", help="A threshold each: port or mode.")] = None,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
+    resubstitution: Annotated[
+        bool, typer.Option("--resubstitution", help="Tune again on a lineage that --at was tuned on.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Tune an operating point: the lowest threshold whose guarantee meets the target."""
     if len(pairs) % 2:
         raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
-    if aim is Aim.fraud:
-        from biomatch.cli.tune_fraud import tune_for_fraud
-
-        tune_for_fraud(
-            pairs, out, at, max_alerts_a_day=alerts, costs=costs, traffic=traffic, prevalence=prevalence,
-            confidence=confidence, as_json=as_json,
-        )  # fmt: skip
+    folders = list(zip(pairs[::2], pairs[1::2], strict=True))
+    if aim is not Aim.identification:
+        options = {
+            "max_alerts_a_day": max_alerts,
+            "costs": costs,
+            "traffic": traffic,
+            "prevalence": prevalence,
+        }
+        _tune_runs(folders, out, aim, point, options, confidence, resubstitution, as_json)
         return
     from biomatch.evaluation.sweep import sweep
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
+    from biomatch.tuning.costs import Costs
     from biomatch.tuning.pool import pool
     from biomatch.worlds import open_world
 
-    if max_fpir is None:
-        raise SettingsError("no target", remedy="give --max-fpir, for example --max-fpir 0.001")
+    if (max_fpir is None) == (costs is None):
+        raise SettingsError(
+            "both or neither of --max-fpir and --costs", remedy="give one, for example --max-fpir 0.001"
+        )
     curves = []
-    for lists, world in zip(pairs[::2], pairs[1::2], strict=True):
+    for lists, world in folders:
         opened = open_world(world)
         curves.append(sweep(CandidateLists.read(lists, opened.observed), opened.truth))
     curve = pool(curves)
-    point = tune_curve(curve, max_fpir=max_fpir, confidence=confidence, by=by)
-    write_text(out, json.dumps(point.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
-    realised = curve.fpir(point.face_threshold, confidence)
-    missed = curve.fnir(point.face_threshold, confidence=confidence)
+    tuned = tune_curve(
+        curve,
+        max_fpir=max_fpir,
+        costs=Costs.read(costs) if costs else None,
+        subject_to=subject_to or (),
+        confidence=confidence,
+        by=by,
+        gallery=gallery,
+    )
+    write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    realised = curve.fpir(tuned.face_threshold, confidence)
+    missed = curve.fnir(tuned.face_threshold, confidence=confidence)
+    aimed = (
+        "least expected cost"
+        if max_fpir is None
+        else f"FPIR at most {max_fpir:g} with {confidence:.0%} confidence"
+    )
     emit(
         as_json,
         {
             "point": out,
-            "threshold": point.face_threshold,
-            "threshold_by": point.face_threshold_by,
-            "guarantee": point.guarantee,
+            "threshold": tuned.face_threshold,
+            "threshold_by": tuned.face_threshold_by,
+            "guarantee": tuned.guarantee,
             "fpir": realised,
             "fnir": missed,
-            "lineages": point.lineages,
+            "lineages": tuned.lineages,
         },
         [
-            f"threshold {point.face_threshold:.6f}: FPIR at most {max_fpir:g} with {confidence:.0%} "
-            f"confidence (N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
+            f"threshold {tuned.face_threshold:.6f}: {aimed} "
+            f"(N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
             f"  realised FPIR {realised}",
             f"  realised FNIR {missed}",
             f"written: {out.absolute()}",
         ],
+    )
+
+
+def _tune_runs(
+    folders: list[tuple[Path, Path]],
+    out: Path,
+    aim: Aim,
+    point: Path | None,
+    options: dict[str, Any],
+    confidence: float,
+    resubstitution: bool,
+    as_json: bool,
+) -> None:
+    """Tune alerts or leads: run each tuning world at a point once, then sweep."""
+    from biomatch.evaluation.alert_curves import alert_curves
+    from biomatch.evaluation.judge import check_lineages
+    from biomatch.evaluation.leads import lead_curve
+    from biomatch.policy import OperatingPoint
+    from biomatch.system.run import run
+    from biomatch.tables.candidates import CandidateLists
+    from biomatch.tables.storage import write_text
+    from biomatch.tuning.fraud import tune_fraud
+    from biomatch.tuning.leads import tune_leads
+    from biomatch.worlds import open_world
+
+    if point is None:
+        raise SettingsError(
+            f"--for {aim.value} without --at", remedy="give an operating point of these lists' system"
+        )
+    at = OperatingPoint.read(point)
+    runs = []
+    for lists, world in folders:
+        opened = open_world(world)
+        at = check_lineages(at, opened.truth, resubstitution=resubstitution)
+        found = CandidateLists.read(lists, opened.observed)
+        runs.append((found, opened))
+    done = [(run(opened.observed, at=at, lists=found), opened.truth) for found, opened in runs]
+    if aim is Aim.fraud:
+        tuned, plan = tune_fraud(
+            [alert_curves(one, truth) for one, truth in done],
+            max_alerts_a_day=options["max_alerts_a_day"],
+            alert_costs=options["costs"],
+            traffic=options["traffic"],
+            prevalence=options["prevalence"],
+            confidence=confidence,
+        )
+        payload: dict[str, Any] = {"alert_thresholds": tuned.alert_thresholds, "plan": plan}
+        lines = [f"{kind}: from a score of {value:.6g}" for kind, value in tuned.alert_thresholds.items()]
+        lines.append(f"{plan.alerts_a_day:.3g} alerts a day expected at {plan.traffic:,.0f} encounters a day")
+    else:
+        tuned = tune_leads(
+            [lead_curve(one, truth) for one, truth in done],
+            max_alerts_a_day=options["max_alerts_a_day"],
+            costs=options["costs"],
+        )
+        payload = {"lead_posterior": tuned.lead_posterior, "leads": tuned.guarantee["leads"]}
+        about = tuned.guarantee["leads"]
+        lines = [f"leads from P(overstay) = {tuned.lead_posterior:.4f}: {about['leads_a_day']:.3g} a day"]
+    write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    emit(
+        as_json,
+        {"point": out, "threshold": tuned.face_threshold, "lineages": tuned.lineages, **payload},
+        [*lines, f"written: {out.absolute()}"],
     )
 
 

@@ -17,6 +17,9 @@ from biomatch.policy import OperatingPoint, accept
 from biomatch.system.run import Run
 from biomatch.truth import Truth
 
+LINKED_GRID = 9
+"""Thresholds on the grid where every one of them means linking all residual exits again."""
+
 
 def check_lineages(point: OperatingPoint, truth: Truth, *, resubstitution: bool) -> OperatingPoint:
     """Hold the second wall: what was tuned on a lineage is not graded on it.
@@ -118,6 +121,8 @@ def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int 
             "external": bool(run.lists.about.get("external")),
         },
     )
+    if grid and point.system.linkage.method != "document":
+        grid = min(grid, LINKED_GRID)
     if grid:
         object.__setattr__(result, "grid", threshold_grid(result, run, truth, grid))
     return result

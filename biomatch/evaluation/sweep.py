@@ -10,6 +10,7 @@ import polars as pl
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alert_curves import AlertCurves, alert_curves
 from biomatch.evaluation.curves import IdentificationCurve, identification_curve
+from biomatch.evaluation.leads import LeadCurve, lead_curve
 from biomatch.evaluation.trials import enumerate_trials
 from biomatch.system.run import Run
 from biomatch.tables.candidates import CandidateLists
@@ -25,25 +26,27 @@ def sweep(
 ) -> IdentificationCurve: ...
 @overload
 def sweep(lists: Run, truth: Truth, *, of: Literal["fraud"]) -> AlertCurves: ...
+@overload
+def sweep(lists: Run, truth: Truth, *, of: Literal["leads"]) -> LeadCurve: ...
 def sweep(
     lists: CandidateLists | Run, truth: Truth, *, of: str = "identification"
-) -> IdentificationCurve | AlertCurves:
-    """Judge candidate lists, or the alerts of a run, at every threshold at once.
+) -> IdentificationCurve | AlertCurves | LeadCurve:
+    """Judge candidate lists, or the alerts or leads of a run, at every threshold at once.
 
     Parameters
     ----------
     lists : CandidateLists or Run
-        Lists for ``of="identification"``, a run for ``of="fraud"``; with its world's observed side attached.
+        Lists for ``of="identification"``, a run otherwise; with its world's observed side attached.
     truth : Truth
         Of the same world.
     of : str
-        ``"identification"`` or ``"fraud"``.
+        ``"identification"``, ``"fraud"`` or ``"leads"``.
 
     Returns
     -------
-    IdentificationCurve or AlertCurves
-        Over the counted trials that the policy made itself (`curve_of` gives designed ones apart), or a
-        curve for each kind of alert.
+    IdentificationCurve, AlertCurves or LeadCurve
+        Over the counted trials that the policy made itself (`curve_of` gives designed ones apart); a
+        curve for each kind of alert; the suspected overstays by posterior.
 
     Raises
     ------
@@ -52,10 +55,12 @@ def sweep(
     """
     if of == "fraud" and isinstance(lists, Run):
         return alert_curves(lists, truth)
+    if of == "leads" and isinstance(lists, Run):
+        return lead_curve(lists, truth)
     if of != "identification" or not isinstance(lists, CandidateLists):
         raise ResultsError(
             f"a sweep of {of!r} from {type(lists).__name__}",
-            allowed="candidate lists for 'identification', a run for 'fraud'",
+            allowed="candidate lists for 'identification', a run for 'fraud' or 'leads'",
         )
     trials = enumerate_trials(lists, truth)
     return curve_of(

@@ -122,5 +122,6 @@ _BUILT_IN: dict[str, dict[str, object]] = {
     "port-day": {"name": "port-day", "gallery": {"policy": "port_day"}},
     "all": {"name": "all", "gallery": {"policy": "all", "directions": ["entry", "exit"]}},
     "watchlist": {"name": "watchlist", "gallery": {"policy": "watchlist", "directions": ["entry", "exit"]}},
+    "linked": {"name": "linked", "linkage": {"method": "optimum"}},
     "document-only": {"name": "document-only", "linkage": {"face_check": False}},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from biomatch.errors import SettingsError
 from biomatch.gallery.scoring import exact_scores
+from biomatch.overstay.linkage.calibrate import Calibration, calibrate
 from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import check_faces
+from biomatch.overstay.linkage.link import link
 from biomatch.overstay.linkage.tables import Links
 from biomatch.overstay.rules import us
 from biomatch.policy import OperatingPoint
@@ -64,18 +67,37 @@ class StayBook:
         Returns
         -------
         tuple of polars.DataFrame and Links
-            Schema ``STAYS``, and the links behind it.
+            Schema ``STAYS``, and the links behind it. The method ``document`` gives no posterior; every
+            other weighs residual exits against residual entries and gives each stay its own.
         """
-        links = self.links
-        if point.system.linkage.face_check:
-            links = check_faces(
-                links,
-                self.observed.encounters,
-                self.observed.templates,
-                point.thresholds(self.observed.encounters),
-                self._scores,
-            )
-        return self._ruled(links), links
+        linkage = point.system.linkage
+        if linkage.method == "document":
+            links = self.links
+            if linkage.face_check:
+                encounters, templates = self.observed.encounters, self.observed.templates
+                links = check_faces(links, encounters, templates, point.thresholds(encounters), self._scores)
+            return self._ruled(links.stays, None), links
+        linked = link(
+            self.observed,
+            self.as_of,
+            point,
+            documents=self.links,
+            last_days=self._last_days,
+            known=self._calibration,
+            scorer=self._scores,
+        )
+        return self._ruled(linked.links.stays, linked.stays), linked.links
+
+    @cached_property
+    def _calibration(self) -> Calibration:
+        """What evidence is worth, learnt from the document pass alone: no threshold is in it."""
+        return calibrate(self.observed.encounters, self.observed.templates, self.links, scorer=self._scores)
+
+    @cached_property
+    def _last_days(self) -> pl.DataFrame:
+        """The last lawful day of each stay by the rules; it does not depend on any exit."""
+        ruled = self._ruled(self.links.stays, None)
+        return ruled.select("entry_id", last_lawful_day="permitted_until")
 
     def _scores(
         self, templates: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
@@ -87,12 +109,12 @@ class StayBook:
             self._known = known = (left.copy(), right.copy(), scores)
         return known[2]
 
-    def _ruled(self, links: Links) -> pl.DataFrame:
+    def _ruled(self, linked: pl.DataFrame, posteriors: pl.DataFrame | None) -> pl.DataFrame:
         entries = self.observed.encounters.select(
             "encounter_id", "admission_class", "permitted_until", "mode"
         )
         stays = (
-            links.stays.join(
+            linked.join(
                 entries, left_on="entry_id", right_on="encounter_id", how="left", maintain_order="left"
             )
             .join(self._facts, on="entry_id", how="left", maintain_order="left")
@@ -104,22 +126,21 @@ class StayBook:
             )
         )
         ruled = us.assess(stays.select(_ASSESSED), self.as_of)
-        no_posterior = pl.lit(None, dtype=pl.Float64)
-        return STAYS.frame(
-            stays.select("entry_id", "exit_id", "how_linked")
-            .with_columns(
-                as_of=pl.lit(self.as_of),
-                permitted_until=ruled["last_lawful_day"],
-                status=ruled["status"],
-                days_over=ruled["days_over"],
-                p_departed=no_posterior,
-                p_overstay=no_posterior,
-                p_sham_exit=no_posterior,
-            )
-            .to_dict(as_series=True)
+        listed = stays.select("entry_id", "exit_id", "how_linked").with_columns(
+            as_of=pl.lit(self.as_of),
+            permitted_until=ruled["last_lawful_day"],
+            status=ruled["status"],
+            days_over=ruled["days_over"],
         )
+        if posteriors is None:
+            listed = listed.with_columns(pl.lit(None, dtype=pl.Float64).alias(name) for name in _POSTERIORS)
+        else:
+            known = posteriors.select("entry_id", *_POSTERIORS)
+            listed = listed.join(known, on="entry_id", how="left", maintain_order="left")
+        return STAYS.frame(listed.to_dict(as_series=True))
 
 
+_POSTERIORS = ("p_departed", "p_overstay", "p_sham_exit")
 _ASSESSED = (
     "admission_class",
     "entry",

@@ -178,11 +178,11 @@ class Observed:
         for schema in SCHEMAS:
             storage.write_table(folder, schema, getattr(self, schema.name))
         target = folder / "templates.npy"
-        mapped = self.templates.filename if isinstance(self.templates, np.memmap) else None
-        if mapped is not None and target.exists() and target.samefile(str(mapped)):
-            self.templates.flush()  # the generator wrote them there already
+        templates = self.templates
+        if isinstance(templates, np.memmap) and target.exists() and target.samefile(str(templates.filename)):
+            templates.flush()  # the generator wrote them there already
         else:
-            storage.write_array(target, self.templates)
+            storage.write_array(target, templates)
 
     def sealed(self) -> Observed:
         """Give the same world with its `id`, equal to the id that it gets when it is written."""

@@ -9,12 +9,14 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.alert_curves import AlertCurves
 from biomatch.evaluation.claims import judge, parse
 from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
+from biomatch.evaluation.leads import LeadCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tuning.costs import Costs, cheapest, day
 from biomatch.tuning.fraud import tune_fraud
 from biomatch.tuning.guarantee import Guarantee, guarantee
 from biomatch.tuning.larger import shrink
+from biomatch.tuning.leads import tune_leads
 from biomatch.tuning.pool import between_galleries
 
 OBSERVED = ("port", "mode")
@@ -24,7 +26,7 @@ Curve = IdentificationCurve | VerificationCurve
 
 
 def tune(
-    curve: Curve | AlertCurves,
+    curve: Curve | AlertCurves | LeadCurve,
     *,
     max_fpir: float | None = None,
     max_fmr: float | None = None,
@@ -41,14 +43,14 @@ def tune(
 
     Parameters
     ----------
-    curve : IdentificationCurve or VerificationCurve
+    curve : IdentificationCurve, VerificationCurve, AlertCurves or LeadCurve
         The tuning set.
     max_fpir, max_fmr : float
         The target: FPIR per search for an identification curve, FMR per comparison for a verification
         curve.
     costs : biomatch.tuning.costs.Costs, optional
         Instead of a target: the threshold with the least expected cost a day (no guarantee of its own).
-        For alerts the costs that `biomatch.tuning.fraud.tune_fraud` takes.
+        For alerts and leads the costs that `tune_fraud` and `tune_leads` take.
     subject_to : sequence of str
         Limits that must hold as well, for example ``"fnir<=0.02"``. A limit on FPIR or FMR raises a
         cost-optimal threshold to its own guarantee; a limit on misses must be met at the threshold by
@@ -95,6 +97,10 @@ def tune(
         if max_fpir is not None or max_fmr is not None or by is not None or costs is not None:
             raise ResultsError("curves of alerts", allowed="max_alerts_a_day or alert_costs")
         return tune_fraud([curve], confidence=confidence, **fraud)[0]
+    if isinstance(curve, LeadCurve):
+        if max_fpir is not None or max_fmr is not None or by is not None:
+            raise ResultsError("a curve of leads", allowed="max_alerts_a_day or costs")
+        return tune_leads([curve], costs=costs, **fraud)
     if fraud:
         raise ResultsError(f"{', '.join(fraud)} for searches", allowed="max_fpir, max_fmr or costs")
     thresholds: dict[str, dict[str, float]] = {}
