@@ -48,12 +48,12 @@ def face_correlations(
     square = 2.0 * length[None, None, :, None]
     along, w_along = normal_nodes(11, 4.0)
     across, w_across = chi_nodes(k - 1, 12)
-    # z' = r z + s e with s^2 = 1 - r^2: e has one component along z and k - 1 across.
-    e, rest = (x.ravel() for x in np.broadcast_arrays(along[:, None], across[None, :]))
+    # z' = r z + s e with s^2 = 1 - r^2; e goes forth along z and aside in k - 1 directions.
+    forth, aside = (x.ravel() for x in np.broadcast_arrays(along[:, None], across[None, :]))
     w_step = np.outer(w_along, w_across).ravel()
     s, size = np.sqrt(1.0 - r**2), np.sqrt(square)
-    distance = ((1.0 - r) * size - s * e) ** 2 + (s * rest) ** 2
-    moved = (r * size + s * e) ** 2 + (s * rest) ** 2
+    distance = ((1.0 - r) * size - s * forth) ** 2 + (s * aside) ** 2
+    moved = (r * size + s * forth) ** 2 + (s * aside) ** 2
     norm_a, norm_b = (a * kernel(np.zeros_like(x), x, x) + 1.0 - a for x in (square + 0.0 * moved, moved))
     face = (a * kernel(distance, square, moved) + (1.0 - a) * r) / np.sqrt(norm_a * norm_b)
     base, rest = means if means is not None else (like.mean_square, 1.0 - like.mean_square)
