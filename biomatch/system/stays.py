@@ -84,14 +84,14 @@ class StayBook:
             documents=self.links,
             last_days=self._last_days,
             known=self._calibration,
-            scorer=self._scores,
+            scorer=_pair_scores,
         )
         return self._ruled(linked.links.stays, linked.stays), linked.links
 
     @cached_property
     def _calibration(self) -> Calibration:
         """What evidence is worth, learnt from the document pass alone: no threshold is in it."""
-        return calibrate(self.observed.encounters, self.observed.templates, self.links, scorer=self._scores)
+        return calibrate(self.observed.encounters, self.observed.templates, self.links, scorer=_pair_scores)
 
     @cached_property
     def _last_days(self) -> pl.DataFrame:
@@ -105,7 +105,7 @@ class StayBook:
         """Compare pairs by the gallery's own routine; the same pairs are compared once."""
         known = self._known
         if known is None or not (np.array_equal(known[0], left) and np.array_equal(known[1], right)):
-            scores = exact_scores(templates, left, templates, right)
+            scores = _pair_scores(templates, left, right)
             self._known = known = (left.copy(), right.copy(), scores)
         return known[2]
 
@@ -138,6 +138,13 @@ class StayBook:
             known = posteriors.select("entry_id", *_POSTERIORS)
             listed = listed.join(known, on="entry_id", how="left", maintain_order="left")
         return STAYS.frame(listed.to_dict(as_series=True))
+
+
+def _pair_scores(
+    templates: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Compare pairs of rows by the gallery's own routine."""
+    return exact_scores(templates, left, templates, right)
 
 
 _POSTERIORS = ("p_departed", "p_overstay", "p_sham_exit")

@@ -39,9 +39,8 @@ def write():
     with tempfile.TemporaryDirectory() as folder:
 
         def renewed(block):
-            lines = [
-                f"$ {command}\n{answer(command, folder).rstrip()}\n" for command, _ in STEP.findall(block.group(1))
-            ]
+            commands = [command for command, _ in STEP.findall(block.group(1))]
+            lines = [f"$ {command}\n{answer(command, folder).rstrip()}\n" for command in commands]
             return "```console\n" + "".join(lines) + "```"
 
         README.write_text(BLOCK.sub(renewed, README.read_text(encoding="utf-8")), encoding="utf-8")
