@@ -148,7 +148,7 @@ class StaySettings(Settings):
     out_of_country_overstay: float = setting(0.00119, "FY2024: 55,594 of 46,657,108 [S1]", ge=0, le=0.5)
     overstay_weights: dict[VisitorClass, float] = setting(
         {
-            "WT": 0.30, "WB": 0.30, "B1": 1.9, "B2": 1.9, "VISITOR": 0.75, "F1": 3.3, "J1": 3.0, "M1": 3.3,
+            "WT": 0.30, "WB": 0.30, "B1": 1.9, "B2": 1.9, "VISITOR": 0.75, "F1": 3.3, "J1": 3.3, "M1": 3.3,
             "H1B": 1.0, "L1": 1.0, "C1": 1.0,
         },
         "order of SICO rates by class, FY2015 to FY2024 [S10, S17]; relative, the mean is set above",

@@ -12,8 +12,9 @@ from biomatch.tables import observed as seen
 from biomatch.tables.observed import CLASSES, MODES
 from biomatch_synthetic.documents import ISSUERS, numbers
 from biomatch_synthetic.draft import DAY_MS, PORT, Draft
+from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.status import true_statuses
-from biomatch_synthetic.itineraries.trips import FAR, port_modes
+from biomatch_synthetic.itineraries.trips import port_modes
 from biomatch_synthetic.labels import Calendar, Labels, blank, enum, put, texts
 from biomatch_synthetic.people import REGIONS
 from biomatch_synthetic.separate import listed

@@ -11,8 +11,9 @@ from biomatch.tables.observed import CLASSES, FAILURES, MODES
 from biomatch_synthetic.captures import Captured
 from biomatch_synthetic.documents import ISSUERS, numbers, printed_names
 from biomatch_synthetic.draft import DAY_MS, ENTRY, Draft
+from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.status import status_events
-from biomatch_synthetic.itineraries.trips import FAR, port_modes
+from biomatch_synthetic.itineraries.trips import port_modes
 from biomatch_synthetic.labels import Array, Calendar, Ints, Labels, blank, enum, put, texts
 
 

@@ -12,7 +12,9 @@ from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
 from biomatch_synthetic.documents import document_at
 from biomatch_synthetic.draft import DAY_MS, ENTRY, EXIT, MANIFEST, NEIGHBOUR, PORT, Draft, Table
-from biomatch_synthetic.itineraries.trips import FAR, RESIDENT, class_rates, port_modes
+from biomatch_synthetic.itineraries.permission import FAR
+from biomatch_synthetic.itineraries.shares import class_rates
+from biomatch_synthetic.itineraries.trips import RESIDENT, port_modes
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

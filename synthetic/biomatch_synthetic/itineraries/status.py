@@ -9,10 +9,10 @@ from biomatch.streams import stream
 from biomatch.tables.observed import EVENT_KINDS
 from biomatch.truth import TRUE_STATUSES
 from biomatch_synthetic.draft import DAY_MS, Draft, Table
+from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.trips import (
     ADJUSTED,
     EXTENDED,
-    FAR,
     SATISFACTORY,
     SATISFACTORY_DAYS,
     WITHDRAWN,

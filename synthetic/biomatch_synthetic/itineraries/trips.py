@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
+from biomatch_synthetic.itineraries.permission import GRACE_DAYS, STATUS_CLASSES, add_months, permission
+from biomatch_synthetic.itineraries.shares import LONG_FROM, by_class, class_rates, overstay_shares
 from biomatch_synthetic.people import Parties
 
 Ints = NDArray[np.int64]
@@ -19,15 +20,10 @@ Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 RESIDENT = CLASSES.index("RESIDENT")
-STATUS_CLASSES = ("F1", "J1", "M1")
-GRACE_DAYS = {"F1": 60, "J1": 30, "M1": 30}
-"""Days after the end of the programme [S6, S13, S14]."""
 WITHDRAWN_DAYS = 15
 """Days after an authorised early withdrawal [S13]; for J and M assumed."""
 SATISFACTORY_DAYS = 30
 """The most that is granted to waiver travellers [S10]."""
-FAR = 10**6
-"""A day that no world reaches."""
 IN_TIME, SHORT, LONG, EXTENDED, ADJUSTED, SATISFACTORY, WITHDRAWN = range(7)
 """What becomes of an admission."""
 ROUNDS = 12
@@ -88,49 +84,6 @@ class Trips:
 def port_modes(scenario: Scenario) -> Ints:
     """Mode of each port, as a place in ``MODES``, in the scenario's order."""
     return np.array([MODES.index(port.mode) for port in scenario.ports.values()], dtype=np.int64)
-
-
-def by_class(table: Mapping[Any, float]) -> Floats:
-    """Lay a table by class out in the order of ``CLASSES``; 0 where it has none."""
-    return np.array([table.get(name, 0.0) for name in CLASSES])
-
-
-def class_rates(scenario: Scenario, weights: Mapping[Any, float], mean: float) -> Floats:
-    """Spread a mean rate over the classes by relative weights; shape (classes,), 0 for residents."""
-    mix = by_class(scenario.stays.class_mix)
-    relative = by_class(weights)
-    level = float(mix @ relative)
-    rates = mean * relative / level if level > 0 else np.zeros(len(CLASSES))
-    return np.minimum(np.where(mix > 0, rates, 0.0), 0.95)
-
-
-def overstay_shares(scenario: Scenario) -> tuple[float, float]:
-    """Shares of admissions that stay over for long and for a short time.
-
-    Long overstayers leave little by little, so more must begin than are still inside at the snapshot:
-    the two shares solve the two settings (in and out of the country, as of the end of the period).
-    """
-    stays = scenario.stays
-    period = max(1, scenario.days - scenario.warm_up_days - scenario.restatement_days)
-    over: Floats = np.arange(period, dtype=np.float64) + 0.5
-    inside_long = float(long_survival(scenario, over).mean())
-    inside_short = float(np.exp(-over / stays.short_overstay_days).mean())
-    total = stays.in_country_overstay + stays.out_of_country_overstay
-    if inside_long <= inside_short:
-        return total, 0.0
-    long = (stays.in_country_overstay - total * inside_short) / (inside_long - inside_short)
-    long = min(max(long, 0.0), total)
-    return long, total - long
-
-
-def long_survival(scenario: Scenario, days_over: Floats) -> Floats:
-    """Share of long overstayers who are still inside so many days after their last lawful day."""
-    left = 1.0 - scenario.stays.overstayer_leaving
-    return np.asarray(left ** (np.maximum(days_over - LONG_FROM, 0.0) / 30.0))
-
-
-LONG_FROM = 15.0
-"""Days over from which long overstayers begin to leave (assumed)."""
 
 
 def make_trips(scenario: Scenario, seed: int, parties: Parties) -> Trips:
@@ -195,7 +148,7 @@ def _one_round(
     )
     admission = np.where(resident, RESIDENT, admission)
     begin_day = np.floor(begin).astype(np.int64)
-    permitted, programme = _permission(scenario, admission, begin_day, uniform("programme"))
+    permitted, programme = permission(scenario, admission, begin_day, uniform("programme"))
     means = by_class(scenario.stays.mean_stay_days)
     means[RESIDENT] = scenario.traffic.resident_trip_days
     shape = scenario.stays.stay_shape
@@ -220,7 +173,7 @@ def _one_round(
     grant = filing + 10 + waited.astype(np.int64)
     granted = np.where(extended & (grant < scenario.days), grant, granted)
     day_0 = np.datetime64(scenario.first_day, "D")
-    longer = _add_months(day_0, permitted, scenario.stays.visitor_months)
+    longer = add_months(day_0, permitted, scenario.stays.visitor_months)
     lawful = np.where(granted >= 0, longer, lawful)
 
     within = uniform("within")
@@ -261,42 +214,6 @@ def _one_round(
         party, np.full(n, number), admission, begin, end, port_in, port_out, fate,
         permitted, lawful, programme, filed, granted,
     )  # fmt: skip
-
-
-def _permission(scenario: Scenario, admission: Ints, begin_day: Ints, drawn: Floats) -> tuple[Ints, Ints]:
-    """Day until which each stay is permitted (FAR: duration of status), and the programme's end."""
-    stays = scenario.stays
-    day_0 = np.datetime64(scenario.first_day, "D")
-    months = {"B1": stays.visitor_months, "B2": stays.visitor_months, "VISITOR": stays.visitor_months}
-    months |= {"H1B": 36, "L1": 36}  # petitions of up to 3 years: unverified for L, table 1.2
-    permitted = np.full(len(admission), FAR)
-    programme = np.full(len(admission), -1)
-    for code, name in enumerate(CLASSES):
-        rows = np.flatnonzero(admission == code)
-        if not len(rows):
-            continue
-        if name in ("WT", "WB"):
-            permitted[rows] = begin_day[rows] + stays.waiver_days
-        elif name == "C1":
-            permitted[rows] = begin_day[rows] + 28  # 29 days with the day of entry: unverified, table 1.2
-        elif name in months:
-            permitted[rows] = _add_months(day_0, begin_day[rows], months[name]) - 1
-        elif name in STATUS_CLASSES:
-            planned = stays.mean_stay_days[name] * (0.4 + 1.2 * drawn[rows])  # type: ignore[index]
-            programme[rows] = begin_day[rows] + 10 + planned.astype(np.int64)
-    return permitted, programme
-
-
-def _add_months(day_0: np.datetime64, days: Ints, months: int) -> Ints:
-    """Add calendar months to days; where the month is too short, its last day."""
-    known = days < FAR
-    dates = day_0 + np.where(known, days, 0).astype("timedelta64[D]")
-    month = dates.astype("datetime64[M]")
-    of_month = (dates - month.astype("datetime64[D]")).astype(np.int64)
-    target = month + months
-    length = ((target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")).astype(np.int64)
-    moved = target.astype("datetime64[D]") + np.minimum(of_month, length - 1).astype("timedelta64[D]")
-    return np.where(known, (moved - day_0).astype(np.int64), FAR)
 
 
 def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:
