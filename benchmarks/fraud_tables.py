@@ -274,14 +274,21 @@ def calibrated(samples: dict[str, list[training.Sample]]) -> str:
 
 def enrichment(single: list[AlertCurve], double: list[AlertCurve], threshold: float) -> str:
     """Doubling the enrichment moves neither rate."""
-    rows: list[list[object]] = []
     one, two = merged(single), merged(double)
-    for what, a, b in (
-        ("caught", one.catch_rate(threshold), two.catch_rate(threshold)),
-        ("honest stopped", one.false_alarm_rate(threshold), two.false_alarm_rate(threshold)),
-    ):
+    pairs = [(kind, one.of(kind).catch_rate(threshold), two.of(kind).catch_rate(threshold)) for kind in KINDS]
+    pairs.append(("honest stopped", one.false_alarm_rate(threshold), two.false_alarm_rate(threshold)))
+    rows: list[list[object]] = []
+    worst = 1.0
+    for what, a, b in pairs:
         spread = sum(((r.interval[1] - r.interval[0]) / 3.92) ** 2 for r in (a, b)) ** 0.5
         z = ((a.value or 0) - (b.value or 0)) / spread if spread else 0.0
+        worst = min(worst, float(2 * norm.sf(abs(z))))
         rows.append([what, a, b, f"{z:+.2f}", f"{2 * norm.sf(abs(z)):.2f}"])
-    return table("Doubling the enrichment", ["rate", "10,000 per million each", "20,000", "z", "p"], rows,
-                 "Fused, one threshold for both.")  # fmt: skip
+    return table(
+        "Doubling the enrichment",
+        ["rate", "10,000 per million each", "20,000", "z", "p"],
+        rows,
+        "Fused, one threshold for both, catch rates by kind (their mix shifts where a kind runs out of "
+        f"travellers who could do it). Smallest p of {len(pairs)}: {worst:.3f}, "
+        f"times {len(pairs)}: {min(1.0, worst * len(pairs)):.2f}.",
+    )

@@ -171,8 +171,7 @@ def _tune_runs(
             confidence=confidence,
         )
         payload: dict[str, Any] = {"alert_thresholds": tuned.alert_thresholds, "plan": plan}
-        lines = [f"{kind}: from a score of {value:.6g}" for kind, value in tuned.alert_thresholds.items()]
-        lines.append(f"{plan.alerts_a_day:.3g} alerts a day expected at {plan.traffic:,.0f} encounters a day")
+        lines = plan.lines()
     else:
         tuned = tune_leads(
             [lead_curve(one, truth) for one, truth in done],

@@ -40,7 +40,11 @@ class Scene:
         event_id, kind, encounter_id, actor_id, document_number, document_issuer, counted. Encounters of
         people on the watchlist are events of kind ``"watchlist"``.
     honest : polars.DataFrame
-        encounter_id and person_id of counted encounters at which nothing is subverted.
+        encounter_id and person_id of counted encounters at which nothing is subverted, on documents that
+        nobody misuses.
+    affected : polars.Series
+        encounter_id of honest encounters on a misused document: its holder may be stopped because of
+        somebody else's fraud, which is neither a catch nor a false alarm (and grows with enrichment).
     start : datetime
         ``measure_from``.
     days : float
@@ -52,6 +56,7 @@ class Scene:
     encounters: pl.DataFrame
     events: pl.DataFrame
     honest: pl.DataFrame
+    affected: pl.Series
     start: datetime
     days: float
     observed: Observed
@@ -87,11 +92,14 @@ class Scene:
         events = pl.concat([events, _watched(encounters, observed, truth, start)])
         counted = encounters.filter(pl.col("time") >= start)
         guilty = _guilty(counted, events)
-        honest = counted.filter(~pl.col("encounter_id").is_in(guilty.implode()))
+        innocent = counted.filter(~pl.col("encounter_id").is_in(guilty.implode()))
+        misused = events.filter(pl.col("kind") != "watchlist").drop_nulls(PAPERS)
+        honest = innocent.join(misused, on=PAPERS, how="anti")
         return cls(
             encounters,
             events,
             honest.select("encounter_id", "person_id"),
+            innocent.join(misused, on=PAPERS, how="semi")["encounter_id"],
             start,
             max((end - start).total_seconds() / 86_400 + 1.0, 1.0),
             observed,

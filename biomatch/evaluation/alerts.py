@@ -45,8 +45,9 @@ class KindCounts:
     events, caught, caught_by_kind : int
         Events of the kind that it is made for (all kinds: of any kind); those that any raised alert
         touches; those that an alert of this kind touches.
-    alerts, true_alerts, false_alerts : int
-        Raised alerts; those that touch an event; those that do not.
+    alerts, true_alerts, false_alerts, affected_alerts : int
+        Raised alerts; those that touch an event; those that do not; and of neither sort those at the
+        honest holder of a document that somebody else misuses.
     false_encounters : int
         Honest encounters with a false alarm of this kind.
     honest_encounters : int
@@ -65,6 +66,7 @@ class KindCounts:
     alerts: int
     true_alerts: int
     false_alerts: int
+    affected_alerts: int
     false_encounters: int
     honest_encounters: int
     false_alarms: Rate
@@ -82,8 +84,8 @@ class KindCounts:
 
     @property
     def precision(self) -> Rate:
-        """True alerts / alerts, in [0, 1], at this world's own prevalence; no value without alerts."""
-        return rate(self.true_alerts, self.alerts)
+        """True alerts / true and false ones, in [0, 1], at this world's prevalence; no value without."""
+        return rate(self.true_alerts, self.true_alerts + self.false_alerts)
 
     def to_json(self) -> dict[str, Any]:
         """Give counts and rates as plain data."""
@@ -96,6 +98,7 @@ class KindCounts:
             "caught_by_this_kind": rate(self.caught_by_kind, self.events).to_json(),
             "alerts": self.alerts,
             "true": self.precision.to_json(),
+            "at_victims": self.affected_alerts,
             "false_alarms": self.false_alarms.to_json(),
             "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
             "causes": dict(self.causes),
@@ -142,8 +145,9 @@ def judge_alerts(
     Returns
     -------
     tuple of polars.DataFrame and AlertCounts
-        The alerts with columns threshold, raised, counted, true, event_id (-1: none), person_id (who
-        stood there), cause (null but for raised false alarms); and the counts.
+        The alerts with columns threshold, raised, counted, true, event_id (-1: none), affected (at the
+        holder of a misused document), person_id (who stood there), cause (null but for raised false
+        alarms); and the counts.
     """
     scene = Scene.of(observed, truth)
     touched = touches(alerts, scene)
@@ -179,6 +183,9 @@ def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: Op
         )
         .join(first, on="row", how="left", maintain_order="left")
         .with_columns(true=pl.col("event_id").is_not_null(), event_id=pl.col("event_id").fill_null(-1))
+        .with_columns(
+            affected=~pl.col("true") & pl.col("encounter_id").is_in(scene.affected.implode()),
+        )
         .join(
             scene.encounters.select("encounter_id", "person_id"),
             on="encounter_id",
@@ -186,7 +193,7 @@ def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: Op
             maintain_order="left",
         )
     )
-    false = judged.filter(pl.col("raised") & ~pl.col("true"))
+    false = judged.filter(pl.col("raised") & ~pl.col("true") & ~pl.col("affected"))
     named = false.select("row").with_columns(cause=causes_of(false, scene))
     return judged.join(named, on="row", how="left", maintain_order="left")
 
@@ -200,7 +207,7 @@ def _counts(
     if kind != JOINT:
         events = events.filter(pl.col("kind") == EVENT_OF[kind])
     ids = events["event_id"]
-    false = own.filter(~pl.col("true"))
+    false = own.filter(~pl.col("true") & ~pl.col("affected"))
     stopped = scene.honest["encounter_id"].is_in(false["encounter_id"].implode())
     errors, trials = by_subject(stopped.to_numpy(), scene.honest["person_id"].to_numpy())
     found = dict(false["cause"].drop_nulls().value_counts().iter_rows())
@@ -211,8 +218,9 @@ def _counts(
         caught=int(ids.is_in(caught_by["event_id"].implode()).sum()),
         caught_by_kind=int(ids.is_in(caught_by.filter(mine)["event_id"].implode()).sum()),
         alerts=len(own),
-        true_alerts=len(own) - len(false),
+        true_alerts=int(own["true"].sum()),
         false_alerts=len(false),
+        affected_alerts=int(own["affected"].sum()),
         false_encounters=int(stopped.sum()),
         honest_encounters=len(scene.honest),
         false_alarms=clustered_rate(errors, trials),

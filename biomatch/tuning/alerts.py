@@ -61,6 +61,20 @@ class AlertPlan:
         """Expected alerts of all kinds; a traveller who raises two kinds counts twice."""
         return sum(one.alerts_a_day[0] for one in self.estimates.values())
 
+    def lines(self) -> list[str]:
+        """Say the plan in words, a line a kind."""
+        told = [f"{self.how}, at {self.traffic:,.0f} encounters a day: {self.alerts_a_day:.3g} expected"]
+        for kind, one in self.estimates.items():
+            if one.threshold == SILENT:
+                told.append(f"  {kind}: silent, not worth its stops")
+                continue
+            right = "" if one.precision is None else f"; right 1 in {1 / max(one.precision[0], 1e-12):,.0f}"
+            told.append(
+                f"  {kind}: from a score of {one.threshold:.6g}: caught {one.catch_rate}; honest stopped "
+                f"{one.false_alarm_rate}{right} at {1e6 * one.prevalence:g} per million"
+            )
+        return told
+
     def apply(self, point: OperatingPoint) -> OperatingPoint:
         """Put the thresholds and their lineages into an operating point."""
         values = point.model_dump(mode="json")

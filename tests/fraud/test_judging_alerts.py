@@ -140,7 +140,8 @@ def test_the_curve_agrees_with_the_judge_at_every_threshold(scene):
     scene.event("sham_exit", scene.meet(32, "A", "exit", 9), 32, "A", victim=31)
     alerts, observed, truth, system = scene.alerts("document_photo_conflict")
     curve = alert_curve(alerts, observed, truth, kinds="document_photo_conflict")
-    assert (curve.events, curve.encounters) == (3, len(scene.rows) - 3)
+    # Three subverted encounters, and the entry of A's own holder, whose document was misused.
+    assert (curve.events, curve.encounters) == (3, len(scene.rows) - 4)
     assert curve.days == 365.0
     for threshold in [*curve.thresholds, 3.0, -2.0]:
         caught, stopped = curve.at(threshold)
@@ -173,3 +174,22 @@ def test_counts_at_a_threshold_are_accept(caught, stopped, threshold):
     expected = (int(accept(caught, threshold).sum()), int(accept(stopped, threshold).sum()))
     assert tuple(int(count) for count in curve.at(threshold)) == expected
     assert curve.catch_rate(threshold) == rate(expected[0], len(caught))
+
+
+def test_a_victim_who_is_stopped_is_neither_caught_nor_a_false_alarm(border):
+    border.honest(range(10, 30))
+    border.document("A", 1)
+    border.event("impostor", border.meet(2, "A", "entry", 3), 2, "A", victim=1)
+    holder = border.meet(1, "A", "exit", 8)  # who leaves is not who entered: the holder's alarm
+    alerts, observed, truth, system = border.alerts("sham_exit")
+    judged, counts = judge_alerts(alerts, observed, truth, point_of(system))
+    mine = counts["sham_exit"]
+    assert judged.filter("raised")["encounter_id"].to_list() == [holder]
+    # The stay is the impostor's own, so the alert touches the event: a catch.
+    assert (mine.true_alerts, mine.false_alerts, mine.affected_alerts) == (1, 0, 0)
+    border.meet(1, "A", "entry", 20)
+    border.meet(1, "A", "exit", 25, noise=3.0, quality=1.0)  # a bad image on the misused document
+    alerts, observed, truth, system = border.alerts("sham_exit")
+    _, counts = judge_alerts(alerts, observed, truth, point_of(system))
+    assert (counts["sham_exit"].false_alerts, counts["sham_exit"].affected_alerts) == (0, 1)
+    assert counts["sham_exit"].honest_encounters == len(border.rows) - 4

@@ -37,8 +37,8 @@ def test_a_limit_of_alerts_a_day(places, tmp_path, capsys):
     assert run([*words, *more, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     point = OperatingPoint.read(tmp_path / "t.json")
-    assert point.alert_thresholds == told["thresholds"]
-    assert set(told["thresholds"]) == set(System.load("default").alerts.kinds)
+    assert point.alert_thresholds == told["alert_thresholds"]
+    assert set(told["alert_thresholds"]) == set(System.load("default").alerts.kinds)
     assert point.lineages == [1, 2, 7]
     assert told["plan"]["alerts_a_day"] <= 5
     photo = told["plan"]["kinds"]["document_photo_conflict"]
@@ -55,7 +55,7 @@ def test_costs_from_a_file_and_words_for_a_person(places, tmp_path, capsys):
     assert run([*words, "--costs", str(tmp_path / "c.toml"), "--out", str(tmp_path / "t.json")]) == 0
     told = capsys.readouterr().out
     assert "least expected cost" in told
-    assert "sham_exit from" in told
+    assert "sham_exit: from a score of" in told
 
 
 def test_what_is_missing_is_one_line(places, tmp_path, capsys):
