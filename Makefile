@@ -45,6 +45,11 @@ models: $(STAMP) ## calibrators and fusion of fraud evidence, trained again on r
 bench: $(STAMP)  ## speed and memory, as ratios in one run
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only
 
+bench-search: $(STAMP)  ## search beside FAISS, hnswlib, usearch and Milvus Lite: table and picture
+	$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[peers,milvus]"
+	$(BIN)/python benchmarks/search/compare.py --enrolled 100000 1000000
+	$(BIN)/python benchmarks/search/report.py
+
 lock:            ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --group dev --extra train --extra milvus --extra dask --no-header -q pyproject.toml -o requirements.lock

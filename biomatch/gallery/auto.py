@@ -57,9 +57,20 @@ class AutoIndex:
         probes: NDArray[np.float32],
         list_length: int,
         searched: NDArray[np.bool_] | None,
+        *,
+        alone: bool = True,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the pairs that the chosen index gives."""
-        return self.chosen.choose(store, probes, list_length, searched)
+        return self.chosen.choose(store, probes, list_length, searched, alone=alone)
+
+    @property
+    def workers(self) -> int:
+        """How many passes of the chosen index may run at once."""
+        return self.chosen.workers
+
+    def prepare(self, store: Store) -> None:
+        """Get the chosen index ready."""
+        self.chosen.prepare(store)
 
     def codebook(self) -> NDArray[np.float32] | None:
         """Give what the chosen index has learnt."""

@@ -210,13 +210,15 @@ class CompressedIndex:
         probes: NDArray[np.float32],
         list_length: int,
         searched: NDArray[np.bool_] | None,
+        *,
+        alone: bool = True,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give pairs that hold every probe's best L of the rows that were looked at again."""
         total = int(self._codes.ntotal)
         count = total if searched is None else int(searched.sum())
         if count <= EXACT_BELOW:
             return self._flat.choose(store, probes, list_length, searched)
-        code_score = np.float32(self.code_score(store))
+        code_score, threads = np.float32(self.code_score(store)), self.threads if alone else 1
         # The tail of a list is strangers, whom codes tell apart badly: more of them are looked at.
         wanted = min(3 * list_length + self.spare, count)
         # Rows that are not searched take places among the best codes: so many more are fetched.
@@ -225,7 +227,7 @@ class CompressedIndex:
         left = np.arange(len(probes))
         while len(left) and fetch <= _MOST:
             some = probes[left]
-            rows, valid, whole = self._scan(some, fetch, code_score, wanted, searched)
+            rows, valid, whole = self._scan(some, fetch, code_score, wanted, searched, threads)
             who, kept = may_be_listed(some[whole], store, self.ranker, rows[whole], valid[whole], list_length)
             found_who.append(left[whole][who])
             found_rows.append(kept)
@@ -248,13 +250,14 @@ class CompressedIndex:
         code_score: np.float32,
         wanted: int,
         searched: NDArray[np.bool_] | None,
+        threads: int,
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
         """Give rows (m, fetch), which of them are looked at again, and which probes have all they need.
 
         Looked at again is every searched row whose code reaches `code_score`, and those that share the
         best codes down to the `wanted`-th: a set that does not depend on `fetch`, the batch or threads.
         """
-        codes, rows = self._best_codes(probes, fetch)
+        codes, rows = self._best_codes(probes, fetch, threads)
         valid = rows >= 0
         if searched is not None:
             valid &= searched[np.maximum(rows, 0)]
@@ -267,12 +270,23 @@ class CompressedIndex:
         return rows, valid, whole
 
     def _best_codes(
-        self, probes: NDArray[np.float32], fetch: int
+        self, probes: NDArray[np.float32], fetch: int, threads: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        # Passes that run at once may undo each other's choice: they differ in speed alone.
         self._codes.implem = _BATCH_SCAN if len(probes) > 1 else 0
-        with faiss_threads(self.threads):
+        with faiss_threads(threads):  # FAISS's number of threads belongs to the calling thread
             codes, rows = self._codes.search(self._padded(probes), fetch)
         return codes, rows
+
+    @property
+    def workers(self) -> int:
+        """How many passes may run at once."""
+        return self.threads
+
+    def prepare(self, store: Store) -> None:
+        """Measure the law before passes that run at once ask for it."""
+        if self._codes.ntotal > EXACT_BELOW:
+            self.law(store)
 
     # -- the bound ----------------------------------------------------------------------------------
 

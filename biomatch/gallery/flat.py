@@ -208,6 +208,7 @@ class FlatIndex:
     """Exact search as an index: it keeps nothing of its own and reads the templates where they lie."""
 
     probes_a_pass = PROBES_A_PASS
+    workers = 1  # the matrix product uses all threads by itself
 
     def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
         """Learn of new rows: nothing to do."""
@@ -221,6 +222,8 @@ class FlatIndex:
         probes: NDArray[np.float32],
         list_length: int,
         searched: NDArray[np.bool_] | None,
+        *,
+        alone: bool = True,  # noqa: ARG002
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give every pair that may belong to a list."""
         if searched is not None and searched.sum() * 4 < len(searched):
@@ -233,6 +236,9 @@ class FlatIndex:
             for first, templates in store.stretches()
         ]
         return best_rows(probes, parts, list_length)
+
+    def prepare(self, store: Store) -> None:
+        """Get ready: nothing to do."""
 
     def codebook(self) -> None:
         """Give what an index has learnt: nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,10 @@ class Index(Protocol):
 
     probes_a_pass: int
 
+    @property
+    def workers(self) -> int:
+        """How many passes may run at once, each in a thread of its own."""
+
     def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
         """Learn of new rows, from row number `first` on; the store holds them already."""
 
@@ -35,8 +40,16 @@ class Index(Protocol):
         probes: NDArray[np.float32],
         list_length: int,
         searched: NDArray[np.bool_] | None,
+        *,
+        alone: bool = True,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give pairs (probe, row) that hold every probe's best L among the searched rows."""
+        """Give pairs (probe, row) that hold every probe's best L among the searched rows.
+
+        Where other passes run beside it (not `alone`), a pass uses one thread.
+        """
+
+    def prepare(self, store: Store) -> None:
+        """Get ready for passes that run at once."""
 
     def codebook(self) -> NDArray[np.float32] | None:
         """Give what the index has learnt, to be saved; None: nothing."""
@@ -113,16 +126,22 @@ class LocalGallery:
         """Search; see `Gallery.identify`."""
         searched = self.register.searched(where)
         enrolled = len(self) if searched is None else int(searched.sum())
-        pieces = []
-        for begin in range(0, len(probes), self.index.probes_a_pass):
-            some = probes[begin : begin + self.index.probes_a_pass]
+        size = self.index.probes_a_pass
+        passes = [probes[begin : begin + size] for begin in range(0, len(probes), size)]
+        alone = self.index.workers == 1 or len(passes) == 1
+
+        def one(some: NDArray[np.float32]) -> Candidates:
+            who = rows = np.empty(0, np.int64)
             if enrolled:
-                who, rows = self.index.choose(self.store, some, length, searched)
-            else:
-                who = rows = np.empty(0, np.int64)
+                who, rows = self.index.choose(self.store, some, length, searched, alone=alone)
             scores = store_scores(some, who, self.store, rows)
-            pieces.append(rank(who, self.register.ids[rows], scores, len(some), length, enrolled))
-        return joined(pieces, length, enrolled)
+            return rank(who, self.register.ids[rows], scores, len(some), length, enrolled)
+
+        if alone:
+            return joined([one(some) for some in passes], length, enrolled)
+        self.index.prepare(self.store)
+        with ThreadPoolExecutor(self.index.workers) as pool:
+            return joined(list(pool.map(one, passes)), length, enrolled)
 
     def close(self) -> None:
         """Give up what others may want: nothing."""

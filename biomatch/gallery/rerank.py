@@ -20,7 +20,7 @@ from biomatch.gallery.store import Store, taken
 StoreKind = Literal["exact", "int8", "float16"]
 STORE_KINDS = ("exact", "int8", "float16")
 _PAIRS = 4096
-"""Pairs a step: 4,096 rows of 512 float32 are 8 MB."""
+"""Rows a step: 4,096 of 512 float32 are 8 MB."""
 
 
 class Ranker(Protocol):
@@ -139,14 +139,23 @@ def may_be_listed(
     chosen = rows[who, column]
     ranked = np.full(rows.shape, -np.inf, np.float32)
     scores = np.empty(len(chosen), np.float32)
-    for begin in range(0, len(chosen), _PAIRS):
-        at = slice(begin, begin + _PAIRS)
-        scores[at] = np.einsum("ij,ij->i", probes[who[at]], ranker.take(store, chosen[at]))
+    ends = np.cumsum(valid.sum(axis=1))
+    begin = 0
+    while begin < len(chosen):
+        # Whole probes, about _PAIRS rows together: rows are gathered once, probes not at all.
+        last = max(int(who[begin]), int(np.searchsorted(ends, begin + _PAIRS, side="right")) - 1)
+        block = ranker.take(store, chosen[begin : ends[last]])
+        at = begin
+        for probe in range(int(who[begin]), last + 1):
+            part = block[at - begin : ends[probe] - begin]
+            scores[at : ends[probe]] = np.einsum("ij,j->i", part, probes[probe])
+            at = int(ends[probe])
+        begin = at
     ranked[who, column] = scores
     if rows.shape[1] > list_length:
         margin = rounding_margin(probes.shape[1]) + 2 * ranker.error * (1 + NORM_TOLERANCE)
         at_l = rows.shape[1] - list_length
-        last = np.partition(ranked, at_l, axis=1)[:, at_l]
-        keep = scores >= (last - np.float32(margin))[who]
+        lowest = np.partition(ranked, at_l, axis=1)[:, at_l] - np.float32(margin)
+        keep = scores >= lowest[who]
         who, chosen = who[keep], chosen[keep]
     return who, chosen
