@@ -31,6 +31,16 @@ def class_rates(scenario: Scenario, weights: Mapping[Any, float], mean: float) -
     return np.minimum(np.where(by_class(scenario.stays.class_mix) > 0, rates, 0.0), 0.95)
 
 
+def seasons(scenario: Scenario) -> Floats:
+    """Relative traffic of each day: a cosine over the year, whose July and February have the set ratio."""
+    ratio = scenario.traffic.season_ratio
+    first = np.datetime64(scenario.first_day, "D")
+    of_year = ((first - first.astype("datetime64[Y]")).astype(int) + np.arange(scenario.days)) % 365
+    july, february = 196, 45
+    swing = (ratio - 1.0) / (1.0 - ratio * np.cos(2 * np.pi * (february - july) / 365))
+    return np.asarray(1.0 + swing * np.cos(2 * np.pi * (of_year - july) / 365))
+
+
 def expected_mix(scenario: Scenario) -> Floats:
     """Mix of classes among expected departures: admissions whose permission ends within the period.
 
@@ -39,13 +49,15 @@ def expected_mix(scenario: Scenario) -> Floats:
     """
     mix = by_class(scenario.stays.class_mix)
     day, drawn = np.meshgrid(np.arange(scenario.days), (np.arange(16) + 0.5) / 16.0)
+    weight = seasons(scenario)[day.ravel()]
     first, last = scenario.warm_up_days, scenario.days - scenario.restatement_days
     within = np.zeros(len(CLASSES))
     for code in np.flatnonzero(mix > 0):
         permitted, programme = permission(scenario, np.full(day.size, code), day.ravel(), drawn.ravel())
         grace = GRACE_DAYS.get(CLASSES[code], 0)
         lawful = np.where(programme >= 0, programme + grace, permitted)
-        within[code] = ((lawful >= first) & (lawful < last)).mean()
+        due = (lawful >= first) & (lawful < last)
+        within[code] = np.average(due, weights=weight)
     expected = mix * within
     return expected / expected.sum() if expected.sum() > 0 else mix
 

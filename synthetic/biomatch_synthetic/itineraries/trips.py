@@ -12,7 +12,7 @@ from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
 from biomatch_synthetic.itineraries.permission import GRACE_DAYS, STATUS_CLASSES, add_months, permission
-from biomatch_synthetic.itineraries.shares import LONG_FROM, by_class, class_rates, overstay_shares
+from biomatch_synthetic.itineraries.shares import LONG_FROM, by_class, class_rates, overstay_shares, seasons
 from biomatch_synthetic.people import Parties
 
 Ints = NDArray[np.int64]
@@ -111,12 +111,8 @@ def make_trips(scenario: Scenario, seed: int, parties: Parties) -> Trips:
 
 def _starts(scenario: Scenario, seed: int, count: int) -> Floats:
     """First crossings over the world's days, with the seasons; the hour follows the port's profile."""
-    ratio, days = scenario.traffic.season_ratio, scenario.days
-    first = np.datetime64(scenario.first_day, "D")
-    of_year = ((first - first.astype("datetime64[Y]")).astype(int) + np.arange(days)) % 365
-    # July (day 196) to February (day 45): a cosine whose two values have the ratio.
-    swing = (ratio - 1.0) / (1.0 - ratio * np.cos(2 * np.pi * (45 - 196) / 365))
-    ladder = np.cumsum(1.0 + swing * np.cos(2 * np.pi * (of_year - 196) / 365))
+    days = scenario.days
+    ladder = np.cumsum(seasons(scenario))
     drawn = stream(seed, "trips.start").random(count)
     day = np.searchsorted(ladder / ladder[-1], drawn, side="right")
     return np.minimum(day, days - 1) + _hours(scenario, seed, "trips.hour", count)
