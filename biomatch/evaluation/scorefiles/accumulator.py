@@ -20,7 +20,8 @@ from biomatch.evaluation.counting import Floats
 
 BINS = 1 << 20
 DROPPED = 12
-CHUNK = 1 << 18
+CHUNK = 1 << 21
+"""Scores binned at once: more than there are bins, or adding the bins would cost more than filling them."""
 
 
 @dataclass(eq=False)
@@ -142,9 +143,9 @@ def _bin(scores: Floats) -> NDArray[Any]:
         if over.any():
             narrow[over] = np.nextafter(narrow[over], np.float32(-np.inf))
     bits = narrow.view(np.uint32)
-    negative = (bits >> 31).astype(bool)
-    ordered = np.where(negative, ~bits, bits | np.uint32(0x80000000))
-    return ordered >> DROPPED
+    # All bits of a negative number turn, and the sign bit of any other: then integers order like numbers.
+    turned = (narrow.view(np.int32) >> 31).view(np.uint32) | np.uint32(0x80000000)
+    return (bits ^ turned) >> DROPPED
 
 
 def _edge(number: int) -> float:
