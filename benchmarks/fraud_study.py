@@ -90,7 +90,7 @@ def main() -> None:
     parts.append(tables.enrichment([one[fused] for one in rich_curves], doubled, at_thousand))
     write()
     tell("enrichment done")
-    limits = {name: threshold_at(tuned[name], 100) for name in ("face 1:1 alone", fused)}
+    limits = {name: threshold_at(tuned[name], 1_000) for name in ("face 1:1 alone", fused)}
     parts.append(tables.adversary(given.travellers, limits, [4_001, 4_002]))
     write()
     tell("adversary done")

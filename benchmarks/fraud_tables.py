@@ -14,6 +14,7 @@ from biomatch.evaluation.alert_events import Scene, touches
 from biomatch.evaluation.alerts import AlertCurve
 from biomatch.evaluation.calibration import calibration, reliability
 from biomatch.evaluation.rating import by_subject
+from biomatch.fraud.basis import PIECES
 from biomatch.fraud.fusion import weigh
 from biomatch.models import load
 from biomatch.rates import clustered_rate, rate
@@ -161,7 +162,7 @@ def adversary(travellers: int, threshold: dict[str, float], seeds: list[int]) ->
         "An adversary who picks the best donor",
         ["pool of donors", "face 1:1 alone", "everything, fused"],
         rows,
-        "Thresholds at 100 stops per million; donors are strangers of one sex and region. Events without a "
+        "Thresholds at 1,000 stops per million; donors are strangers of one sex and region. Events without a "
         "captured face cannot be caught by it.",
     )
 
@@ -173,7 +174,7 @@ def benign(clean: list[Graded], threshold: float) -> str:
     encounters = 0
     for one in clean:
         scene = Scene.of(one.made.observed, one.made.truth)
-        alerts = weigh(one.facts, one.alerts).filter(pl.col("log_likelihood_ratio") >= threshold)
+        alerts = weigh(one.facts, one.alerts, PIECES).filter(pl.col("log_likelihood_ratio") >= threshold)
         false = alerts.with_row_index("row").join(touches(alerts, scene), on="row", how="anti").drop("row")
         false = false.filter(pl.col("encounter_id").is_in(scene.honest["encounter_id"].implode()))
         named = false.with_columns(cause=causes_of(false, scene)).unique("encounter_id", keep="first")
@@ -246,7 +247,7 @@ def calibrated(samples: dict[str, list[training.Sample]]) -> str:
                 events.append(event[at])
             r, y = np.concatenate(ratios), np.concatenate(events)
             cost = calibration(r, y)
-            bins = reliability(r, y).filter(pl.col("realised").is_not_null())
+            bins = reliability(r, y).filter(pl.col("others") >= 20)
             worst = (bins["stated"] - bins["realised"]).abs().max()
             verdict = (
                 "calibrated"
@@ -264,11 +265,12 @@ def calibrated(samples: dict[str, list[training.Sample]]) -> str:
             "events / others",
             "Cllr, bits",
             "minimum",
-            "largest |stated - realised| of a bin, nats",
+            "largest gap of stated and realised in a bin with 20 others, nats",
             "verdict",
         ],
         rows,
-        "Verdict: calibrated where the loss is below a tenth of the minimum plus 0.01 bits.",
+        "Bins of equally many events. Verdict: calibrated where the loss is below a tenth of the minimum "
+        "plus 0.01 bits.",
     )
 
 

@@ -55,8 +55,8 @@ def evidence_at(facts: Facts, rows: Ints) -> dict[str, Floats]:
 
     found = different_candidates(facts)
     crossed, _, _, gap = swapped_exit.crossed(facts)
-    ghosts, surprise, again, _ = ghost_exit.surprises(facts)
-    stay, _, _, used, _ = stay_laundering.excesses(facts)
+    ghosts, surprise, again, _, _ = ghost_exit.surprises(facts)
+    stay, _, _, used, _, _ = stay_laundering.excesses(facts)
     quality = facts.table["quality"].cast(float).fill_null(np.nan).to_numpy() / 100.0
     failed = facts.table["failure"].is_in(["no_face", "low_quality", "timeout"]).to_numpy()
     morphs = [values for _, values, _, _ in morph.gaps(facts, rows)]

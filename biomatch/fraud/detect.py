@@ -97,7 +97,7 @@ def detect(
     *,
     as_of: date | datetime | None = None,
     facts: Facts | None = None,
-    weighed: bool = False,
+    weighed: bool = True,
 ) -> pl.DataFrame:
     """Raise every alert that is worth keeping, with its score before any threshold.
 
@@ -118,7 +118,8 @@ def detect(
 
     weighed : bool
         Whether every alert gets the fused log-likelihood ratio of all evidence at its encounter, whichever
-        kinds are asked for. ``alerts.scoring = "fusion"`` does so too, and makes it the score.
+        kinds are asked for (it costs about as much again as the kinds of the default system).
+        ``alerts.scoring = "fusion"`` does so too, and makes it the score.
 
     Returns
     -------

@@ -273,6 +273,7 @@ class Facts:
         *,
         subject_type: str = "encounter",
         subject_rows: Ints | None = None,
+        raised_at: pl.Series | None = None,
         evidence: Mapping[str, Any],
     ) -> pl.DataFrame:
         """Make alerts; where one subject has several, the most suspicious is kept (the earliest of equals).
@@ -288,6 +289,8 @@ class Facts:
         subject_rows : ndarray of int64, optional
             Table rows whose encounter_id names the subject (a stay by its entry, a document or an
             identity cluster by its first encounter); default: the encounter itself.
+        raised_at : polars.Series, optional
+            When it came to light; default: at the encounter.
         evidence : mapping
             Arrays of shape (m,), what the explanation of an alert shows; NaN becomes null.
         """
@@ -299,7 +302,7 @@ class Facts:
             {
                 "subject_id": subjects,
                 "encounter_id": ids.gather(rows),
-                "raised_at": times.gather(rows),
+                "raised_at": times.gather(rows) if raised_at is None else raised_at,
                 "score": pl.Series(score, dtype=pl.Float64),
                 "evidence": told.select(pl.struct(pl.all()).struct.json_encode()).to_series(),
             }

@@ -9,11 +9,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import ModelError
+from biomatch.fraud import swapped_exit
 from biomatch.fraud.basis import PIECES, basis, columns, evidence_at, piece_of
 from biomatch.fraud.facts import Facts, Ints
 from biomatch.models import ColumnModel, load
 
 MODEL = "fusion"
+LATER = ("swap", "ghost", "days")
+"""Pieces of evidence that can come to light after the encounter that they speak of."""
 
 
 def fusion_model() -> ColumnModel:
@@ -33,7 +36,7 @@ def fusion_model() -> ColumnModel:
     return model
 
 
-def weigh(facts: Facts, alerts: pl.DataFrame, pieces: Collection[str] = PIECES) -> pl.DataFrame:
+def weigh(facts: Facts, alerts: pl.DataFrame, pieces: Collection[str] | None = None) -> pl.DataFrame:
     """Give every alert the log-likelihood ratio of fraud at its encounter (natural logarithm).
 
     Parameters
@@ -42,13 +45,24 @@ def weigh(facts: Facts, alerts: pl.DataFrame, pieces: Collection[str] = PIECES) 
         Of the same world.
     alerts : polars.DataFrame
         Schema ``ALERTS``.
-    pieces : collection of str
-        Pieces of evidence that may speak; the others count as not there.
+    pieces : collection of str, optional
+        Pieces of evidence that may speak; the others count as not there. Default: all, but an alert at
+        an encounter hears nothing that came to light after it (`LATER`).
     """
     rows = facts.rows_of(alerts["encounter_id"])
-    unique, place = np.unique(rows, return_inverse=True)
-    ratio = ratios(facts, unique, pieces)[place]
+    if pieces is not None:
+        return alerts.with_columns(log_likelihood_ratio=pl.Series(_at(facts, rows, pieces), dtype=pl.Float64))
+    at_once = (alerts["subject_type"] == "encounter") & (alerts["kind"] != swapped_exit.KIND)
+    early = at_once.to_numpy()
+    ratio = np.zeros(len(rows))
+    ratio[early] = _at(facts, rows[early], [piece for piece in PIECES if piece not in LATER])
+    ratio[~early] = _at(facts, rows[~early], PIECES)
     return alerts.with_columns(log_likelihood_ratio=pl.Series(ratio, dtype=pl.Float64))
+
+
+def _at(facts: Facts, rows: Ints, pieces: Collection[str]) -> NDArray[np.float32]:
+    unique, place = np.unique(rows, return_inverse=True)
+    return ratios(facts, unique, pieces)[place]
 
 
 def ratios(facts: Facts, rows: Ints, pieces: Collection[str] = PIECES) -> NDArray[np.float32]:

@@ -31,18 +31,19 @@ def find(facts: Facts) -> pl.DataFrame:
         Schema ``ALERTS``; subject: the stay, by its entry_id, which is also the encounter; score: the
         surprise in nats, from 0.
     """
-    rows, surprise, again, scheduled = surprises(facts)
+    rows, surprise, again, scheduled, came_to_light = surprises(facts)
     return facts.alerts(
         KIND,
         rows,
         surprise + SEEN_AGAIN * again,
         subject_type="stay",
+        raised_at=came_to_light,
         evidence={"surprise": surprise, "seen_again": again, "scheduled": scheduled.cast(pl.String)},
     )
 
 
-def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series]:
-    """Give the entries whose declared departure nobody saw: row, surprise, seen again, when."""
+def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series, pl.Series]:
+    """Give entries whose declared departure nobody saw: row, surprise, seen again, departure, when known."""
     stays = facts.table.filter(
         (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
     ).select("encounter_id", "time", *PAPERS)
@@ -61,7 +62,13 @@ def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series]
         counts, on=["port", "scheduled"], how="left", maintain_order="left"
     )
     surprise = -np.log((ghosts["unseen"] / ghosts["declared"]).to_numpy())
-    return facts.rows_of(ghosts["encounter_id"]), surprise, ghosts["again"].to_numpy(), ghosts["scheduled"]
+    return (
+        facts.rows_of(ghosts["encounter_id"]),
+        surprise,
+        ghosts["again"].to_numpy(),
+        ghosts["scheduled"],
+        ghosts["known"],
+    )
 
 
 def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
@@ -70,7 +77,7 @@ def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        Columns encounter_id (the entry), port, scheduled, seen, again.
+        Columns encounter_id (the entry), port, scheduled, seen, again, known (when it came to light).
     """
     observed = facts.observed
     known = pl.lit(value=True) if facts.cut is None else pl.col("received_at") <= facts.cut
@@ -111,7 +118,8 @@ def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
                 & (pl.col("next_entry").is_null() | (pl.col("exit_time") < pl.col("next_entry")))
             ),
         )
+        .with_columns(known=pl.when("again").then("exit_time").otherwise("scheduled"))
         .sort("scheduled", "encounter_id")
         .unique("encounter_id", keep="last", maintain_order=True)
-        .select("encounter_id", "port", "scheduled", "seen", "again")
+        .select("encounter_id", "port", "scheduled", "seen", "again", "known")
     )  # fmt: skip

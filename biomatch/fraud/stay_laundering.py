@@ -13,6 +13,7 @@ import polars as pl
 from biomatch.fraud.facts import Facts, Floats, Ints
 from biomatch.overstay.rules.days import Intervals, in_order, united
 from biomatch.overstay.rules.eu import RULES
+from biomatch.tables.schema import Time
 
 KIND = "stay_laundering"
 SURE_FACE = (0.2, 0.5)
@@ -31,7 +32,7 @@ def find(facts: Facts) -> pl.DataFrame:
         the encounter is the stay's entry; score: days over 90 in the 180 days up to the stay's end (or
         the last day known), times how sure the faces are (0 to 1, 0.5 without faces); above 0.
     """
-    row, root, other, used, alone = excesses(facts)
+    row, root, other, used, alone, ended = excesses(facts)
     similarity = facts.compare(row, other)
     low, high = SURE_FACE
     sure = np.where(np.isnan(similarity), 0.5, np.clip((similarity - low) / (high - low), 0.0, 1.0))
@@ -43,6 +44,7 @@ def find(facts: Facts) -> pl.DataFrame:
         score[keep],
         subject_type="identity_cluster",
         subject_rows=root[keep],
+        raised_at=ended.gather(keep),
         evidence={
             "days_of_union": used[keep],
             "days_on_document": alone[keep],
@@ -52,25 +54,27 @@ def find(facts: Facts) -> pl.DataFrame:
     )
 
 
-def excesses(facts: Facts) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+def excesses(facts: Facts) -> tuple[Ints, Ints, Ints, Ints, Ints, pl.Series]:
     """Find stays over the limit on all documents together and on none alone.
 
     Returns
     -------
-    tuple of ndarray of int64
+    tuple of ndarray of int64, and polars.Series
         Row of the stay's entry, row of the cluster's first encounter, row of another document's
-        encounter (-1: none), days of the union, days on the document.
+        encounter (-1: none), days of the union, days on the document; and the stay's end, when all of
+        them had been used.
     """
     stays = _stays(facts)
     if stays.is_empty():
         none = np.zeros(0, dtype=np.int64)
-        return none, none, none, none, none
+        return none, none, none, none, none, pl.Series([], dtype=Time)
     first, last = stays["first"].to_numpy(), stays["last"].to_numpy()
     used = used_days(stays["cluster"].to_numpy(), first, last)
     alone = used_days(stays["document"].to_numpy(), first, last)
     over = np.flatnonzero((used > RULES.limit_days) & (alone <= RULES.limit_days))
     row, root, other = (stays[name].to_numpy()[over] for name in ("row", "root", "other"))
-    return row, root, other, used[over], alone[over]
+    ended = stays["ended"].gather(over)
+    return row, root, other, used[over], alone[over], ended
 
 
 def used_days(group: Ints, first: Ints, last: Ints) -> Ints:
@@ -156,6 +160,7 @@ def _stays(facts: Facts) -> pl.DataFrame:
     origin = stays["time"].dt.date().min()
     day = stays.select(
         "cluster", "document", "row", "root",
+        ended=pl.max_horizontal(pl.col("end").cast(Time), "time"),
         first=(pl.col("time").dt.date() - pl.lit(origin)).dt.total_days(),
         last=(pl.col("end") - pl.lit(origin)).dt.total_days(),
     )  # fmt: skip

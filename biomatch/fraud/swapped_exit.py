@@ -25,10 +25,13 @@ def find(facts: Facts) -> pl.DataFrame:
         better own fit, above ``GAP_FLOOR``.
     """
     rows, partner, cross, gap = crossed(facts)
+    times = facts.table["time"]
+    later = np.where((times.gather(partner) > times.gather(rows)).to_numpy(), partner, rows)
     return facts.alerts(
         KIND,
         rows,
         gap,
+        raised_at=times.gather(later),
         evidence={
             "crossed_similarity": cross,
             "entry_similarity": facts.entry_similarity[rows],

@@ -97,9 +97,11 @@ def facts_of(observed: Observed, system: System) -> Facts:
 
 
 def sample_of(facts: Facts, truth: Truth) -> Sample:
-    """Put evidence and truth of a world's counted encounters side by side."""
+    """Put evidence and truth of a world's counted encounters side by side, victims left out."""
     scene = Scene.of(facts.observed, truth)
-    rows = np.flatnonzero((facts.table["time"] >= scene.start).to_numpy())
+    # Victims are neither: what speaks against them is somebody else's doing on their document.
+    affected = facts.table["encounter_id"].is_in(scene.affected.implode())
+    rows = np.flatnonzero(((facts.table["time"] >= scene.start) & ~affected).to_numpy())
     values, names = basis(evidence_at(facts, rows))
     kinds = scene.events.filter(pl.col("kind") != "watchlist").select(
         "encounter_id", "actor_id", "kind", *PAPERS

@@ -159,8 +159,9 @@ def test_several_raw_scales_are_no_curve(scene):
     alerts, observed, truth, _ = scene.alerts("document_photo_conflict", "concealer")
     with pytest.raises(ResultsError, match="different scales"):
         alert_curve(alerts, observed, truth)
+    unweighed = alerts.with_columns(log_likelihood_ratio=pl.lit(None, dtype=pl.Float64))
     with pytest.raises(ResultsError, match="without log_likelihood_ratio"):
-        alert_curve(alerts, observed, truth, by="log_likelihood_ratio")
+        alert_curve(unweighed, observed, truth, by="log_likelihood_ratio")
 
 
 scores = st.lists(st.sampled_from([-np.inf, -1.0, 0.0, 0.25, 0.5, 1.0]), max_size=12)
