@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
@@ -272,6 +273,29 @@ class Gallery:
         ids = checked_ids(reference_ids)
         with self._lock:
             return self._keeper.erase(ids)
+
+    def erase_received_before(self, moment: Any, kinds: Sequence[str] | None = None) -> int:
+        """Erase every reference, retired ones too, that was received before a moment.
+
+        Parameters
+        ----------
+        moment : datetime, datetime64 or int
+            As in `Where.received_before`; strictly before.
+        kinds : sequence of str, optional
+            Only references of these kinds.
+
+        Returns
+        -------
+        int
+            How many templates were erased.
+
+        Raises
+        ------
+        GalleryError
+            When a reference it could concern was enrolled without ``received_at`` or ``kind``.
+        """
+        with self._lock:
+            return self._keeper.erase_where(Where(kinds=kinds, received_before=moment))
 
     def compact(self) -> int:
         """Drop what was retired and give its memory back; the number of rows that went."""

@@ -104,7 +104,13 @@ class LocalGallery:
 
     def erase(self, ids: NDArray[np.int64]) -> int:
         """Remove every trace of references; give how many templates that were still held."""
-        held = self.register.held_rows(ids)
+        return self._erase_rows(self.register.held_rows(ids))
+
+    def erase_where(self, where: Where) -> int:
+        """Remove every trace of what a filter names, retired rows too; give how many."""
+        return self._erase_rows(np.flatnonzero(self.register.named(where)))
+
+    def _erase_rows(self, held: NDArray[np.int64]) -> int:
         self.register.retire(held)
         if len(held):
             self._keep(np.delete(np.arange(len(self.register)), held))
@@ -127,6 +133,8 @@ class LocalGallery:
         searched = self.register.searched(where)
         enrolled = len(self) if searched is None else int(searched.sum())
         size = self.index.probes_a_pass
+        if len(probes) >= 16 * self.index.workers:
+            size = min(size, -(-len(probes) // self.index.workers))
         passes = [probes[begin : begin + size] for begin in range(0, len(probes), size)]
         alone = self.index.workers == 1 or len(passes) == 1
 

@@ -152,6 +152,15 @@ class MilvusGallery:
         self.compact()
         return len(there)
 
+    def erase_where(self, where: Where) -> int:
+        """Delete what a filter names; see `erase`."""
+        filter_ = self._filter(where)
+        count = self._count(filter_)
+        if count:
+            self._client.delete(self.collection, filter=filter_)
+        self.compact()
+        return count
+
     def compact(self) -> int:
         """Ask Milvus to drop deleted rows from its files; it does not say how many: 0."""
         self._client.flush(self.collection)

@@ -140,7 +140,13 @@ class Register:
         """Which rows a search may return, shape (rows,); None: all of them."""
         if where is None:
             return None if self.active_count == len(self) else self.active
-        mask = self.active.copy()
+        return self._filtered(self.active.copy(), where)
+
+    def named(self, where: Where) -> NDArray[np.bool_]:
+        """Which rows a filter names, retired ones too, shape (rows,)."""
+        return self._filtered(np.ones(len(self), np.bool_), where)
+
+    def _filtered(self, mask: NDArray[np.bool_], where: Where) -> NDArray[np.bool_]:
         for name, wanted in (("port", where.ports), ("kind", where.kinds)):
             if wanted is not None:
                 self._labels[name].filter(mask, wanted, name)

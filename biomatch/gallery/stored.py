@@ -198,10 +198,9 @@ class StoredGallery(LocalGallery):
         super()._keep(rows)
         self._retired_name = ""
 
-    def erase(self, ids: NDArray[np.int64]) -> int:
-        """Remove every trace of references."""
+    def _erase_rows(self, held: NDArray[np.int64]) -> int:
         with self._change():
-            return super().erase(ids)
+            return super()._erase_rows(held)
 
     def compact(self) -> int:
         """Drop retired rows."""

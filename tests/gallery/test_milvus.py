@@ -92,9 +92,14 @@ def test_changes_are_seen_by_the_next_search(tmp_path, templates):
         with pytest.raises(GalleryError, match="enrolled without received_at"):
             gallery.identify(templates[:1], 1, Where(received_before=5))
         assert gallery.index_loss_bound(0.3) == 0
+        gallery.enrol([70, 71], templates[70:72], received_at=np.array([10, 20]), kind=["a", "b"])
+        gallery.retire(np.concatenate([odd[2:], [2]]))
+        assert gallery.erase_received_before(20) == 1
+        assert gallery.erase_received_before(30, kinds=["a"]) == 0
+        assert gallery.identify(templates[71:72], 2).reference_id.tolist() == [[71, -1]]
         assert gallery.about()["consistency"] == "Strong"
     with Gallery(DIMENSION, "milvus", path=tmp_path / "g.db") as again:
-        assert len(again) == 24
+        assert len(again) == 1
     with pytest.raises(GalleryError, match="dimension 8"):
         Gallery(8, "milvus", path=tmp_path / "g.db")
 
