@@ -61,6 +61,11 @@ class OperatingPoint(Settings):
         The system that these numbers belong to.
     guarantee : mapping
         How the face threshold was chosen: target, bound, counts, confidence.
+
+    Examples
+    --------
+    >>> OperatingPoint.of(0.4, System.load("default")).lead_threshold
+    0.5
     """
 
     face_threshold: float = setting(..., "tuned")

@@ -29,6 +29,12 @@ class Rate:
         Two-sided confidence of `interval`.
     method : str
         How the interval was made, for example ``"Clopper-Pearson"``.
+
+    Examples
+    --------
+    >>> found = rate(1, 4)
+    >>> found.value, rate(0, 0).value
+    (0.25, None)
     """
 
     numerator: int

@@ -73,6 +73,18 @@ def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> Wo
         Root seed and lineage, 0 to 2**32 - 1. Two worlds of one seed share people.
     progress : callable, optional
         Called with (stage, done, total).
+
+    Returns
+    -------
+    World
+        With its two sides, ``observed`` and ``truth``.
+
+    Examples
+    --------
+    >>> small = Scenario.load("tiny").with_({"travellers": 200})
+    >>> made = world(small, seed=1)
+    >>> made.observed.encounters.height > 200, made.truth.lineage, made.id == world(small, seed=1).id
+    (True, 1, True)
     """
     from biomatch_synthetic.world import make
 
@@ -111,6 +123,12 @@ def open_world(path: str | Path) -> World:
     ------
     TableError
         When the folder is not whole: a file is missing, cut short, altered, or of another schema.
+
+    Examples
+    --------
+    >>> made = write_world(Scenario.load("tiny").with_({"travellers": 200}), 1, "opened-world")
+    >>> open_world("opened-world").id == made.id
+    True
     """
     place = Path(path)
     observed, contents = _observed(place)

@@ -60,6 +60,13 @@ class IdentificationCurve:
         Settings of the system that made the lists.
     resubstitution : bool
         Whether the system's own training saw these lineages and that was asked for.
+
+    Examples
+    --------
+    >>> from biomatch.evaluation.curves import identification_curve
+    >>> curve = identification_curve([0.9, 0.3], [1, 0], [0.2, 0.5], enrolled_count=10)
+    >>> curve.fnir(0.5).value, curve.fpir(0.5).value
+    (0.5, 0.5)
     """
 
     mated_scores: Floats

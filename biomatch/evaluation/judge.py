@@ -96,6 +96,14 @@ def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int 
         When tuning and grading share a lineage.
     ResultsError
         For a run of another world.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> result = evaluate(bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System())), made.truth)
+    >>> result.fnir.denominator > 30, 0 <= result.fpir.value <= 1
+    (True, True)
     """
     check_same_world(run.world_id, truth)
     point = check_lineages(run.point, truth, resubstitution=resubstitution)

@@ -52,6 +52,15 @@ class Result:
         What a slider shows: a row a threshold, with decisions, leads and alerts counted there.
     about : mapping
         Provenance: world, lineage, scenario, versions, command.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
+    >>> result = bm.evaluate(done, made.truth, grid=0)
+    >>> sum(result.misses.values()) == result.system_miss_rate.numerator
+    True
     """
 
     point: OperatingPoint

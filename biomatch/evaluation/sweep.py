@@ -52,6 +52,14 @@ def sweep(
     ------
     ResultsError
         For lists or a run of another world, or what `of` does not go with.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> curve = sweep(bm.search(made.observed, bm.System.load("default")), made.truth)
+    >>> curve.fnir(-1.0).numerator, curve.fpir(1.5).numerator
+    (0, 0)
     """
     if of == "fraud" and isinstance(lists, Run):
         return alert_curves(lists, truth)

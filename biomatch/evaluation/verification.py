@@ -54,6 +54,12 @@ class VerificationCurve:
         Name of a breakdown to a label for each comparison.
     lineages : tuple of int
         Root seeds of the worlds that went in.
+
+    Examples
+    --------
+    >>> from biomatch.evaluation.curves import verification_curve
+    >>> verification_curve([0.9, 0.3], [0.1, 0.3]).fmr(0.3).value
+    0.5
     """
 
     mated_scores: Floats

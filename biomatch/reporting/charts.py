@@ -3,6 +3,13 @@
 Every chart reads named data sets, so that the page can move it along the slider without drawing anew.
 Colours are of the palette of Okabe and Ito (2008), each at least 3:1 against white and against the
 page's dark ground; shape or dash tells apart what colour tells apart.
+
+Examples
+--------
+>>> import biomatch as bm
+>>> curve = bm.identification_curve([0.9, 0.3], [1, 0], [0.2, 0.5], enrolled_count=10)
+>>> type(bm.charts.det(curve)).__module__.split(".")[0]
+'altair'
 """
 
 from __future__ import annotations

@@ -39,6 +39,14 @@ def report(results: Sequence[Result], path: str | Path) -> Path:
         Without any result.
     TableError
         When the disk refuses.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
+    >>> report([bm.evaluate(done, made.truth, grid=5)], "report.html").name
+    'report.html'
     """
     contents = contents_of(results)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None

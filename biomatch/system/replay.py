@@ -51,6 +51,14 @@ def search(
     -------
     CandidateLists
         One list a search, sorted by (time, encounter_id, designed).
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> lists = search(made.observed, System.load("default"))
+    >>> lists.list_length, len(lists) == len(lists.score)
+    (20, True)
     """
     refs = references(observed, system)
     due = due_searches(observed, system)

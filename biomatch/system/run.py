@@ -120,6 +120,16 @@ def run(
     ------
     ResultsError
         For a system or lists that are not the point's.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> done = run(made.observed, at=OperatingPoint.of(0.4, System.load("default")))
+    >>> sorted(done.decisions["outcome"].cast(str).unique())
+    ['match', 'no_match', 'not_acquired']
+    >>> done.stays.height > 50
+    True
     """
     if system is not None and system.id != at.system.id:
         raise ResultsError(

@@ -36,3 +36,9 @@ def test_the_door_is_light():
     code = f"import sys, biomatch; print([m for m in sys.modules if m.partition('.')[0] in {heavy}])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_has_an_example(name):
+    """It is run by tests/docs/test_doctests.py."""
+    assert ">>>" in getattr(bm, name).__doc__
