@@ -100,3 +100,21 @@ def test_the_ratio_does_not_know_the_share_of_fraud_in_training():
     for rows in (np.arange(80_000), rare):
         found = fit(x[rows], y[rows]).decision_function(np.array([[-1.0], [0.0], [1.0]]))
         np.testing.assert_allclose(found, [-2.0, 0.0, 2.0], atol=0.12)  # the exact ratio is 2 x
+
+
+@pytest.mark.parametrize("name", ["fusion", "photo", "entry"])
+def test_a_shipped_model_computes_what_its_coefficients_say(name):
+    """The file's own numbers, in double precision as scikit-learn would use them, within 1e-5."""
+    onnx = pytest.importorskip("onnx")
+    entry = load(name).entry
+    (node,) = [n for n in onnx.load(models_dir() / entry.file).graph.node if n.op_type == "LinearClassifier"]
+    held = {a.name: list(a.floats) for a in node.attribute if a.floats}
+    weights, bias = held["coefficients"][-len(entry.inputs) :], held["intercepts"][-1]
+    random = np.random.default_rng(5)
+    grid = {k: random.uniform(-0.1, 1.0, 20_000) for k in ("photo", "entry", "history", "papers")}
+    drawn = evidence(**grid, identity=random.uniform(0, 1, 20_000), quality=random.uniform(0, 1, 20_000))
+    values, names = basis(drawn)
+    columns_of = [names.index(column) for column in entry.inputs]
+    table = values[:, columns_of]
+    exact = table.astype(np.float64) @ np.array(weights) + bias
+    np.testing.assert_allclose(load(name).run(table), exact, atol=1e-5)
