@@ -1,4 +1,4 @@
-"""Studies: worlds x systems x seeds, each tuned on seeds of its own; resumes, in one process or several."""
+"""Studies: worlds x systems x seeds, each tuned on seeds of its own; resumes, here or on a cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from biomatch.errors import BiomatchError, SettingsError, WallError
+from biomatch.errors import BiomatchError, ResultsError, SettingsError, WallError
 from biomatch.results import Row
 from biomatch.settings.base import ASSUMED, Settings, setting
 from biomatch.settings.scenario import Scenario
@@ -76,22 +76,40 @@ class Job:
     @property
     def id(self) -> str:
         """Hash of what is asked, whatever the suite calls it."""
-        asked = {
-            "scenario": self.scenario_settings.canonical(),
-            "system": self.system_settings.canonical(),
-            "seed": self.seed,
-            "control": self.control,
-            "tuning_seeds": list(self.tuning_seeds),
-            "max_fpir": self.max_fpir,
-            "confidence": self.confidence,
-            "biomatch": version("biomatch"),
-        }
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+        return _hash(
+            {
+                "scenario": self.scenario_settings.canonical(),
+                "system": self.system_settings.canonical(),
+                "seed": self.seed,
+                "control": self.control,
+                "tuning_seeds": list(self.tuning_seeds),
+                "max_fpir": self.max_fpir,
+                "confidence": self.confidence,
+                "biomatch": version("biomatch"),
+            }
+        )
+
+    @property
+    def point_id(self) -> str:
+        """Hash of what the job's operating point depends on; runs that differ in nothing else share it."""
+        return _hash(
+            {
+                "scenario": self.scenario_settings.canonical(),
+                "system": self.system_settings.canonical(),
+                "seeds": list(self.tuning_seeds),
+                "target": [self.max_fpir, self.confidence],
+                "biomatch": version("biomatch"),
+            }
+        )
 
     @property
     def cell(self) -> dict[str, str]:
         """Names of the run in its suite."""
         return {"world": self.world, "system": self.system, "seed": str(self.seed), "control": self.control}
+
+
+def _hash(asked: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def plan(suite: Suite) -> list[Job]:
@@ -137,25 +155,40 @@ def _cell(where: str, kind: type[Any], name: str, changes: Mapping[str, Any]) ->
         raise SettingsError(f"{where}: {fault.given}", allowed=fault.allowed, remedy=fault.remedy) from None
 
 
-def run_job(job: Job, points: Path | None = None) -> Row:
-    """Do one run: tune (or take the point that a sibling tuned), grade, count.
+@dataclass(frozen=True)
+class Tuned:
+    """An operating point, and the seconds that tuning it took (0: it was read)."""
 
-    Parameters
-    ----------
-    job : Job
-        What is asked.
-    points : path, optional
-        Folder where operating points are kept between runs.
-    """
+    point: Any
+    seconds: float
+
+
+def tune_job(job: Job) -> Tuned:
+    """Tune the operating point of a job on its tuning seeds."""
+    from biomatch.evaluation.sweep import sweep
+    from biomatch.system.replay import search
+    from biomatch.tuning import tune
+    from biomatch.tuning.pool import pool
+    from biomatch.worlds import world
+
+    began = time.perf_counter()
+    curves = []
+    for seed in job.tuning_seeds:
+        made = world(job.scenario_settings, seed)
+        curves.append(sweep(search(made.observed, job.system_settings), made.truth))
+    point = tune(pool(curves), max_fpir=job.max_fpir, confidence=job.confidence)
+    return Tuned(point, time.perf_counter() - began)
+
+
+def run_job(job: Job, tuned: Tuned) -> Row:
+    """Do one run at a tuned point: make the world, search, decide, grade, count."""
     from biomatch.evaluation import controls
     from biomatch.evaluation.judge import evaluate
     from biomatch.system.replay import search
     from biomatch.system.run import run
     from biomatch.worlds import world
 
-    seconds: dict[str, float] = {}
-    with _clock(seconds, "tune"):
-        point = _point(job, points)
+    seconds = {"tune": tuned.seconds}
     with _clock(seconds, "world"):
         made = world(job.scenario_settings, job.seed)
     observed = made.observed
@@ -166,7 +199,7 @@ def run_job(job: Job, points: Path | None = None) -> Row:
     with _clock(seconds, "search"):
         lists = search(observed, job.system_settings)
     with _clock(seconds, "run"):
-        done = run(observed, at=point, lists=lists)
+        done = run(observed, at=tuned.point, lists=lists)
     with _clock(seconds, "evaluate"):
         result = evaluate(done, made.truth, grid=0)
     return Row(
@@ -184,7 +217,11 @@ _MAXRSS_PER_MB = 1024.0 if sys.platform != "darwin" else 1024.0**2
 
 
 def counts_of(result: Any) -> dict[str, float]:
-    """Give everything of a result that is counted, flat."""
+    """Give everything of a result that is counted, flat.
+
+    Alerts by kind: ``events``, those ``caught`` by any alert, alerts ``raised``, honest encounters
+    ``stopped`` by it, and ``honest`` encounters.
+    """
     last = result.overstays[-1] if result.overstays else None
     middle, least, most = result.enrolled
     found: dict[str, float] = {
@@ -210,6 +247,14 @@ def counts_of(result: Any) -> dict[str, float]:
             "true_in_country": last.true_in_country,
             "true_departures": last.true_departures,
         }
+    for kind, counted in result.alerts.items():
+        found |= {
+            f"alerts_{kind}_events": counted["events"],
+            f"alerts_{kind}_caught": counted["caught"]["numerator"],
+            f"alerts_{kind}_raised": counted["alerts"],
+            f"alerts_{kind}_stopped": counted["false_alarms"]["numerator"],
+            f"alerts_{kind}_honest": counted["false_alarms"]["denominator"],
+        }
     return found
 
 
@@ -224,37 +269,14 @@ class _clock:  # noqa: N801 - used as a verb
         self.into[self.stage] = time.perf_counter() - self.began
 
 
-def _point(job: Job, points: Path | None) -> Any:
-    """Tune on the job's tuning seeds, or read the point that another run of the same question left."""
-    from biomatch.evaluation.sweep import sweep
-    from biomatch.policy import OperatingPoint
-    from biomatch.system.replay import search
-    from biomatch.tables.storage import write_text
-    from biomatch.tuning import tune
-    from biomatch.tuning.pool import pool
-    from biomatch.worlds import world
-
-    asked = {
-        "scenario": job.scenario_settings.canonical(),
-        "system": job.system_settings.canonical(),
-        "seeds": list(job.tuning_seeds),
-        "target": [job.max_fpir, job.confidence],
-        "biomatch": version("biomatch"),
-    }
-    name = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-    if points is not None and (points / f"{name}.json").exists():
-        return OperatingPoint.read(points / f"{name}.json")
-    curves = []
-    for seed in job.tuning_seeds:
-        made = world(job.scenario_settings, seed)
-        curves.append(sweep(search(made.observed, job.system_settings), made.truth))
-    point = tune(pool(curves), max_fpir=job.max_fpir, confidence=job.confidence)
-    if points is not None:
-        write_text(points / f"{name}.json", json.dumps(point.model_dump(mode="json"), sort_keys=True) + "\n")
-    return point
-
-
-def run_study(suite: Suite, out: Path, *, workers: int = 1, progress: Progress | None = None) -> list[Row]:
+def run_study(
+    suite: Suite,
+    out: Path,
+    *,
+    workers: int = 1,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+) -> list[Row]:
     """Run what is still missing of a suite and give all its rows.
 
     Parameters
@@ -262,37 +284,61 @@ def run_study(suite: Suite, out: Path, *, workers: int = 1, progress: Progress |
     suite : Suite
         The grid.
     out : path
-        Folder of the study: ``runs/`` has a file a finished run, ``points/`` the operating points.
+        Folder of the study: ``runs/`` has a file a finished run, ``points/`` the operating points. Only
+        this process writes there.
     workers : int
         Processes; the rows are the same whatever their number.
+    cluster : str, optional
+        Address of a Dask scheduler, to run there instead; the rows are the same.
     progress : callable, optional
         Called with (stage, done, total).
+
+    Raises
+    ------
+    SettingsError
+        For both workers and a cluster, or a cluster that is not there.
+    ResultsError
+        When a worker's biomatch is another version than this one.
     """
+    if cluster is not None and workers != 1:
+        raise SettingsError("--workers and --cluster", allowed="one: a cluster has its own workers")
     jobs = plan(suite)
-    runs, points = out / "runs", out / "points"
+    runs = out / "runs"
     missing = [job for job in jobs if not (runs / f"{job.id}.json").exists()]
+    wanted = {job.id for job in missing}
     report = progress or (lambda stage, done, total: None)
     report("study", len(jobs) - len(missing), len(jobs))
-    for number, row in enumerate(_execute(missing, points, workers), start=1):
+    for number, row in enumerate(_execute(missing, out / "points", workers, cluster), start=1):
+        if row.id not in wanted:
+            raise ResultsError(
+                f"a worker answered run {row.id}, which was not asked (its biomatch is "
+                f"{row.versions['biomatch']})",
+                remedy=f"install biomatch {version('biomatch')} on every worker",
+            )
         row.write(runs)
         report("study", len(jobs) - len(missing) + number, len(jobs))
     return [Row.read(runs / f"{job.id}.json") for job in jobs]
 
 
-def _execute(jobs: list[Job], points: Path, workers: int) -> Iterator[Row]:
-    if workers == 1:
-        for job in jobs:
-            yield run_job(job, points)
-        return
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from multiprocessing import get_context
+def _execute(jobs: list[Job], points: Path, workers: int, cluster: str | None) -> Iterator[Row]:
+    from biomatch.execution import here
+    from biomatch.execution.work import Work
+    from biomatch.policy import OperatingPoint
+    from biomatch.tables.storage import write_text
 
-    # Fresh processes: forking after BLAS or Polars have started threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(run_job, job, points) for job in jobs]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    def known(key: str) -> Tuned | None:
+        place = points / f"{key}.json"
+        return Tuned(OperatingPoint.read(place), 0.0) if place.exists() else None
+
+    def keep(key: str, tuned: Tuned) -> None:
+        text = json.dumps(tuned.point.model_dump(mode="json"), sort_keys=True)
+        write_text(points / f"{key}.json", text + "\n")
+
+    work = Work(key=lambda job: job.point_id, prepare=tune_job, do=run_job, known=known, keep=keep)
+    if not jobs:
+        return iter(())
+    if cluster is not None:
+        from biomatch.execution.cluster import on_cluster
+
+        return on_cluster(work, jobs, cluster)
+    return here.in_process(work, jobs) if workers == 1 else here.in_processes(work, jobs, workers)

@@ -22,6 +22,10 @@ def bench(
     suite: Annotated[Path, typer.Argument(help="A suite: a TOML grid of worlds, systems and seeds.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the study; a started one is resumed.")],
     workers: Annotated[int, typer.Option("--workers", min=1, help="Processes.")] = 1,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster (extra: dask)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a study: what is finished is kept, what is missing is run."""
@@ -31,7 +35,7 @@ def bench(
 
     asked = Suite.read(suite)
     with progress() as update:
-        rows = run_study(asked, out, workers=workers, progress=update)
+        rows = run_study(asked, out, workers=workers, cluster=cluster, progress=update)
     laid = table(rows)
     write_text(out / "table.csv", laid.write_csv())
     emit(

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,23 +17,6 @@ from biomatch.comparison import compare, difference
 from biomatch.errors import ResultsError, SettingsError, WallError
 from biomatch.results import Row, agree, merged, read_rows, table
 from biomatch.study import Suite, plan, run_study
-
-QUICK = Path(__file__).parents[2] / "benchmarks" / "suites" / "quick.toml"
-
-
-@pytest.fixture(scope="module")
-def suite():
-    small = Suite.read(QUICK).model_dump(mode="json")
-    small["worlds"] = {"tiny": {"scenario": "tiny", "set": {"travellers": 300}}}
-    small["systems"] = {"open-stays": {"system": "default"}}
-    small["max_fpir"] = 0.2
-    return Suite.from_mapping(small)
-
-
-@pytest.fixture(scope="module")
-def finished(suite, tmp_path_factory):
-    out = tmp_path_factory.mktemp("study")
-    return out, run_study(suite, out)
 
 
 def test_a_study_has_a_row_a_cell_seed_and_control(suite, finished):
@@ -59,6 +41,24 @@ def test_a_second_call_repeats_nothing(suite, finished):
 def test_two_processes_count_the_same(suite, finished, tmp_path):
     rows = run_study(suite, tmp_path, workers=2)
     assert [dict(row.counts) for row in rows] == [dict(row.counts) for row in finished[1]]
+    assert len(list((tmp_path / "points").iterdir())) == 1
+
+
+def test_what_is_prepared_is_prepared_once_and_found_again(suite, finished, tmp_path):
+    out, rows = finished
+    (point,) = (out / "points").iterdir()
+    (tmp_path / "points").mkdir()
+    (tmp_path / "points" / point.name).write_text(point.read_text())
+    again = run_study(suite, tmp_path)
+    assert {row.seconds["tune"] for row in again} == {0.0}
+    assert [row.counts for row in again] == [row.counts for row in rows]
+
+
+def test_alerts_are_counted(finished):
+    frame = table(finished[1]).filter(control="none")
+    assert (frame["alerts_all_caught"] <= frame["alerts_all_events"]).all()
+    assert (frame["alerts_all_stopped"] <= frame["alerts_all_honest"]).all()
+    assert frame["alerts_all_honest"].min() > 100
 
 
 def test_twins_that_disagree_are_refused(finished):
