@@ -23,6 +23,7 @@ FAMILIES = (
     "plan",
     "stays",
     "predict",
+    "fit",
     "identify",
     "embed",
 )

@@ -42,9 +42,9 @@ def scores(
     as_json: Json = False,
 ) -> None:
     """Give rates, curve and threshold of scores or candidate lists that somebody else produced."""
-    from biomatch.evaluation.claims import MET, claims_of, judge
     from biomatch.evaluation.curves import IdentificationCurve
     from biomatch.evaluation.scorefiles import read_scores
+    from biomatch.tuning.claims import MET, claims_of, judge
 
     if max_fpir is not None and max_fmr is not None:
         raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
@@ -124,7 +124,7 @@ def _at_target(
     curve: Any, target: float, confidence: float, cap: int | None
 ) -> tuple[dict[str, Any], list[str]]:
     from biomatch.evaluation.curves import IdentificationCurve
-    from biomatch.tuning.tune import guarantee_of
+    from biomatch.tuning.of_curve import guarantee_of
 
     of_searches = isinstance(curve, IdentificationCurve)
     name, measure, miss = ("max_fpir", "fpir", "fnir") if of_searches else ("max_fmr", "fmr", "fnmr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from biomatch.tuning.guarantee import Guarantee, guarantee
-from biomatch.tuning.tune import guarantee_of, tune
+from biomatch.tuning.of_curve import guarantee_of
+from biomatch.tuning.tune import tune
 
 __all__ = ["Guarantee", "guarantee", "guarantee_of", "tune"]

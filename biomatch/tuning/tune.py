@@ -7,22 +7,21 @@ from typing import Any
 
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alert_curves import AlertCurves
-from biomatch.evaluation.claims import judge, parse
-from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
+from biomatch.evaluation.curves import IdentificationCurve
 from biomatch.evaluation.leads import LeadCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
+from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
 from biomatch.tuning.fraud import tune_fraud
-from biomatch.tuning.guarantee import Guarantee, guarantee
+from biomatch.tuning.guarantee import Guarantee
 from biomatch.tuning.larger import shrink
 from biomatch.tuning.leads import tune_leads
+from biomatch.tuning.of_curve import Curve, guarantee_of
 from biomatch.tuning.pool import between_galleries
 
 OBSERVED = ("port", "mode")
 """Breakdowns that an operating point may be keyed on: fields that the system sees."""
-
-Curve = IdentificationCurve | VerificationCurve
 
 
 def tune(
@@ -203,39 +202,6 @@ def _held(
             )
         found.append(verdict.to_json())
     return found
-
-
-def guarantee_of(
-    curve: Curve,
-    *,
-    max_fpir: float | None = None,
-    max_fmr: float | None = None,
-    confidence: float = 0.95,
-    cap: int | None = None,
-) -> Guarantee:
-    """Give the guarantee alone; parameters and errors as of `tune`."""
-    if isinstance(curve, IdentificationCurve):
-        if max_fpir is None or max_fmr is not None:
-            raise ResultsError("an identification curve", allowed="a target: max_fpir or costs")
-        return guarantee(
-            curve.non_mated_top_scores,
-            curve.non_mated_subjects,
-            target=max_fpir,
-            confidence=confidence,
-            cap=cap,
-            others=curve.mated_scores,
-        )
-    if max_fmr is None or max_fpir is not None:
-        raise ResultsError("a verification curve", allowed="the target max_fmr", remedy="give max_fmr")
-    return guarantee(
-        curve.non_mated_scores,
-        curve.non_mated_subjects,
-        target=max_fmr,
-        confidence=confidence,
-        cap=cap,
-        measure="FMR",
-        others=curve.mated_scores,
-    )
 
 
 def _check_floor(thresholds: list[float], floor_score: float | None) -> None:

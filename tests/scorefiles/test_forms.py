@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from biomatch.cli import run
 from biomatch.errors import BiomatchError, ResultsError, SettingsError
-from biomatch.evaluation.claims import MET, NOT_MET, NOT_SHOWN, claims_of, judge, parse
 from biomatch.evaluation.curves import identification_curve, verification_curve
 from biomatch.evaluation.scorefiles import ScoreAccumulator, accumulate, read_scores
 from biomatch.evaluation.scorefiles.accumulator import BINS, _bin, _edge
+from biomatch.tuning.claims import MET, NOT_MET, NOT_SHOWN, claims_of, judge, parse
 
 RNG = np.random.default_rng(2)
 MATED, OTHER = RNG.normal(3, 1, 200), RNG.normal(0, 1, 5000)

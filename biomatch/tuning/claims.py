@@ -9,6 +9,7 @@ from typing import Any
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
 from biomatch.rates import Rate
+from biomatch.tuning.of_curve import guarantee_of
 
 MET, NOT_MET, NOT_SHOWN = "met", "not met", "not shown"
 Curve = IdentificationCurve | VerificationCurve
@@ -175,8 +176,6 @@ def judge(claim: Claim, curve: Curve, *, confidence: float = 0.95, cap: int | No
 
 
 def _held(claim: Claim, curve: Curve, confidence: float, two_sided: float, cap: int | None) -> Verdict:
-    from biomatch.tuning.tune import guarantee_of
-
     target = claim.limit if claim.given is None else float(claim.value or 0.0)
     name = "max_fpir" if claim.of_searches else "max_fmr"
     try:
