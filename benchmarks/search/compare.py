@@ -86,6 +86,10 @@ def one(name: str, count: int, probes: int, folder: Path, threads: int, limit: i
     before, began = held, time.perf_counter()
     system.build(references)
     built = time.perf_counter() - began
+    system.search(next(iter(sets.values()))[:1], LENGTH, next(iter(system.widths.values())))
+    at_rest = (
+        anonymous_bytes() - before
+    )  # before batches: what they leave with the allocator is no part of it
     found = []
     for label, width in system.widths.items():
         batch = next(iter(sets.values()))[:BATCH]
@@ -103,7 +107,7 @@ def one(name: str, count: int, probes: int, folder: Path, threads: int, limit: i
             "build_seconds": built, "single_ms": float(np.median(singles)) * 1e3, "batch_a_second": rate,
             "load": os.getloadavg()[0],
         }  # fmt: skip
-        row["bytes_a_reference"] = (anonymous_bytes() - before) / count
+        row["bytes_a_reference"], row["working_bytes"] = at_rest / count, anonymous_bytes() - before - at_rest
         for quality in faces.QUALITIES:
             at, changed, searched = threshold(exact, quality), 0, 0
             for kind in ("mated", "non_mated"):

@@ -269,6 +269,12 @@ class Gallery:
         int
             How many templates were still held. Ids of which nothing is held are no fault: a retention
             job may run twice, and compaction may have come first.
+
+        Notes
+        -----
+        The gallery's arrays and files are overwritten (files before they are removed). Copies that the
+        caller made, that a memory allocator left behind when an array moved, or that a disk keeps below
+        its file system are out of its reach; with `milvus`, see `biomatch.gallery.milvus`.
         """
         ids = checked_ids(reference_ids)
         with self._lock:
