@@ -1,0 +1,112 @@
+"""The whole way from a user's data to a profile with its goodness of fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.scorelaw.fit.goodness import Goodness, HeldOut, check_held_out, judge_fit
+from biomatch.scorelaw.fit.sample import FEWEST, ScoreSample, from_embeddings
+from biomatch.scorelaw.fit.twin import Twin, fit_twin
+from biomatch.scorelaw.law import ScoreLaw
+from biomatch.settings.profile import FaceProfile
+from biomatch.streams import stream
+
+Progress = Callable[[str, int, int], None]
+NOT_FITTED = "ageing, kin, groups and capture are the built-in model's: one date and no family is in the data"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A profile with what it was fitted to and how well."""
+
+    profile: FaceProfile
+    sample: ScoreSample
+    goodness: Goodness
+    misfit: float
+
+
+def fit_embeddings(
+    templates: NDArray[np.float32],
+    labels: NDArray[np.str_],
+    name: str,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Fit a profile to embeddings: first to half of the identities, checked on the others, then to all.
+
+    Parameters
+    ----------
+    templates : ndarray
+        Shape (n, d), float32, unit rows.
+    labels : ndarray
+        Shape (n,), text.
+    name : str
+        The profile's name.
+    seed : int
+        Splits the identities.
+    progress : callable, optional
+        Called with (stage, done, total).
+
+    Returns
+    -------
+    Fitted
+
+    Raises
+    ------
+    TableError
+        See `from_embeddings` and `fit_twin`.
+    """
+    whole = from_embeddings(templates, labels, seed)
+    count = len(np.unique(labels))
+    mixed = stream(seed, "fit.held_out").permutation(count)
+    held: tuple[HeldOut, ...] = ()
+    start: FaceProfile | None = None
+    if count >= 4 * FEWEST:
+        first, second = np.sort(mixed[: count // 2]), np.sort(mixed[count // 2 :])
+        half = fit_twin(from_embeddings(templates, labels, seed, first), name, progress=progress)
+        held = check_held_out(half, from_embeddings(templates, labels, seed, second))
+        start = half.profile
+    twin = fit_twin(whole, name, start, progress)
+    return _finish(twin, whole, held)
+
+
+def fit_scores(sample: ScoreSample, name: str, progress: Progress | None = None) -> Fitted:
+    """Fit a profile to scores alone; without people there is nothing to hold out."""
+    return _finish(fit_twin(sample, name, progress=progress), sample, ())
+
+
+def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitted:
+    goodness = judge_fit(twin, sample, held)
+    law = ScoreLaw(twin.profile)
+    # The anchor is where the data end: thirty non-mated scores lie beyond it.
+    fmr = min(max(30.0 / sample.non_mated, 1e-12), 0.01)
+    missed = max(float(law.fnmr(law.threshold_at_fmr(fmr))) * sample.mated_people, 1.0)
+    people = sample.identities or 1000
+    profile = twin.profile.with_(
+        {
+            "about": f"Twin fitted to {len(sample.mated):,} mated and {sample.non_mated:,} non-mated scores",
+            "source": "biomatch fit, a user's data",
+            "anchor.gallery": people,
+            "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
+            "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),
+            # Back-test (benchmarks/results/fit.md): FPIR two decades of N beyond the data.
+            "errors.fpir_model": float(f"{min(max(15.0 / np.sqrt(people), 0.3), 2.0):.3g}"),
+        }
+    )
+    return Fitted(_tidy(profile), sample, goodness, twin.misfit)
+
+
+def _tidy(profile: FaceProfile) -> FaceProfile:
+    """Round what was fitted to four digits, as the built-in profiles are."""
+    return profile.with_(
+        {
+            f"{section}.{key}": float(f"{value:.4g}")
+            for section in ("likeness", "noise")
+            for key, value in getattr(profile, section).model_dump().items()
+            if isinstance(value, float)
+        }
+    )

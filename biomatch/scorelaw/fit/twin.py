@@ -1,0 +1,282 @@
+"""Fits the parameters of a face profile to counted scores.
+
+Least squares on the logarithms of both score laws' tails, weighted by what the counts can say, with a weak
+pull towards the built-in model: a parameter that the data do not speak about stays where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from biomatch.errors import TableError
+from biomatch.scorelaw.fit.sample import ScoreSample
+from biomatch.scorelaw.law import ScoreLaw
+from biomatch.scorelaw.nonmated import THRESHOLDS
+from biomatch.settings.profile import FaceProfile
+
+Floats = NDArray[np.float64]
+Progress = Callable[[str, int, int], None]
+MATED_LEVELS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
+NON_MATED_LEVELS = (0.3, 0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
+FPIR_LEVELS = (0.6, 0.3, 0.1, 0.03)
+SLACK = 0.03
+"""Relative misfit that is not worth chasing: the closed form itself is no better."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One free number: where it lives, how it is transformed, and what it is pulled towards."""
+
+    key: str
+    centre: float
+    pull: float
+    low: float
+    high: float
+    transform: str  # "log", "logit" or ""
+
+    def to_free(self, value: float) -> float:
+        """Map a profile's value to the line that is searched."""
+        if self.transform == "log":
+            return float(np.log(value))
+        return float(np.log(value / (1.0 - value))) if self.transform == "logit" else value
+
+    def to_profile(self, free: float) -> float:
+        """Map back, inside the parameter's bounds."""
+        if self.transform == "log":
+            value = np.exp(free)
+        else:
+            value = 1.0 / (1.0 + np.exp(-free)) if self.transform == "logit" else free
+        return float(np.clip(value, self.low, self.high))
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A fitted profile and how well it fits.
+
+    Attributes
+    ----------
+    profile : FaceProfile
+    misfit : float
+        Root mean square residual in units of its expected error; about 1 for a model that holds.
+    """
+
+    profile: FaceProfile
+    misfit: float
+
+
+def fit_twin(
+    sample: ScoreSample,
+    name: str = "twin",
+    start: FaceProfile | None = None,
+    progress: Progress | None = None,
+) -> Twin:
+    """Fit a profile to counted scores.
+
+    Parameters
+    ----------
+    sample : ScoreSample
+    name : str
+        The profile's name.
+    start : FaceProfile, optional
+        Where to start, for example a fit to a part of the data; default: the built-in model.
+    progress : callable, optional
+        Called with (stage, steps done, steps in all).
+
+    Returns
+    -------
+    Twin
+
+    Raises
+    ------
+    TableError
+        Where mated scores do not lie above non-mated ones: there is nothing to fit.
+    """
+    middle = float(np.median(sample.mated))
+    if middle <= sample.threshold_at(0.05):
+        raise TableError(
+            f"half of the mated scores lie below {middle:.3f}, where "
+            f"{sample.fmr(middle):.0%} of the non-mated ones reach",
+            allowed="mated scores above non-mated ones",
+            remedy="check the labels and which file is which",
+        )
+    say = progress or (lambda _stage, _done, _total: None)
+    profile = start or _start(sample, name, middle)
+    began = profile.dimension
+    profile, mated = _fit(profile, _mated_parameters(sample), lambda p: _mated(p, sample), 12)
+    say("fitting", 1, 3)
+    profile, strangers = _fit(
+        profile,
+        _stranger_parameters(sample),
+        lambda p: _strangers(p, sample),
+        4 if start is not None else 9,
+    )
+    say("fitting", 2, 3)
+    if abs(np.log(profile.dimension / began)) > 0.02:  # the scatter of mated scores depends on it too
+        profile, mated = _fit(profile, _mated_parameters(sample), lambda p: _mated(p, sample), 8)
+    say("fitting", 3, 3)
+    misfits = [*mated, *strangers]
+    return Twin(profile, float(np.sqrt(np.mean(np.square(misfits)))))
+
+
+def _start(sample: ScoreSample, name: str, middle: float) -> FaceProfile:
+    """Place a first guess: noise from the median mated score, the model's defaults for the rest."""
+    scale = float(np.clip(np.sqrt(1.0 / np.clip(middle, 0.05, 0.98) - 1.0), 0.1, 4.0))
+    symmetric = sample.dimension is not None
+    image = 0.3
+    return FaceProfile.from_mapping(
+        {
+            "name": name,
+            "dimension": sample.dimension or 512,
+            "likeness": {"mean_square": 0.05, "common": 0.11},
+            "noise": {
+                "scale": scale,
+                "image": image,
+                "person": image * (0.5 if sample.person_share is None else sample.person_share),
+                # Neither image of a pair is the better one, as far as embeddings tell.
+                "enrolment_image": 1.0 if symmetric else 0.6,
+                "unusable": 1e-3,
+                "unusable_enrolment": 5e-4 if symmetric else 0.0,
+            },
+        }
+    )
+
+
+def _mated_parameters(sample: ScoreSample) -> list[Parameter]:
+    rare = float(np.clip(0.3 / sample.mated_people, 1e-6, 1e-2))
+    return [
+        Parameter("noise.scale", np.log(0.5), 3.0, 0.05, 4.5, "log"),
+        Parameter("noise.image", np.log(0.3), 1.0, 0.01, 1.2, "log"),
+        Parameter("noise.unusable", np.log(rare / (1 - rare)), 1.0, 1e-7, 0.4, "logit"),
+    ]
+
+
+def _stranger_parameters(sample: ScoreSample) -> list[Parameter]:
+    dimension = float(sample.dimension or 512)
+    limit = float(sample.dimension or 4096)
+    parameters = [
+        Parameter("likeness.mean_square", 0.05, 0.15, 0.0, 0.49, ""),
+        Parameter("likeness.share", np.log(0.3 / 0.7), 0.7, 0.005, 0.9, "logit"),
+        Parameter("dimension", np.log(dimension), 0.3, 32.0, limit, "log"),
+        Parameter("likeness.length", np.log(3.7), 0.15, 1.2, 12.0, "log"),
+    ]
+    if sample.best:
+        parameters.append(Parameter("likeness.typicality", 0.45, 0.15, 0.0, 1.5, ""))
+    return parameters
+
+
+def _set(profile: FaceProfile, parameters: list[Parameter], free: Floats) -> FaceProfile:
+    changes: dict[str, float | int] = {}
+    for parameter, value in zip(parameters, free, strict=True):
+        number = parameter.to_profile(float(value))
+        changes[parameter.key] = round(number) if parameter.key == "dimension" else number
+        if parameter.key == "noise.image":
+            ratio = profile.noise.person / max(profile.noise.image, 1e-9)
+            changes["noise.person"] = min(number * ratio, 1.5)
+        if parameter.key == "noise.unusable" and profile.noise.unusable_enrolment > 0.0:
+            changes["noise.unusable"] = number / 2.0
+            changes["noise.unusable_enrolment"] = number / 2.0
+    return profile.with_(changes)
+
+
+def _get(profile: FaceProfile, parameter: Parameter) -> float:
+    value = float(profile.dimension) if parameter.key == "dimension" else 0.0
+    if "." in parameter.key:
+        section, key = parameter.key.split(".")
+        value = float(getattr(getattr(profile, section), key))
+    if parameter.key == "noise.unusable":
+        value += profile.noise.unusable_enrolment
+    return parameter.to_free(float(np.clip(value, max(parameter.low, 1e-9), parameter.high)))
+
+
+def _fit(
+    profile: FaceProfile, parameters: list[Parameter], residuals: Callable[[FaceProfile], Floats], steps: int
+) -> tuple[FaceProfile, Floats]:
+    """Gauss-Newton with one finite-difference Jacobian, then Broyden's updates: laws are dear to evaluate.
+
+    Returns
+    -------
+    profile, residuals
+        The best point seen, and the data's residuals there (without the pull).
+    """
+    centre = np.array([p.centre for p in parameters])
+    pull = np.array([p.pull for p in parameters])
+
+    def both(free: Floats) -> tuple[Floats, int]:
+        data = residuals(_set(profile, parameters, free))
+        return np.concatenate([data, (free - centre) / pull]), len(data)
+
+    free = np.array([_get(profile, p) for p in parameters])
+    value, count = both(free)
+    jacobian = np.empty((len(value), len(free)))
+    for column, parameter in enumerate(parameters):
+        moved = free.copy()
+        moved[column] += 0.02 if parameter.transform == "" else 0.05
+        if parameter.key == "dimension" and np.exp(free[column]) * 1.05 > parameter.high:
+            moved[column] = free[column] - 0.05
+        jacobian[:, column] = (both(moved)[0] - value) / (moved[column] - free[column])
+    damping = 0.1
+    for _ in range(steps):
+        normal = jacobian.T @ jacobian
+        normal[np.diag_indices_from(normal)] *= 1.0 + damping
+        step = np.clip(-np.linalg.solve(normal, jacobian.T @ value), -0.6, 0.6)
+        found = both(free + step)[0]
+        # Broyden: the step has shown the slope along itself.
+        jacobian += np.outer(found - value - jacobian @ step, step) / max(float(step @ step), 1e-12)
+        gain = float(value @ value - found @ found)
+        if gain > 0.0:
+            free, value, damping = free + step, found, damping / 5.0
+            if gain < 1e-2:
+                break
+        else:
+            damping *= 8.0
+            if damping > 1e3:
+                break
+    return _set(profile, parameters, free), value[:count]
+
+
+def _logit(x: Floats) -> Floats:
+    y = np.clip(x, 1e-12, 1.0 - 1e-9)
+    return np.asarray(np.log(y / (1.0 - y)))
+
+
+def _mated(profile: FaceProfile, sample: ScoreSample) -> Floats:
+    """Residuals of FNMR at the data's quantiles, as log odds in units of their error."""
+    scores, m = sample.mated, len(sample.mated)
+    ranks = np.array([round(q * m) for q in MATED_LEVELS if q * m >= 5])
+    at = np.clip(scores[ranks], -0.3, 0.975)
+    levels = np.searchsorted(scores, at, side="right") / m
+    found = ScoreLaw(profile).fnmr(at)
+    effective = (m + sample.mated_people) / 2.0  # pairs of one person are not independent trials
+    error = np.sqrt(1.0 / (effective * levels * (1.0 - levels)) + SLACK**2)
+    return np.asarray((_logit(found) - _logit(levels)) / error)
+
+
+def _strangers(profile: FaceProfile, sample: ScoreSample) -> Floats:
+    """Residuals of FMR and of FPIR (where there are people), as logarithms in units of their error."""
+    law = ScoreLaw(profile)
+    people = sample.identities or 1_000_000
+    at, seen = [], []
+    for level in NON_MATED_LEVELS:
+        t = sample.threshold_at(level)
+        if sample.count(t) >= 15 and THRESHOLDS[0] <= t <= THRESHOLDS[-1]:
+            at.append(t)
+            seen.append(sample.count(t))
+    counts = np.array(seen, dtype=np.float64)
+    found = law.fmr(np.array(at))
+    # A typical person is in many pairs: the smaller the gallery of people, the less the pairs say.
+    error = np.sqrt(1.0 / counts + 4.0 / people + SLACK**2)
+    residuals = [(np.log(found) - np.log(counts / sample.non_mated)) / error]
+    for size, best in sample.best.items():
+        for level in FPIR_LEVELS:
+            if level * len(best) < 5:
+                continue
+            t = float(best[len(best) - round(level * len(best))])
+            if THRESHOLDS[0] <= t <= THRESHOLDS[-1]:
+                rate = float((best >= t).mean())
+                spread = np.sqrt((1.0 - rate) / (rate * len(best)) + 1.0 / people + SLACK**2)
+                residuals.append(np.atleast_1d((np.log(law.fpir(size, t)) - np.log(rate)) / spread))
+    return np.concatenate(residuals)
