@@ -262,6 +262,24 @@ def array_digest(array: NDArray[Any]) -> str:
     return found.hexdigest()
 
 
+def reserve_array(path: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+    """Make a ``.npy`` file of its final size and memory-map it for writing.
+
+    The space is taken at once, so that a full disk is an error here; a page of a sparse file that finds
+    no space later kills the process without a word.
+
+    Raises
+    ------
+    OSError
+        When the disk has not the space (`new_folder` turns it into one clear message).
+    """
+    mapped: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return mapped
+
+
 def map_array(path: Path, *, dtype: Any, columns: int | None = None) -> NDArray[Any]:
     """Memory-map a ``.npy`` file, read-only.
 

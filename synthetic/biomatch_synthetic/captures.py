@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from biomatch.settings.profile import load_profile
 from biomatch.streams import stream
 from biomatch.tables.observed import FAILURES, MODES
+from biomatch.tables.storage import reserve_array
 from biomatch_synthetic.draft import DAY_MS, ENTRY, PORT, Draft
 from biomatch_synthetic.faces import FaceSpace, Shots, render
 from biomatch_synthetic.faces import People as Faces
@@ -252,7 +253,7 @@ def _render(
         if path is not None:
             np.save(path, templates)
     else:
-        templates = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+        templates = reserve_array(path, shape, np.float32)
     quality = np.empty(total, np.float32)
     order = np.lexsort((shots.capture_id, shots.year, shots.person_id))
     done = 0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -219,6 +220,21 @@ def test_an_interrupt_leaves_nothing_and_the_same_command_finishes(flow, tmp_pat
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert tree(out) == tree(flow / "w1")
+
+
+def full_disk():
+    """Limit every file of this process: writing beyond fails as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+
+
+def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path):
+    code = "import sys; from biomatch.cli import main; main(sys.argv[1:])"
+    command = [sys.executable, "-c", code, "world", "tiny", "--seed", "1", "--out", str(tmp_path / "w")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=full_disk)
+    assert done.returncode == 2, done.stderr
+    assert "nothing half-written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_processes_and_one_or_two_threads_give_the_same_bytes(flow, tmp_path):
