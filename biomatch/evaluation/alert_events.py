@@ -40,11 +40,12 @@ class Scene:
         event_id, kind, encounter_id, actor_id, document_number, document_issuer, counted. Encounters of
         people on the watchlist are events of kind ``"watchlist"``.
     honest : polars.DataFrame
-        encounter_id and person_id of counted encounters at which nothing is subverted, on documents that
-        nobody misuses.
+        encounter_id and person_id of counted encounters at which nothing is subverted, by nobody who
+        subverts elsewhere and on documents that nobody misuses.
     affected : polars.Series
-        encounter_id of honest encounters on a misused document: its holder may be stopped because of
-        somebody else's fraud, which is neither a catch nor a false alarm (and grows with enrichment).
+        encounter_id of encounters that subvert nothing themselves and are entangled all the same: those
+        of the holder of a misused document, and those of an actor on papers of their own. Who is stopped
+        there is stopped because of a fraud: neither a catch nor a false alarm (and more with enrichment).
     start : datetime
         ``measure_from``.
     days : float
@@ -94,12 +95,16 @@ class Scene:
         guilty = _guilty(counted, events)
         innocent = counted.filter(~pl.col("encounter_id").is_in(guilty.implode()))
         misused = events.filter(pl.col("kind") != "watchlist").drop_nulls(PAPERS)
-        honest = innocent.join(misused, on=PAPERS, how="anti")
+        actors = misused["actor_id"].unique().implode()
+        entangled = innocent.join(misused, on=PAPERS, how="semi")["encounter_id"]
+        elsewhere = innocent.filter(pl.col("person_id").is_in(actors))["encounter_id"]
+        affected = pl.concat([entangled, elsewhere]).unique()
+        honest = innocent.filter(~pl.col("encounter_id").is_in(affected.implode()))
         return cls(
             encounters,
             events,
             honest.select("encounter_id", "person_id"),
-            innocent.join(misused, on=PAPERS, how="semi")["encounter_id"],
+            affected,
             start,
             max((end - start).total_seconds() / 86_400 + 1.0, 1.0),
             observed,
@@ -152,8 +157,9 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
 
     An alert touches an event when it arises at the event's encounter or names it as its stay; when its
     subject is a document or an identity cluster and the event's document is among the alert's; when the
-    actor of the event stands there on the event's document; or when it is of the event's own kind and
-    the actor stands there on another document (the other side of a second identity).
+    actor of the event stands there on the event's document; when it is of the event's own kind and the
+    actor stands there on another document; or when it names the event's encounter as the other side of a
+    resemblance of the same actor (the other side of a second identity).
 
     Returns
     -------
@@ -175,6 +181,8 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
     firsts = wide.select("row", encounter_id="subject_id").join(papers, on="encounter_id")
     own = base.with_columns(event_kind=pl.col("kind").cast(pl.String).replace_strict(EVENT_OF))
     placeless = known.filter(pl.col("encounter_id") < 0).rename({"kind": "event_kind"})
+    named = alerts["evidence"].str.json_path_match("$.other_encounter_id").cast(pl.Int64, strict=False)
+    sides = base.with_columns(other=named).filter(pl.col("other") >= 0)
     parts = [
         base.join(placed, on="encounter_id"),
         stays.join(placed, left_on="subject_id", right_on="encounter_id"),
@@ -191,5 +199,10 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
             right_on=["actor_id", "event_kind"],
         ),
         own.join(placeless, on=["event_kind", *PAPERS]),
+        sides.join(
+            events.select("event_id", "encounter_id", "actor_id"),
+            left_on=["other", "person_id"],
+            right_on=["encounter_id", "actor_id"],
+        ),
     ]
     return pl.concat([part.select("row", "event_id") for part in parts]).unique(maintain_order=True)

@@ -46,8 +46,8 @@ class KindCounts:
         Events of the kind that it is made for (all kinds: of any kind); those that any raised alert
         touches; those that an alert of this kind touches.
     alerts, true_alerts, false_alerts, affected_alerts : int
-        Raised alerts; those that touch an event; those that do not; and of neither sort those at the
-        honest holder of a document that somebody else misuses.
+        Raised alerts; those that touch an event; those that do not; and of neither sort those that are
+        entangled with one (`Scene.affected`).
     false_encounters : int
         Honest encounters with a false alarm of this kind.
     honest_encounters : int
@@ -98,7 +98,7 @@ class KindCounts:
             "caught_by_this_kind": rate(self.caught_by_kind, self.events).to_json(),
             "alerts": self.alerts,
             "true": self.precision.to_json(),
-            "at_victims": self.affected_alerts,
+            "entangled": self.affected_alerts,
             "false_alarms": self.false_alarms.to_json(),
             "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
             "causes": dict(self.causes),
@@ -145,8 +145,8 @@ def judge_alerts(
     Returns
     -------
     tuple of polars.DataFrame and AlertCounts
-        The alerts with columns threshold, raised, counted, true, event_id (-1: none), affected (at the
-        holder of a misused document), person_id (who stood there), cause (null but for raised false
+        The alerts with columns threshold, raised, counted, true, event_id (-1: none), affected
+        (entangled with an event), person_id (who stood there), cause (null but for raised false
         alarms); and the counts.
     """
     scene = Scene.of(observed, truth)

@@ -99,7 +99,7 @@ def facts_of(observed: Observed, system: System) -> Facts:
 def sample_of(facts: Facts, truth: Truth) -> Sample:
     """Put evidence and truth of a world's counted encounters side by side, victims left out."""
     scene = Scene.of(facts.observed, truth)
-    # Victims are neither: what speaks against them is somebody else's doing on their document.
+    # Victims, and actors on their own papers, are neither: what speaks against them is a fraud elsewhere.
     affected = facts.table["encounter_id"].is_in(scene.affected.implode())
     rows = np.flatnonzero(((facts.table["time"] >= scene.start) & ~affected).to_numpy())
     values, names = basis(evidence_at(facts, rows))

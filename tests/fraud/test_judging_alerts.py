@@ -194,3 +194,18 @@ def test_a_victim_who_is_stopped_is_neither_caught_nor_a_false_alarm(border):
     _, counts = judge_alerts(alerts, observed, truth, point_of(system))
     assert (counts["sham_exit"].false_alerts, counts["sham_exit"].affected_alerts) == (0, 1)
     assert counts["sham_exit"].honest_encounters == len(border.rows) - 4
+
+
+def test_the_other_side_of_a_borrowed_document_is_a_catch(border):
+    border.honest(range(10, 30))
+    border.document("D", 1, name="DONOR", born=date(1980, 1, 1))
+    border.document("OWN", 2, name="ACTOR", born=date(1985, 5, 5))
+    border.event("impostor", border.meet(2, "D", "entry", 3, face=True), 2, "D", victim=1)
+    border.meet(2, "D", "exit", 8)
+    later = border.meet(2, "OWN", "entry", 40)  # the same face, now under its own name
+    alerts, observed, truth, system = border.alerts("second_identity")
+    judged, counts = judge_alerts(alerts, observed, truth, point_of(system))
+    assert judged.filter("raised")["encounter_id"].to_list() == [later]
+    assert judged.filter("raised")["true"].all()
+    assert counts.event_kinds["impostor"] == (1, 1)
+    assert counts["all"].honest_encounters == len(border.rows) - 3  # the actor's own entry is entangled
