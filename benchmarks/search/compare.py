@@ -168,7 +168,6 @@ def main() -> None:
         rows = one(given.only[0], given.enrolled[0], given.probes, given.faces, given.threads, limit)
         print(json.dumps(rows))
         return
-    known = json.loads(given.out.read_text()) if given.out.exists() else {"rows": []}
     for count in given.enrolled:
         truth(given.faces, count, given.probes)
         for name in given.only:
@@ -188,6 +187,7 @@ def main() -> None:
                 rows = [{"system": name, "enrolled": count, "failed": f"over {given.minutes:g} minutes"}]
             except subprocess.CalledProcessError as fault:
                 rows = [{"system": name, "enrolled": count, "failed": fault.stderr.splitlines()[-1][:200]}]
+            known = json.loads(given.out.read_text()) if given.out.exists() else {"rows": []}
             kept = [row for row in known["rows"] if (row["system"], row["enrolled"]) != (name, count)]
             known = {"machine": machine(), "rows": kept + rows}
             given.out.parent.mkdir(parents=True, exist_ok=True)

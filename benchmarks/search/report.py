@@ -47,7 +47,7 @@ def picture(rows: list[dict[str, Any]], enrolled: int, path: Path) -> None:
         [
             {
                 "system": row["system"],
-                "label": row.get("width") or row["system"],
+                "label": row.get("width") or "",
                 "seconds a probe": 1 / row["batch_a_second"],
                 "mates lost": max(
                     row[f"lost/{QUALITIES[1]}"] / row[f"mated/{QUALITIES[1]}"],
