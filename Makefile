@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 OUT    ?= demo
 
-.PHONY: help setup demo test test-slow lint verify bench bench-search profiles models lock docs clean
+.PHONY: help setup demo test test-slow lint verify bench bench-search suites transcripts profiles models lock docs clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -49,6 +49,12 @@ bench-search: $(STAMP)  ## search beside FAISS, hnswlib, usearch and Milvus Lite
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e ".[peers,milvus]"
 	$(BIN)/python benchmarks/search/compare.py --enrolled 100000 1000000
 	$(BIN)/python benchmarks/search/report.py
+
+suites: $(STAMP) ## the shipped suites, run here, and their tables in benchmarks/results/suites
+	$(BIN)/python benchmarks/suite_tables.py --out studies benchmarks/suites/*.toml
+
+transcripts: $(STAMP) ## run what README and tutorials print, and put today's output there
+	$(BIN)/python tests/docs/transcript.py --write README.md docs/engineer.md docs/researcher.md docs/analyst.md
 
 lock:            ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \

@@ -39,6 +39,7 @@ class SystemCell(Settings):
 
     system: str = setting("default", f"{ASSUMED}: the demo's")
     set: dict[str, Any] = setting({}, "the suite")
+    max_fpir: float | None = setting(None, "the suite: its own target instead", gt=0, lt=1)
 
 
 class Suite(Settings):
@@ -139,7 +140,7 @@ def plan(suite: Suite) -> list[Job]:
     return [
         Job(
             world, system, seed, control, worlds[world], systems[system],
-            tuple(suite.tuning_seeds), suite.max_fpir, suite.confidence,
+            tuple(suite.tuning_seeds), suite.systems[system].max_fpir or suite.max_fpir, suite.confidence,
         )
         for world in worlds
         for system in systems

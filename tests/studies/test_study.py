@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,8 @@ from biomatch.comparison import compare, difference
 from biomatch.errors import ResultsError, SettingsError, WallError
 from biomatch.results import Row, agree, merged, read_rows, table
 from biomatch.study import Suite, plan, run_study
+
+QUICK = Path(__file__).parents[2] / "benchmarks" / "suites" / "quick.toml"
 
 
 def test_a_study_has_a_row_a_cell_seed_and_control(suite, finished):
@@ -155,3 +158,20 @@ def test_a_run_says_what_it_cost(finished):
     assert {"tune", "world", "search", "run", "evaluate"} == set(row.seconds)
     assert row.peak_megabytes > 50
     assert row.versions["biomatch"]
+
+
+@pytest.mark.parametrize("file", sorted(QUICK.parent.glob("*.toml")), ids=lambda file: file.stem)
+def test_each_shipped_suite_can_be_run_and_says_what_it_shows(file):
+    shipped = Suite.read(file)
+    jobs = plan(shipped)
+    assert len({job.id for job in jobs}) == len(jobs)
+    assert {job.control for job in jobs} == {"none", "oracle", "blind"}
+    assert len(shipped.about) > 50
+
+
+def test_a_system_may_have_a_target_of_its_own(suite):
+    asked = suite.model_dump(mode="json")
+    asked["systems"] = {"lax": {}, "strict": {"max_fpir": 0.1}}
+    jobs = plan(Suite.from_mapping(asked))
+    assert {(job.system, job.max_fpir) for job in jobs} == {("lax", 0.2), ("strict", 0.1)}
+    assert len({job.point_id for job in jobs}) == 2
