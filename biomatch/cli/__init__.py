@@ -24,6 +24,7 @@ FAMILIES = (
     "stays",
     "predict",
     "fit",
+    "verify",
     "identify",
     "embed",
 )

@@ -212,7 +212,8 @@ def _clusters(profile: FaceProfile, sample: ScoreSample) -> list[str]:
     return [
         f"The identities form clusters: one direction holds {sample.top_direction:.1%} of their variance, "
         f"{sample.top_direction / expected:.1f} times what the profile would show. Groups (region, sex, "
-        "camera, resolution) are not in the fit: FPIR within a group is higher than predicted; fit each group alone."
+        "camera, resolution) are not in the fit: FPIR within a group is higher than predicted; fit each "
+        "group alone."
     ]
 
 
@@ -251,6 +252,7 @@ def _held_out_misses(rows: tuple[HeldOut, ...]) -> list[str]:
             side = "more" if row.predicted < low else "fewer"
             said.append(
                 f"On identities kept from the fit, N = {row.gallery:,}, there were {side} false positives "
-                f"than predicted: {row.seen.numerator} of {row.seen.denominator} against FPIR {row.predicted:.3g}."
+                f"than predicted: {row.seen.numerator} of {row.seen.denominator} against FPIR "
+                f"{row.predicted:.3g}."
             )
     return said[-1:]

@@ -228,11 +228,12 @@ def _check_duplicates(templates: Vectors, labels: NDArray[np.str_]) -> None:
             a, b = sorted((int(one[same[0]]), int(other[same[0]])))
             if labels[a] != labels[b]:
                 raise TableError(
-                    f"rows {a} and {b} are one image under two labels, {labels[a]!r} and {labels[b]!r}",
+                    f"rows {a} and {b} are one image under two labels, {str(labels[a])!r} and "
+                    f"{str(labels[b])!r}",
                     remedy="correct the label, or leave both out: a wrong label is a false match for ever",
                 )
             raise TableError(
-                f"rows {a} and {b} are one image twice (label {labels[a]!r})",
+                f"rows {a} and {b} are one image twice (label {str(labels[a])!r})",
                 remedy="leave one out: an image compared with itself is no mated score",
             )
 
