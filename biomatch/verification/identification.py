@@ -31,7 +31,7 @@ def border(size: Size) -> Iterator[Cell]:
     """Count misses at the threshold that the closed form gives for FPIR 0.003 at N = 1.6 million."""
     for name, published, allowed in TIERS:
         law = law_of(name)
-        seen = misses(mated_scores(law.profile, size(60_000)), law.threshold(GALLERY, FPIR))
+        seen = misses(mated_scores(law.profile, size(40_000)), law.threshold(GALLERY, FPIR))
         yield Cell(
             row=1,
             what=f"{name}: FNIR at FPIR 0.003, N = 1.6M",
@@ -46,7 +46,7 @@ def border(size: Size) -> Iterator[Cell]:
 @check("4: boarding")
 def boarding(size: Size) -> Iterator[Cell]:
     """Count misses of passengers, and false positives of strangers at the gate."""
-    for name, published, pairs in (("boarding-leader", 0.0007, 120_000), ("boarding-median", 0.0039, 30_000)):
+    for name, published, pairs in (("boarding-leader", 0.0007, 80_000), ("boarding-median", 0.0039, 30_000)):
         profile, threshold = law_of(name).profile, law_of(name).threshold(420, 0.0003)
         yield Cell(
             row=4,
