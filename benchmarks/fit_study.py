@@ -73,7 +73,7 @@ def main() -> None:
         f"{' '.join(map(str, chosen.people))}`: `{BASE}` and what is changed in it, two images a person, "
         f"seed {SEED}. True FPIR: {PROBES:,} probes of other people, brute force.",
         "",
-        "| data | identities | law | true FPIR, median of repetitions (lowest to highest) | median factor off "
+        "| data | identities | law | true FPIR, median of repetitions (lowest to highest) | factor off "
         "| fits with a warning |",
         "|---|---|---|---|---|---|",
     ]
