@@ -93,7 +93,7 @@ def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitte
             "anchor.gallery": people,
             "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
             "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),
-            # Back-test (benchmarks/results/fit.md): FPIR two decades of N beyond the data.
+            # Assumed, not back-tested yet (benchmarks/fit_study.py): FPIR two decades of N beyond the data.
             "errors.fpir_model": float(f"{min(max(15.0 / np.sqrt(people), 0.3), 2.0):.3g}"),
         }
     )
