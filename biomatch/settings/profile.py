@@ -107,12 +107,10 @@ class Errors(Settings):
 
     fnir_rounding: float = setting(0.0, "relative, from the digits that the source prints", ge=0, le=1)
     fnir_model: float = setting(0.15, f"{ASSUMED}: relative", ge=0, le=2)
-    fnir_per_decade: float = setting(
-        0.1, f"{ASSUMED}: relative, per decade of FMR away", ge=0, le=2
-    )
+    fnir_per_decade: float = setting(0.1, f"{ASSUMED}: relative, per decade of FMR away", ge=0, le=2)
     fnir_per_doubling: float = setting(0.15, f"{ASSUMED}: relative, per doubling of images", ge=0, le=2)
     fnir_per_ten_years: float = setting(0.35, f"{ASSUMED}: relative; two tiers agree to that", ge=0, le=2)
-    fpir_model: float = setting(0.15, "closed form against brute force, benchmarks/results", ge=0, le=2)
+    fpir_model: float = setting(0.25, "closed form against brute force, benchmarks/results", ge=0, le=2)
     fpir_per_decade: float = setting(0.05, f"{ASSUMED}: relative, per decade of N beyond 1.6M", ge=0, le=2)
 
 
