@@ -23,6 +23,7 @@ PROBES_A_PASS = 256
 _FIRST_BLOCK = 2048
 _BLOCK_ELEMENTS = 1 << 21
 _GATHER = 1 << 15
+_GROUP = 8
 _SMALL = 1 << 27
 """Multiplications below which one thread is not slower than two (measured: 420 x 256 x 512)."""
 
@@ -84,6 +85,21 @@ def _blocks(parts: Iterable[Part], probe_count: int) -> Iterator[Part]:
             begin, size = end, later
 
 
+def _reached_by(scores: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Give, for each row, a score that at least `count` of its columns reach.
+
+    The count-th best of the best of every eight columns: never above the count-th best of all, hardly
+    below it, and several times faster to find.
+    """
+    width = scores.shape[1]
+    if width >= _GROUP * 2 * count:
+        groups = width // _GROUP
+        scores = scores[:, : groups * _GROUP].reshape(len(scores), _GROUP, groups).max(axis=1)
+        width = groups
+    found: NDArray[np.float32] = np.partition(scores, width - count, axis=1)[:, width - count]
+    return found
+
+
 class _Kept:
     """The pairs that may still reach a list, and each probe's bound below which none can."""
 
@@ -98,7 +114,7 @@ class _Kept:
     def add(self, first: int, scores: NDArray[np.float32]) -> None:
         width = scores.shape[1]
         if not self.seen and width > self.length:
-            self._raise(np.partition(scores, width - self.length, axis=1)[:, width - self.length])
+            self._raise(_reached_by(scores, self.length))
         hits = np.flatnonzero(scores >= self.bound[:, None])
         who, columns = np.divmod(hits, width)
         self.who.append(who)
