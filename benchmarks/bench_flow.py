@@ -85,9 +85,10 @@ def one_at_a_time(stream, probes):
     return (time.perf_counter() - began) / len(probes)
 
 
-def test_batches_against_one_at_a_time(benchmark):
+@pytest.mark.parametrize("policy", ["default", "all"])
+def test_batches_against_one_at_a_time(benchmark, policy):
     """The demo's world; one at a time for 2,000 probes from the middle of the stream, where N is typical."""
-    system = System.load("default")
+    system = System.load(policy)
     observed = world(airport(SIZES[1]), seed=1).observed
     refs, due = references(observed, system), due_searches(observed, system)
     probes = int((due["template_row"] >= 0).sum())
@@ -100,6 +101,7 @@ def test_batches_against_one_at_a_time(benchmark):
     middle = np.flatnonzero(single.probe_row >= 0)[probes // 2 : probes // 2 + 2_000]
     slow = one_at_a_time(single, middle)
     fast = benchmark.stats["min"] / probes
+    benchmark.extra_info["enrolled_count_median"] = int(np.median(single.enrolled_counts()))
     benchmark.extra_info["times_faster_than_one_at_a_time"] = slow / fast
 
 
