@@ -238,6 +238,14 @@ class IdentificationCurve:
             return 0 if total == 0 else None
 
         return replace(
+            self.subset(mated, other),
+            mated_failures=failures(self.mated_failures, self.mated_failure_strata),
+            non_mated_failures=failures(self.non_mated_failures, self.non_mated_failure_strata),
+        )
+
+    def subset(self, mated: NDArray[np.bool_], other: NDArray[np.bool_]) -> IdentificationCurve:
+        """Keep some searches by masks over mated, (m,), and non-mated ones, (k,); failures stay behind."""
+        return replace(
             self,
             mated_scores=self.mated_scores[mated],
             mated_ranks=self.mated_ranks[mated],
@@ -246,8 +254,8 @@ class IdentificationCurve:
             non_mated_subjects=None if self.non_mated_subjects is None else self.non_mated_subjects[other],
             mated_strata={k: v[mated] for k, v in self.mated_strata.items()},
             non_mated_strata={k: v[other] for k, v in self.non_mated_strata.items()},
-            mated_failures=failures(self.mated_failures, self.mated_failure_strata),
-            non_mated_failures=failures(self.non_mated_failures, self.non_mated_failure_strata),
+            mated_failures=0,
+            non_mated_failures=0,
             mated_failure_strata={},
             non_mated_failure_strata={},
         )

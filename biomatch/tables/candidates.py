@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,8 +116,3 @@ class CandidateLists:
             about=about["provenance"],
             observed=observed,
         ).check()
-
-
-def canonical(data: Mapping[str, Any]) -> str:
-    """Write plain data as canonical JSON: sorted keys, no spaces."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"))

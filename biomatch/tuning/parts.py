@@ -8,7 +8,7 @@ guarantee of a single threshold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,7 @@ def tune_parts(
     """
     labels = list(curve.by(by))
     first, second = _halves(curve, seed)
-    drawn, kept = _subset(curve, first), _subset(curve, second)
+    drawn, kept = curve.subset(*first), curve.subset(*second)
     if not drawn.mated or not drawn.non_mated:
         raise ResultsError("no searches to draw the path from", remedy="bring mated and non-mated searches")
     path = _path(drawn.by(by), labels, drawn.list_length)
@@ -145,23 +145,3 @@ def _halves(curve: IdentificationCurve, seed: int) -> tuple[Any, Any]:
         heads = known[rng.random(known.size) < 0.5]
         coins = np.isin(curve.mated_subjects, heads), np.isin(curve.non_mated_subjects, heads)
     return coins, (~coins[0], ~coins[1])
-
-
-def _subset(
-    curve: IdentificationCurve, kept: tuple[NDArray[np.bool_], NDArray[np.bool_]]
-) -> IdentificationCurve:
-    mated, other = kept
-    return replace(
-        curve,
-        mated_scores=curve.mated_scores[mated],
-        mated_ranks=curve.mated_ranks[mated],
-        non_mated_top_scores=curve.non_mated_top_scores[other],
-        mated_subjects=None if curve.mated_subjects is None else curve.mated_subjects[mated],
-        non_mated_subjects=None if curve.non_mated_subjects is None else curve.non_mated_subjects[other],
-        mated_strata={k: v[mated] for k, v in curve.mated_strata.items()},
-        non_mated_strata={k: v[other] for k, v in curve.non_mated_strata.items()},
-        mated_failures=0,
-        non_mated_failures=0,
-        mated_failure_strata={},
-        non_mated_failure_strata={},
-    )
