@@ -10,8 +10,8 @@ from fraud_worlds import CONTROLS, LIMITS, Graded, graded, merged, scenario, thr
 from scipy.stats import norm, ttest_1samp
 
 from biomatch.evaluation.alert_causes import causes_of
+from biomatch.evaluation.alert_curves import AlertCurve
 from biomatch.evaluation.alert_events import Scene, touches
-from biomatch.evaluation.alerts import AlertCurve
 from biomatch.evaluation.calibration import calibration, reliability
 from biomatch.evaluation.rating import by_subject
 from biomatch.fraud.basis import PIECES

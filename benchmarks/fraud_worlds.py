@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from biomatch.evaluation.alerts import AlertCurve, alert_curve
+from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.detect import DETECTORS, detect
 from biomatch.fraud.facts import Facts

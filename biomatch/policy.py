@@ -51,6 +51,9 @@ class OperatingPoint(Settings):
         value has an entry wins.
     alert_thresholds : mapping
         Threshold of an alert's score by kind.
+    alert_thresholds_by : mapping
+        Overrides by observed field of the alert's encounter, its value and the kind, for example
+        ``{"port": {"AAX": {"sham_exit": 4.5}}}``; the first field that has an entry wins.
     lead_posterior : float or None
         P(overstay) from which an open stay is a lead; None: the system's own setting.
     lineages : list of int
@@ -71,6 +74,7 @@ class OperatingPoint(Settings):
     face_threshold: float = setting(..., "tuned")
     face_threshold_by: dict[str, dict[str, float]] = setting({}, "tuned")
     alert_thresholds: dict[str, float] = setting({}, "tuned; the face threshold where absent")
+    alert_thresholds_by: dict[str, dict[str, dict[str, float]]] = setting({}, "tuned; by kind where absent")
     lead_posterior: float | None = setting(None, "tuned")
     lineages: list[int] = setting([], "the worlds that were used")
     resubstitution: bool = setting(False, f"{ASSUMED}: never unless asked for")
@@ -92,13 +96,36 @@ class OperatingPoint(Settings):
         """
         found = np.full(len(encounters), self.face_threshold)
         for name, table in reversed(self.face_threshold_by.items()):
-            if name not in encounters.columns:
-                raise SettingsError(
-                    f"thresholds by {name!r}", allowed=f"an observed field: {', '.join(encounters.columns)}"
-                )
-            values = encounters[name].cast(pl.String).to_numpy()
+            values = _observed(encounters, name)
             for value, threshold in table.items():
                 found[values == value] = threshold
+        return found
+
+    def override_alerts(
+        self, thresholds: NDArray[np.float64], kinds: NDArray[np.str_], encounters: pl.DataFrame
+    ) -> NDArray[np.float64]:
+        """Put the overrides by observed field into the thresholds of alerts.
+
+        Parameters
+        ----------
+        thresholds : ndarray of float64
+            Shape (n,): by kind alone.
+        kinds : ndarray of str
+            Shape (n,): kind of each alert.
+        encounters : polars.DataFrame
+            Shape (n, any): the observed encounter at which each arose; null where there is none.
+
+        Returns
+        -------
+        ndarray of float64
+            Shape (n,), new.
+        """
+        found = thresholds.copy()
+        for name, table in reversed(self.alert_thresholds_by.items()):
+            values = _observed(encounters, name)
+            for value, by_kind in table.items():
+                for kind, threshold in by_kind.items():
+                    found[(values == value) & (kinds == kind)] = threshold
         return found
 
     @property
@@ -117,6 +144,15 @@ class OperatingPoint(Settings):
         return cls.from_mapping(
             {"face_threshold": threshold, "system": system.model_dump(mode="json"), **more}
         )
+
+
+def _observed(encounters: pl.DataFrame, name: str) -> NDArray[Any]:
+    """Give an observed field as text, for thresholds that are keyed on it."""
+    if name not in encounters.columns:
+        raise SettingsError(
+            f"thresholds by {name!r}", allowed=f"an observed field: {', '.join(encounters.columns)}"
+        )
+    return encounters[name].cast(pl.String).to_numpy()
 
 
 def lineages_of(*sources: Mapping[str, Any] | OperatingPoint) -> list[int]:

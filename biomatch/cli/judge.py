@@ -40,6 +40,10 @@ def tune(
     max_alerts: Annotated[
         float | None, typer.Option("--max-alerts-a-day", help="Fraud, leads: at most so many a day.")
     ] = None,
+    max_stops: Annotated[
+        float | None,
+        typer.Option("--max-stops-per-million", help="Fraud: at most so many honest stopped of a million."),
+    ] = None,
     costs: Annotated[Path | None, typer.Option("--costs", help="TOML: what errors cost.")] = None,
     point: Annotated[
         Path | None, typer.Option("--at", help="Fraud, leads: the point to add to; required there.")
@@ -53,6 +57,9 @@ def tune(
         list[str] | None, typer.Option("--subject-to", metavar="CLAIM", help="A limit that must hold too.")
     ] = None,
     by: Annotated[str | None, typer.Option("--by", help="A threshold each: port or mode.")] = None,
+    jointly: Annotated[
+        bool, typer.Option("--jointly", help="With --by and --max-fpir: one target for all together.")
+    ] = False,
     confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
     resubstitution: Annotated[
         bool, typer.Option("--resubstitution", help="Tune again on a lineage that --at was tuned on.")
@@ -66,10 +73,14 @@ def tune(
     if aim is not Aim.identification:
         options = {
             "max_alerts_a_day": max_alerts,
+            "max_stops_per_million": max_stops,
             "costs": costs,
             "traffic": traffic,
             "prevalence": prevalence,
+            "by": by,
         }
+        _refuse({"--max-fpir": max_fpir, "--gallery": gallery, "--jointly": jointly or None,
+                 "--subject-to": subject_to or None}, f"with --for {aim.value}")  # fmt: skip
         _tune_runs(folders, out, aim, point, options, confidence, resubstitution, as_json)
         return
     from biomatch.evaluation.sweep import sweep
@@ -80,6 +91,10 @@ def tune(
     from biomatch.tuning.pool import pool
     from biomatch.worlds import open_world
 
+    _refuse(
+        {"--max-alerts-a-day": max_alerts, "--max-stops-per-million": max_stops, "--traffic": traffic,
+         "--prevalence": prevalence, "--at": point}, "without --for fraud or --for leads",
+    )  # fmt: skip
     if (max_fpir is None) == (costs is None):
         raise SettingsError(
             "both or neither of --max-fpir and --costs", remedy="give one, for example --max-fpir 0.001"
@@ -96,6 +111,7 @@ def tune(
         subject_to=subject_to or (),
         confidence=confidence,
         by=by,
+        jointly=jointly,
         gallery=gallery,
     )
     write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
@@ -125,6 +141,13 @@ def tune(
             f"written: {out.absolute()}",
         ],
     )
+
+
+def _refuse(options: dict[str, Any], when: str) -> None:
+    """Refuse options that would be ignored."""
+    wrong = [name for name, value in options.items() if value is not None]
+    if wrong:
+        raise SettingsError(f"{', '.join(wrong)} {when}", remedy="leave it out")
 
 
 def _tune_runs(
@@ -165,14 +188,23 @@ def _tune_runs(
         tuned, plan = tune_fraud(
             [alert_curves(one, truth) for one, truth in done],
             max_alerts_a_day=options["max_alerts_a_day"],
+            max_stops_per_million=options["max_stops_per_million"],
             alert_costs=options["costs"],
             traffic=options["traffic"],
             prevalence=options["prevalence"],
+            by=options["by"],
             confidence=confidence,
         )
-        payload: dict[str, Any] = {"alert_thresholds": tuned.alert_thresholds, "plan": plan}
+        payload: dict[str, Any] = {
+            "alert_thresholds": tuned.alert_thresholds,
+            "alert_thresholds_by": tuned.alert_thresholds_by,
+            "plan": plan,
+        }
         lines = plan.lines()
     else:
+        _refuse({"--max-stops-per-million": options["max_stops_per_million"], "--by": options["by"],
+                 "--traffic": options["traffic"], "--prevalence": options["prevalence"]},
+                "with --for leads")  # fmt: skip
         tuned = tune_leads(
             [lead_curve(one, truth) for one, truth in done],
             max_alerts_a_day=options["max_alerts_a_day"],
@@ -199,11 +231,15 @@ def evaluate(
     resubstitution: Annotated[
         bool, typer.Option("--resubstitution", help="Grade on the lineage that was tuned on; is reported.")
     ] = False,
+    review: Annotated[
+        Path | None, typer.Option("--review", help="TOML: how people review the list of overstays.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge a run, or another matcher's candidate lists, by the truth of its world."""
     from biomatch.evaluation.judge import evaluate as judge
     from biomatch.evaluation.result import KIND
+    from biomatch.settings.review import ReviewSettings
     from biomatch.system.run import Run
     from biomatch.tables import storage
     from biomatch.worlds import open_world
@@ -212,11 +248,12 @@ def evaluate(
     if form is not None:
         _external(made, world, out, form, system, point, resubstitution, as_json)
         return
+    officers = ReviewSettings() if review is None else ReviewSettings.read(review)
     opened = open_world(world)
     run = Run.read(made, opened.observed)
     with progress() as update:
         update("evaluate", 0, 1)
-        result = judge(run, opened.truth, resubstitution=resubstitution)
+        result = judge(run, opened.truth, resubstitution=resubstitution, review=officers)
         update("evaluate", 1, 1)
     result.write(out)
     if result.point.resubstitution:

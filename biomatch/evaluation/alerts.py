@@ -15,11 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.errors import ResultsError
 from biomatch.evaluation.alert_causes import CAUSES, causes_of
 from biomatch.evaluation.alert_events import EVENT_OF, Scene, touches
 from biomatch.evaluation.rating import by_subject
-from biomatch.fraud.detect import alert_threshold
+from biomatch.fraud.detect import alert_threshold, alert_thresholds
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.tables.observed import Observed
@@ -41,7 +40,8 @@ class KindCounts:
     kind : str
         Kind of alert, or ``"all"``.
     threshold : float or None
-        Score from which it alarms; None for all kinds together.
+        Score from which it alarms, but for where the point has a threshold by port or mode; None for
+        all kinds together.
     events, caught, caught_by_kind : int
         Events of the kind that it is made for (all kinds: of any kind); those that any raised alert
         touches; those that an alert of this kind touches.
@@ -140,7 +140,7 @@ def judge_alerts(
     observed, truth
         The world's two sides.
     point : OperatingPoint
-        Thresholds by kind; where a kind has none, what `alert_threshold` says.
+        Thresholds by kind and, where it has such, by port or mode (`alert_thresholds`).
 
     Returns
     -------
@@ -166,19 +166,13 @@ def judge_alerts(
 
 
 def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: OperatingPoint) -> pl.DataFrame:
-    kinds = alerts["kind"].cast(pl.String)
-    limits = {kind: alert_threshold(kind, point) for kind in kinds.unique()}
-    threshold = (
-        kinds.replace_strict(limits, return_dtype=pl.Float64)
-        if len(alerts)
-        else pl.Series([], dtype=pl.Float64)
-    )
+    threshold = alert_thresholds(alerts, scene.observed.encounters, point)
     first = touched.group_by("row").agg(event_id=pl.col("event_id").min())
     judged = (
         alerts.with_row_index("row")
         .with_columns(
-            threshold=threshold,
-            raised=pl.Series(accept(alerts["score"].to_numpy(), threshold.to_numpy()), dtype=pl.Boolean),
+            threshold=pl.Series(threshold, dtype=pl.Float64),
+            raised=pl.Series(accept(alerts["score"].to_numpy(), threshold), dtype=pl.Boolean),
             counted=pl.col("raised_at") >= scene.start,
         )
         .join(first, on="row", how="left", maintain_order="left")
@@ -225,150 +219,4 @@ def _counts(
         honest_encounters=len(scene.honest),
         false_alarms=clustered_rate(errors, trials),
         causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class AlertCurve:
-    """Alerts of some kinds at every threshold, from one pass.
-
-    Attributes
-    ----------
-    kinds : tuple of str
-        Kinds of alert whose scores are on one scale.
-    event_scores : ndarray of float64
-        Shape (k,): for each counted event the highest score of an alert that touches it; -inf: none.
-    event_kinds : ndarray of str
-        Shape (k,): kind of each event.
-    false_scores : ndarray of float64
-        Shape (m,): for each honest encounter its highest false alarm; -inf: none.
-    subjects : ndarray of int64
-        Shape (m,): whose encounter it is.
-    days : float
-        Length of the measured period, days.
-    lineages : tuple of int
-        Worlds that it came from.
-    system : mapping
-        Settings of the system.
-    """
-
-    kinds: tuple[str, ...]
-    event_scores: Floats
-    event_kinds: NDArray[np.str_]
-    false_scores: Floats
-    subjects: Ints
-    days: float
-    lineages: tuple[int, ...] = ()
-    system: Mapping[str, Any] | None = None
-
-    @property
-    def events(self) -> int:
-        """Counted events."""
-        return len(self.event_scores)
-
-    @property
-    def encounters(self) -> int:
-        """Counted honest encounters."""
-        return len(self.false_scores)
-
-    @property
-    def thresholds(self) -> Floats:
-        """Every score at which something changes, descending."""
-        scores = np.r_[self.event_scores, self.false_scores]
-        return np.unique(scores[~np.isneginf(scores)])[::-1]
-
-    def at(self, thresholds: Any) -> tuple[Ints, Ints]:
-        """Count caught events and stopped honest encounters at thresholds of any shape."""
-        asked = np.asarray(thresholds, dtype=np.float64)
-        return _at_least(self.event_scores, asked), _at_least(self.false_scores, asked)
-
-    def catch_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Caught events / events, in [0, 1]; no value where there was no event."""
-        caught = int(np.count_nonzero(accept(self.event_scores, threshold)))
-        return rate(caught, self.events, confidence)
-
-    def false_alarm_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Honest encounters stopped / honest encounters, in [0, 1], clustered by traveller."""
-        errors, trials = by_subject(accept(self.false_scores, threshold), self.subjects)
-        return clustered_rate(errors, trials, confidence)
-
-    def of(self, *event_kinds: str) -> AlertCurve:
-        """Keep only events of some kinds."""
-        keep = np.isin(self.event_kinds, event_kinds)
-        return AlertCurve(
-            self.kinds, self.event_scores[keep], self.event_kinds[keep], self.false_scores,
-            self.subjects, self.days, self.lineages, self.system,
-        )  # fmt: skip
-
-    def table(self) -> pl.DataFrame:
-        """Give the curve: a row a threshold, descending: threshold, caught, events, stopped, encounters."""
-        thresholds = self.thresholds
-        caught, stopped = self.at(thresholds)
-        return pl.DataFrame({"threshold": thresholds, "caught": caught, "stopped": stopped}).with_columns(
-            events=pl.lit(self.events), encounters=pl.lit(self.encounters)
-        )
-
-
-def _at_least(scores: Floats, thresholds: Floats) -> Ints:
-    # Counting on sorted scores with side="left" is `accept` (see biomatch.policy.accept).
-    ranked = np.sort(scores[~np.isneginf(scores)])
-    return np.asarray(len(ranked) - np.searchsorted(ranked, thresholds, side="left"))
-
-
-def alert_curve(
-    alerts: pl.DataFrame,
-    observed: Observed,
-    truth: Truth,
-    *,
-    kinds: tuple[str, ...] | str | None = None,
-    by: str = "score",
-    system: Mapping[str, Any] | None = None,
-) -> AlertCurve:
-    """Make the curve of some kinds of alert, with every event beside it.
-
-    Parameters
-    ----------
-    alerts : polars.DataFrame
-        Schema ``ALERTS``, before any threshold.
-    observed, truth
-        The world's two sides.
-    kinds : str or tuple of str, optional
-        Kinds of alert; default: all, which wants scores on one scale (``by="log_likelihood_ratio"``).
-    by : str
-        ``"score"`` or ``"log_likelihood_ratio"``.
-    system : mapping, optional
-        Settings of the system, carried along.
-
-    Raises
-    ------
-    ResultsError
-        For several kinds by their raw scores, or alerts without a log-likelihood ratio.
-    """
-    asked = (kinds,) if isinstance(kinds, str) else tuple(kinds or ALERT_KINDS)
-    if by == "score" and len(asked) > 1 and alerts["kind"].n_unique() > 1:
-        raise ResultsError(
-            "a curve of several kinds by their raw scores, which have different scales",
-            allowed="one kind, or by='log_likelihood_ratio'",
-        )
-    scene = Scene.of(observed, truth)
-    mine = alerts.filter(pl.col("kind").cast(pl.String).is_in(asked))
-    if mine[by].null_count():
-        raise ResultsError(
-            f"{mine[by].null_count()} alerts without {by}", remedy="run with the shipped models"
-        )
-    touched = touches(mine, scene)
-    scored = mine.with_row_index("row").select("row", "encounter_id", value=pl.col(by))
-    best = touched.join(scored, on="row").group_by("event_id").agg(pl.col("value").max())
-    events = scene.events.filter("counted").join(best, on="event_id", how="left", maintain_order="left")
-    false = scored.join(touched, on="row", how="anti").group_by("encounter_id").agg(pl.col("value").max())
-    honest = scene.honest.join(false, on="encounter_id", how="left", maintain_order="left")
-    return AlertCurve(
-        asked,
-        events["value"].fill_null(-np.inf).to_numpy(),
-        events["kind"].cast(pl.String).to_numpy().astype(str),
-        honest["value"].fill_null(-np.inf).to_numpy(),
-        honest["person_id"].to_numpy(),
-        scene.days,
-        (truth.lineage,),
-        system,
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from biomatch.errors import SettingsError
 from biomatch.fraud import (
@@ -87,6 +89,37 @@ def alert_threshold(kind: str, point: OperatingPoint) -> float:
     if kind in CONFLICTS:
         return -point.face_threshold
     return point.face_threshold if kind in RESEMBLANCES else UNTUNED[kind]
+
+
+def alert_thresholds(
+    alerts: pl.DataFrame, encounters: pl.DataFrame, point: OperatingPoint
+) -> NDArray[np.float64]:
+    """Give the threshold of each alert, by its kind and by where it arose.
+
+    Parameters
+    ----------
+    alerts : polars.DataFrame
+        With columns kind and encounter_id, as in schema ``ALERTS``.
+    encounters : polars.DataFrame
+        The observed encounters.
+    point : OperatingPoint
+        `alert_thresholds_by` first, then what `alert_threshold` says.
+
+    Returns
+    -------
+    ndarray of float64
+        Shape (n,).
+    """
+    kinds = alerts["kind"].cast(pl.String).to_numpy().astype(str)
+    found = np.empty(len(alerts))
+    for kind in np.unique(kinds):
+        found[kinds == kind] = alert_threshold(str(kind), point)
+    if not point.alert_thresholds_by:
+        return found
+    where = alerts.select("encounter_id").join(
+        encounters, on="encounter_id", how="left", maintain_order="left"
+    )
+    return point.override_alerts(found, kinds, where)
 
 
 def detect(

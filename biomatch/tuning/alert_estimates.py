@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.alerts import AlertCurve
+from biomatch.evaluation.alert_curves import AlertCurve
+from biomatch.evaluation.alert_parts import joined
 from biomatch.rates import Rate
 
 DETECTED_PER_MILLION = 8.0
@@ -133,6 +134,10 @@ def combined(enriched: AlertCurve, clean: AlertCurve) -> AlertCurve:
         clean.days,
         tuple(sorted({*enriched.lineages, *clean.lineages})),
         clean.system,
+        {
+            name: joined([enriched.parts[name]], [clean.parts[name]])
+            for name in sorted({*enriched.parts} & {*clean.parts})
+        },
     )
 
 

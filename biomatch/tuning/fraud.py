@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import field_validator
 
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.alert_curves import AlertCurves
-from biomatch.evaluation.alerts import AlertCurve
+from biomatch.evaluation.alert_curves import AlertCurve, AlertCurves
+from biomatch.evaluation.alert_parts import joined
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import Settings, setting
 from biomatch.tables.produced import ALERT_KINDS
@@ -82,8 +82,13 @@ def pool(worlds: Sequence[Mapping[str, AlertCurve]]) -> dict[str, AlertCurve]:
 def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
     # People of different worlds are different people.
     shift = np.cumsum([0, *[int(one.subjects.max(initial=0)) + 1 for one in stops]])
+    known = set.intersection(*(set(one.parts) for one in [*catches, *stops]))
     return replace(
         catches[0],
+        parts={
+            name: joined([one.parts[name] for one in catches], [one.parts[name] for one in stops])
+            for name in sorted(known)
+        },
         event_scores=np.concatenate([one.event_scores for one in catches]),
         event_kinds=np.concatenate([one.event_kinds for one in catches]),
         false_scores=np.concatenate([one.false_scores for one in stops]),
@@ -97,9 +102,11 @@ def tune_fraud(
     worlds: Sequence[AlertCurves],
     *,
     max_alerts_a_day: float | None = None,
+    max_stops_per_million: float | None = None,
     alert_costs: Path | AlertCosts | None = None,
     traffic: float | None = None,
-    prevalence: Path | PrevalenceFile | None = None,
+    prevalence: float | Mapping[str, float] | PrevalenceFile | Path | None = None,
+    by: str | None = None,
     confidence: float = 0.95,
 ) -> tuple[OperatingPoint, AlertPlan]:
     """Tune the alert thresholds of a point.
@@ -108,12 +115,14 @@ def tune_fraud(
     ----------
     worlds : sequence of AlertCurves
         One a tuning world, all of runs at one point; its other thresholds and lineages are carried over.
-    max_alerts_a_day, alert_costs
-        The limit, or the costs (or the file that holds them): one of the two.
+    max_alerts_a_day, max_stops_per_million, alert_costs
+        A limit, or the costs (or the file that holds them): one of the three.
     traffic : float, optional
         Encounters a day; default: that of the tuning worlds.
-    prevalence : path or PrevalenceFile, optional
-        Events per million encounters; default 8 for every kind.
+    prevalence : float, mapping of str to float, PrevalenceFile or path, optional
+        Events per million encounters: of every kind, or by kind of alert (others 8); default 8.
+    by : str, optional
+        ``"port"`` or ``"mode"``: a threshold for each, under the same limit for all together.
     confidence : float
         Of the intervals.
 
@@ -129,14 +138,26 @@ def tune_fraud(
     if not curves:
         raise SettingsError("a system that raises no alerts", remedy="give alerts.kinds some kinds")
     first = next(iter(curves.values()))
-    given = PrevalenceFile() if prevalence is None else prevalence
-    shares = PrevalenceFile.read(given) if isinstance(given, Path) else given
     plan = tune_alerts(
         curves,
         max_alerts_a_day=max_alerts_a_day,
+        max_stops_per_million=max_stops_per_million,
+        by=by,
         costs=CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs,
         traffic=traffic if traffic is not None else first.encounters / first.days,
-        prevalence=shares.rates(curves),
+        prevalence=_prevalence(prevalence).rates(curves),
         confidence=confidence,
     )
     return plan.apply(point), plan
+
+
+def _prevalence(given: float | Mapping[str, float] | PrevalenceFile | Path | None) -> PrevalenceFile:
+    if given is None:
+        return PrevalenceFile()
+    if isinstance(given, PrevalenceFile):
+        return given
+    if isinstance(given, Path):
+        return PrevalenceFile.read(given)
+    if isinstance(given, Mapping):
+        return PrevalenceFile.from_mapping({"per_million": dict(given)})
+    return PrevalenceFile.from_mapping({"other_kinds": float(given)})

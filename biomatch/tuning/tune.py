@@ -2,54 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alert_curves import AlertCurves
-from biomatch.evaluation.curves import IdentificationCurve
+from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
 from biomatch.evaluation.leads import LeadCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
+from biomatch.tuning.alert_estimates import AlertCosts
+from biomatch.tuning.alerts import SILENT
 from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
-from biomatch.tuning.fraud import tune_fraud
+from biomatch.tuning.fraud import PrevalenceFile, tune_fraud
 from biomatch.tuning.guarantee import Guarantee
 from biomatch.tuning.larger import shrink
-from biomatch.tuning.leads import tune_leads
+from biomatch.tuning.leads import LeadCosts, tune_leads
 from biomatch.tuning.of_curve import Curve, guarantee_of
-from biomatch.tuning.pool import between_galleries
+from biomatch.tuning.parts import tune_parts
+from biomatch.tuning.pool import between_galleries, pool
 
 OBSERVED = ("port", "mode")
 """Breakdowns that an operating point may be keyed on: fields that the system sees."""
+Curves = Curve | AlertCurves | LeadCurve
 
 
 def tune(
-    curve: Curve | AlertCurves | LeadCurve,
+    curve: Curves | Sequence[IdentificationCurve] | Sequence[AlertCurves] | Sequence[LeadCurve],
     *,
     max_fpir: float | None = None,
     max_fmr: float | None = None,
-    costs: Any = None,
+    costs: Costs | LeadCosts | Path | None = None,
     subject_to: Sequence[str] = (),
     confidence: float = 0.95,
     cap: int | None = None,
     by: str | None = None,
+    jointly: bool = False,
     floor_score: float | None = None,
     gallery: int | None = None,
-    **fraud: Any,
+    max_alerts_a_day: float | None = None,
+    max_stops_per_million: float | None = None,
+    alert_costs: AlertCosts | Path | None = None,
+    traffic: float | None = None,
+    prevalence: float | Mapping[str, float] | PrevalenceFile | Path | None = None,
 ) -> OperatingPoint:
     """Pick the lowest threshold whose true rate is at most the target, with the stated confidence.
 
     Parameters
     ----------
-    curve : IdentificationCurve, VerificationCurve, AlertCurves or LeadCurve
-        The tuning set.
+    curve : IdentificationCurve, VerificationCurve, AlertCurves or LeadCurve, or a sequence of them
+        The tuning set. Several worlds: a sequence of curves of one sort, one a world, of different seeds.
+        Of alerts, worlds without fraud among them give the false stops and the others the catches.
     max_fpir, max_fmr : float
         The target: FPIR per search for an identification curve, FMR per comparison for a verification
         curve.
     costs : biomatch.tuning.costs.Costs, optional
         Instead of a target: the threshold with the least expected cost a day (no guarantee of its own).
-        For alerts and leads the costs that `tune_fraud` and `tune_leads` take.
+        For leads: `biomatch.tuning.leads.LeadCosts` or its file.
     subject_to : sequence of str
         Limits that must hold as well, for example ``"fnir<=0.02"``. A limit on FPIR or FMR raises a
         cost-optimal threshold to its own guarantee; a limit on misses must be met at the threshold by
@@ -60,16 +71,27 @@ def tune(
         The most errors that one subject can make; see `biomatch.tuning.guarantee.guarantee`.
     by : str, optional
         ``"port"`` or ``"mode"``: a threshold for each, each with a guarantee of its own; other values
-        get the highest of them. `biomatch.tuning.parts.tune_parts` shares one target among them instead.
+        get the highest of them. Of alerts: a threshold for each that has enough encounters, under one
+        limit for all together (`biomatch.tuning.alert_parts`).
+    jointly : bool
+        With `by` and `max_fpir`: the target holds over all parts together, shared among them so that
+        least is missed (`biomatch.tuning.parts.tune_parts`).
     floor_score : float, optional
         Score below which the index's losses are not bounded; thresholds below it are refused.
     gallery : int, optional
         Operational N, at least the tested median: the target is lowered so that binomial growth from the
         tested N reaches `max_fpir` at this N. For N above the tested one that is never too lenient
         (`biomatch.tuning.larger`), as long as the tested gallery is a fair sample of the larger one.
-    **fraud : object
-        For alerts (``sweep(..., of="fraud")``): ``max_alerts_a_day`` or ``alert_costs``, and ``traffic``
-        and ``prevalence``, as `biomatch.tuning.fraud.tune_fraud` takes them.
+    max_alerts_a_day : float, optional
+        For alerts (``sweep(..., of="fraud")``) and leads: the most that are expected a day.
+    max_stops_per_million : float, optional
+        For alerts, instead: the most honest encounters stopped in a million, all kinds together.
+    alert_costs : biomatch.tuning.alert_estimates.AlertCosts or path, optional
+        For alerts, instead: what a stop and a miss cost.
+    traffic : float, optional
+        For alerts: encounters a day; default: that of the tuning worlds.
+    prevalence : float, mapping of str to float, PrevalenceFile or path, optional
+        For alerts: events per million encounters, of every kind or by kind of alert; default 8.
 
     Returns
     -------
@@ -91,17 +113,100 @@ def tune(
     >>> point = tune(curve, max_fpir=0.01)
     >>> point.guarantee["realised"]["numerator"], round(point.guarantee["bound"], 5)
     (4, 0.00913)
+
+    Alerts, from a world with fraud and one without:
+
+    >>> import biomatch as bm
+    >>> scenario = bm.Scenario.load("tiny").with_({"travellers": 300, "subversion.impostor": 60_000.0})
+    >>> honest = scenario.with_({"subversion.impostor": 0.0})
+    >>> at = bm.OperatingPoint.of(0.4, bm.System.load("default"))
+    >>> worlds = [bm.world(scenario, seed=1), bm.world(honest, seed=2)]
+    >>> curves = [bm.sweep(bm.run(made.observed, at=at), made.truth, of="fraud") for made in worlds]
+    >>> tuned = bm.tune(curves, max_stops_per_million=1_000, prevalence=80.0)
+    >>> shown = tuned.guarantee["alerts"]["kinds"]["document_photo_conflict"]
+    >>> tuned.lineages, shown["prevalence_per_million"], shown["catch_rate"]["numerator"]
+    ([1, 2], 80.0, 0)
     """
-    if isinstance(curve, AlertCurves):
-        if max_fpir is not None or max_fmr is not None or by is not None or costs is not None:
-            raise ResultsError("curves of alerts", allowed="max_alerts_a_day or alert_costs")
-        return tune_fraud([curve], confidence=confidence, **fraud)[0]
-    if isinstance(curve, LeadCurve):
-        if max_fpir is not None or max_fmr is not None or by is not None:
-            raise ResultsError("a curve of leads", allowed="max_alerts_a_day or costs")
-        return tune_leads([curve], costs=costs, **fraud)
-    if fraud:
-        raise ResultsError(f"{', '.join(fraud)} for searches", allowed="max_fpir, max_fmr or costs")
+    given: list[Curves] = [curve] if isinstance(curve, Curves) else list(curve)
+    _check_one_sort(given)
+    of_alerts = {
+        "max_stops_per_million": max_stops_per_million, "alert_costs": alert_costs,
+        "traffic": traffic, "prevalence": prevalence,
+    }  # fmt: skip
+    of_searches = {
+        "max_fpir": max_fpir, "max_fmr": max_fmr, "gallery": gallery, "cap": cap, "floor_score": floor_score,
+        "subject_to": subject_to or None, "jointly": jointly or None,
+    }  # fmt: skip
+    if isinstance(given[0], AlertCurves):
+        _refuse("curves of alerts", {**of_searches, "costs": costs}, "a limit or alert_costs")
+        return tune_fraud(
+            [one for one in given if isinstance(one, AlertCurves)],
+            max_alerts_a_day=max_alerts_a_day,
+            max_stops_per_million=max_stops_per_million,
+            alert_costs=alert_costs,
+            traffic=traffic,
+            prevalence=prevalence,
+            by=by,
+            confidence=confidence,
+        )[0]
+    if isinstance(given[0], LeadCurve):
+        _refuse("a curve of leads", {**of_searches, **of_alerts, "by": by}, "max_alerts_a_day or costs")
+        if isinstance(costs, Costs):
+            raise ResultsError("costs of searches for leads", allowed="LeadCosts or its file")
+        leads = [one for one in given if isinstance(one, LeadCurve)]
+        return tune_leads(leads, max_alerts_a_day=max_alerts_a_day, costs=costs)
+    _refuse("searches", {**of_alerts, "max_alerts_a_day": max_alerts_a_day}, "max_fpir, max_fmr or costs")
+    if isinstance(costs, LeadCosts):
+        raise ResultsError("costs of leads for searches", allowed="biomatch.tuning.costs.Costs")
+    searches = [one for one in given if isinstance(one, IdentificationCurve)]
+    return _tune_searches(
+        pool(searches) if len(given) > 1 else given[0],
+        max_fpir=max_fpir,
+        max_fmr=max_fmr,
+        costs=Costs.read(costs) if isinstance(costs, Path) else costs,
+        subject_to=subject_to,
+        confidence=confidence,
+        cap=cap,
+        by=by,
+        jointly=jointly,
+        floor_score=floor_score,
+        gallery=gallery,
+    )
+
+
+def _check_one_sort(given: Sequence[Any]) -> None:
+    """Refuse an empty sequence, and curves that do not belong together."""
+    if not given:
+        raise ResultsError("no curve to tune on", remedy="give at least one")
+    names = sorted({type(one).__name__ for one in given})
+    if len(names) > 1 or not isinstance(given[0], Curves):
+        raise ResultsError(f"curves of sorts {', '.join(names)}", allowed="one sort: what `sweep` gives")
+    if len(given) > 1 and isinstance(given[0], VerificationCurve):
+        raise ResultsError(f"{len(given)} verification curves", allowed="one: put the comparisons together")
+
+
+def _refuse(what: str, options: Mapping[str, Any], allowed: str) -> None:
+    wrong = [name for name, value in options.items() if value is not None]
+    if wrong:
+        raise ResultsError(f"{', '.join(wrong)} for {what}", allowed=allowed)
+
+
+def _tune_searches(
+    curve: Curves,
+    *,
+    max_fpir: float | None,
+    max_fmr: float | None,
+    costs: Costs | None,
+    subject_to: Sequence[str],
+    confidence: float,
+    cap: int | None,
+    by: str | None,
+    jointly: bool,
+    floor_score: float | None,
+    gallery: int | None,
+) -> OperatingPoint:
+    if not isinstance(curve, IdentificationCurve | VerificationCurve):
+        raise ResultsError(f"a {type(curve).__name__}", allowed="a curve of searches or of comparisons")
     thresholds: dict[str, dict[str, float]] = {}
     asked = max_fpir
     if gallery is not None:
@@ -110,10 +215,13 @@ def tune(
         if max_fpir is not None or max_fmr is not None or by is not None:
             raise ResultsError("costs and another aim", allowed="one target, or costs without --by")
         chosen, about = _by_costs(curve, costs, subject_to, confidence, cap)
+    elif jointly:
+        thresholds, about = _jointly(curve, by, max_fpir, confidence, cap)
+        chosen = max(next(iter(thresholds.values())).values())
     else:
         whole = guarantee_of(curve, max_fpir=max_fpir, max_fmr=max_fmr, confidence=confidence, cap=cap)
         chosen, about = whole.threshold, whole.to_json()
-    if by is not None:
+    if by is not None and not jointly:
         parts = _by_part(curve, by, max_fpir, confidence, cap)
         thresholds[by] = {label: part.threshold for label, part in parts.items()}
         about["by"] = {by: {label: part.to_json() for label, part in parts.items()}}
@@ -153,6 +261,20 @@ def _at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float
             f"gallery={gallery} against a tested median N of {tested}", allowed=f"at least {max(tested, 1)}"
         )
     return shrink(max_fpir, gallery / tested)
+
+
+def _jointly(
+    curve: Curve, by: str | None, max_fpir: float | None, confidence: float, cap: int | None
+) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    """Give thresholds that share one target, and what was shown of all of them together."""
+    if by not in OBSERVED or not isinstance(curve, IdentificationCurve) or max_fpir is None:
+        raise ResultsError(
+            f"thresholds by {by!r} jointly", allowed=f"by {' or '.join(OBSERVED)} with max_fpir, of searches"
+        )
+    found = tune_parts(curve, by, max_fpir=max_fpir, confidence=confidence, cap=cap)
+    # No searches drew a path at a part: nothing is accepted there, which is what the guarantee assumed.
+    thresholds = {label: min(value, SILENT) for label, value in found.thresholds.items()}
+    return {by: thresholds}, {**found.to_json()["guarantee"], "jointly_by": by}
 
 
 def _by_part(

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from biomatch.errors import ModelError
-from biomatch.evaluation.alerts import alert_curve
+from biomatch.evaluation.alert_curves import alert_curve
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.detect import DETECTORS, EVEN_ODDS, alert_threshold, detect
 from biomatch.fraud.facts import Facts

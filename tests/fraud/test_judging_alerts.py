@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.errors import ResultsError
-from biomatch.evaluation.alerts import AlertCurve, alert_curve, judge_alerts
+from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
+from biomatch.evaluation.alerts import judge_alerts
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import rate
 

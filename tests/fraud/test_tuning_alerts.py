@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.alerts import AlertCurve
+from biomatch.evaluation.alert_curves import AlertCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tuning.alert_estimates import AlertCosts, combined, estimate

@@ -100,3 +100,18 @@ def test_tune_by_costs_and_constraints():
         tune(CURVE)
     with pytest.raises(ResultsError, match="one target"):
         tune(CURVE, max_fpir=0.1, costs=costs)
+
+
+def test_one_target_for_all_ports_at_the_front_door():
+    curve = ports(np.random.default_rng(3))
+    point = tune(curve, max_fpir=0.01, by="port", jointly=True)
+    assert point.face_threshold_by["port"] == tune_parts(curve, "port", max_fpir=0.01).thresholds
+    assert point.face_threshold == max(point.face_threshold_by["port"].values())
+    assert (point.guarantee["target"], point.guarantee["jointly_by"]) == (0.01, "port")
+    # Each with its own guarantee spends at a what catches more at b.
+    each = tune(curve, max_fpir=0.01, by="port")
+    assert point.face_threshold_by["port"]["a"] > each.face_threshold_by["port"]["a"]
+    assert point.face_threshold_by["port"]["b"] < each.face_threshold_by["port"]["b"]
+    for wrong in ({"by": None}, {"by": "group"}):
+        with pytest.raises(ResultsError, match="jointly"):
+            tune(curve, max_fpir=0.01, jointly=True, **wrong)
