@@ -18,6 +18,7 @@ FAMILIES = (
     "flow",
     "judge",
     "report",
+    "review",
     "studies",
     "scores",
     "plan",

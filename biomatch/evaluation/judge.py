@@ -14,6 +14,7 @@ from biomatch.evaluation.overstays import judge_stays
 from biomatch.evaluation.result import Result
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
+from biomatch.settings.review import ReviewSettings
 from biomatch.system.run import Run
 from biomatch.truth import Truth
 
@@ -76,7 +77,14 @@ def at_thresholds(trials: pl.DataFrame, thresholds: NDArray[np.float64], rank: i
     )
 
 
-def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int = 33) -> Result:
+def evaluate(
+    run: Run,
+    truth: Truth,
+    *,
+    resubstitution: bool = False,
+    grid: int = 33,
+    review: ReviewSettings | None = None,
+) -> Result:
     """Judge a run.
 
     Parameters
@@ -89,6 +97,8 @@ def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int 
         Whether grading on a lineage that the point was tuned on is wanted.
     grid : int
         Number of thresholds at which a slider can stop; 0 for none.
+    review : ReviewSettings, optional
+        How people review the list of overstays (see `biomatch.evaluation.review`); default: the settings'.
 
     Raises
     ------
@@ -127,6 +137,7 @@ def evaluate(run: Run, truth: Truth, *, resubstitution: bool = False, grid: int 
             "observed": dict(observed.about),
             "encounters": observed.encounters.height,
             "external": bool(run.lists.about.get("external")),
+            "review": (review or ReviewSettings()).model_dump(mode="json"),
         },
     )
     if grid and point.system.linkage.method != "document":

@@ -24,7 +24,7 @@ CAUSES = (
 JUDGED = (
     "as_of", "entry_id", "exit_id", "status", "days_over", "p_overstay", "how_linked", "permitted_until",
     "mode", "admission_class", "group", "person_id", "expected", "listed", "truly_inside_over",
-    "truly_outside_over", "truly_departed", "cause",
+    "truly_outside_over", "truly_departed", "cause", "true_exit_id", "evidence_from",
 )  # fmt: skip
 
 
@@ -134,7 +134,9 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
     -------
     polars.DataFrame
         Columns ``JUDGED``; `expected` marks the denominator of the published reports, `cause` is null
-        but for false leads.
+        but for false leads. `true_exit_id` is the recorded encounter at which the traveller left (-1: none),
+        `evidence_from` the day from which a record can show that nobody overstayed (null: never): the
+        receipt of the departure's, or at once where a status says it.
     """
     start = pl.lit(str(observed.about["measure_from"])).str.to_date()
     day = pl.col("as_of")
@@ -189,7 +191,11 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         .otherwise(pl.lit(CAUSES[3]))
     )
     return frame.with_columns(
-        cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then(cause).otherwise(None)
+        cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then(cause).otherwise(None),
+        evidence_from=pl.when(pl.col("truly_departed"))
+        .then(pl.col("exit_recorded_at").dt.date())
+        .when(~pl.col("truly_inside_over"))
+        .then(day),
     ).select(JUDGED)
 
 

@@ -19,9 +19,11 @@ from biomatch.evaluation.curves import IdentificationCurve
 from biomatch.evaluation.misses import count_causes
 from biomatch.evaluation.overstays import Overstays, count_overstays
 from biomatch.evaluation.rating import by_subject
+from biomatch.evaluation.review import Review, review
 from biomatch.evaluation.sweep import curve_of
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, clustered_rate, rate
+from biomatch.settings.review import ReviewSettings
 from biomatch.tables import storage
 
 KIND = "result"
@@ -163,6 +165,16 @@ class Result:
         """A record a date, oldest first."""
         return count_overstays(self.stays)
 
+    @property
+    def review_settings(self) -> ReviewSettings:
+        """How people review the list: what the judge was told, else the defaults."""
+        return ReviewSettings.from_mapping(self.about.get("review", {}), where="the result")
+
+    @cached_property
+    def review(self) -> Review | None:
+        """The last date's list, worked through by people; None where no stay is listed."""
+        return review(self)
+
     def to_json(self) -> dict[str, Any]:
         """Give the summary as plain data: what ``evaluate --json`` prints."""
         middle, least, most = self.enrolled
@@ -175,6 +187,7 @@ class Result:
             "system_miss_rate": self.system_miss_rate.to_json(),
             "misses": self.misses,
             "overstays": [one.to_json() for one in self.overstays],
+            "review": None if self.review is None else self.review.to_json(),
             "alerts": dict(self.alerts),
             "resubstitution": self.point.resubstitution,
             "about": dict(self.about),

@@ -12,7 +12,7 @@ from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.figures import Ratio, clean, threshold
 from biomatch.reporting.points import Rows
-from biomatch.reporting.sections import fraud, overstays, provenance, rates, recommendation
+from biomatch.reporting.sections import fraud, overstays, provenance, rates, recommendation, review
 from biomatch.reporting.tables import Along, Table, Value
 
 FEW = 4
@@ -85,6 +85,10 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         overstays.dates_table(result),
         overstays.causes_table(result, slider),
         *(overstays.part_table(result, by) for by in overstays.PARTS),
+        review.review_table(result),
+        review.orders_table(result),
+        None if several else review.backlog_table(result),
+        overstays.arithmetic_table(result),
         alerts,
         fraud.causes_table(result.alerts),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),

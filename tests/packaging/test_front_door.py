@@ -10,7 +10,7 @@ import biomatch as bm
 NAMES = [
     "BiomatchError", "Gallery", "IdentificationCurve", "OperatingPoint", "Rate", "Result", "Scenario",
     "System", "VerificationCurve", "charts", "evaluate", "identification_curve", "open_world", "report",
-    "run", "search", "sweep", "tune", "verification_curve", "world",
+    "review", "run", "search", "sweep", "tune", "verification_curve", "world",
 ]  # fmt: skip
 
 

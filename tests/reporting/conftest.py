@@ -72,7 +72,8 @@ def make_stays(seed, count=3_000, *, groups=GROUPS):
         "mode": random.choice(["air", "sea"], count), "admission_class": random.choice(["B1", "WT"], count),
         "group": random.choice(groups, count), "person_id": np.arange(count), "expected": True,
         "listed": listed, "truly_inside_over": over, "truly_outside_over": False, "truly_departed": ~over,
-        "cause": pl.Series(cause),
+        "cause": pl.Series(cause), "true_exit_id": np.where(over, -1, np.arange(count)),
+        "evidence_from": pl.Series([date(2025, 3, 31)] * count),
     }).with_columns(
         cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then("cause").otherwise(None)
     )  # fmt: skip

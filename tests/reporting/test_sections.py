@@ -10,7 +10,7 @@ from biomatch.rates import rate
 from biomatch.reporting.along import Slider, Tracks, mated
 from biomatch.reporting.content import content, labels_of
 from biomatch.reporting.figures import Ratio
-from biomatch.reporting.sections import fraud, overstays, rates, recommendation
+from biomatch.reporting.sections import fraud, overstays, rates, recommendation, review
 from biomatch.reporting.tables import Along
 
 
@@ -220,3 +220,34 @@ def test_mated_trials_are_the_counted_ones(result):
     part = mated(result.trials)
     assert np.all(part["counted"].to_numpy() & part["mated"].to_numpy())
     assert part.height == result.system_miss_rate.denominator
+
+
+def test_review_tables_are_those_of_the_review(result):
+    found = result.review
+    table = review.review_table(result)
+    assert row(table, "Leads on the list")[1] == found.leads > 0
+    assert row(table, "True among the confirmed")[1:3] == (found.true_confirmed, Ratio.of(found.precision))
+    assert row(table, "Closed")[2] == Ratio.of(found.closed)
+    assert "54%" in table.note
+    days = review.backlog_table(result)
+    assert [cells[1] for cells in days.rows] == list(found.backlog)
+    assert days.rows[-1][2:] == (found.reviews, found.true_confirmed, found.wrongly_confirmed)
+    orders = review.orders_table(result)
+    ends = {cells[-1].numerator for cells in orders.rows}
+    assert ends == {found.true_confirmed}  # with time for all, every order ends alike
+    assert len(orders.rows) == 4
+
+
+def test_the_arithmetic_is_the_miss_rate_times_the_departures(result):
+    table = overstays.arithmetic_table(result)
+    due = result.stays.filter("truly_departed")
+    exits = result.trials.filter(pl.col("encounter_id").is_in(due["true_exit_id"].implode()))
+    unfound = exits.height - exits["hit"].sum()
+    here = row(table, "Exit searches without a hit")
+    assert (here[1], here[2].denominator) == (unfound, exits.height)
+    flags = row(table, "False flags by the arithmetic, if faces alone recorded exits")
+    assert flags[1] == round(unfound / exits.height * result.stays.height)
+    assert flags[3] == pytest.approx(46_657_108 * unfound / exits.height, abs=1)
+    assert row(table, "Reported as in-country overstays, FY2024")[3] == 482_954
+    bare = replace(result, stays=result.stays.drop("true_exit_id"))
+    assert overstays.arithmetic_table(bare) is None

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
 from biomatch.evaluation.overstays import Overstays
 from biomatch.evaluation.result import Result
 from biomatch.rates import Rate, rate
@@ -168,4 +169,51 @@ def _part_row(row: Mapping[str, Any], name: str) -> tuple[Value, ...]:
         Ratio.of(rate(row["wrong"], row["expected"])),
         Ratio.of(rate(row["wrong"], row["leads"])),
         row["hidden"],
+    )
+
+
+def arithmetic_table(result: Result) -> Table | None:
+    """Show what a missed face means where nothing else records an exit; None where it cannot be counted."""
+    found = arithmetic(result)
+    if found is None or found.face_alone is None:
+        return None
+    year = YEAR_EXPECTED / found.expected_departures
+    listed = found.listed_rate.value or 0.0
+    rows: tuple[tuple[Value, ...], ...] = (
+        ("Departures expected", found.expected_departures, None, YEAR_EXPECTED),
+        (
+            "Exit searches without a hit",
+            found.unfound.numerator,
+            Ratio.of(found.unfound),
+            None,
+        ),
+        (
+            "False flags by the arithmetic, if faces alone recorded exits",
+            round(found.face_alone),
+            None,
+            round(found.face_alone * year),
+        ),
+        (
+            "Of the searched departures, listed falsely after documents and linkage",
+            found.listed_falsely,
+            Ratio.of(found.listed_rate),
+            round(listed * YEAR_EXPECTED),
+        ),
+        ("Fewer by a factor of", found.fold, None, None),
+        (
+            "All false leads, departures that no camera saw among them",
+            found.false_leads.numerator,
+            Ratio.of(found.false_leads),
+            round(found.false_leads.numerator * year),
+        ),
+        ("Reported as in-country overstays, FY2024", None, None, YEAR_REPORTED),
+    )
+    return Table(
+        "arithmetic",
+        "The arithmetic of a missed exit",
+        ("What", "Here", "Share, 95% interval", "In a year of the United States"),
+        rows,
+        f"Miss rate x expected departures: 1% of {YEAR_EXPECTED:,} is 466,571, about what is reported. "
+        "The last column multiplies by the ratio of expected departures (FY2024, air and sea) and assumes "
+        "that everything else is as in this world.",
     )
