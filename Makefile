@@ -40,7 +40,7 @@ profiles: $(STAMP) ## fit the built-in face profiles to published figures, print
 	$(BIN)/python -m biomatch.training.profiles
 
 models: $(STAMP) ## calibrators and fusion of fraud evidence, trained again on reserved seeds (extra: train)
-	$(BIN)/python -m biomatch.training.fusion
+	$(BIN)/python -m biomatch.training.models
 
 bench: $(STAMP)  ## speed and memory, as ratios in one run
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.evaluation.calibration import calibration, reliability
 from biomatch.rates import rate
-
-if TYPE_CHECKING:
-    from biomatch.training.fusion import Sample
+from biomatch.training.fusion import PER_MILLION, RIDGE, TRAVELLERS, Sample, parts_of
 
 _WHAT = {
     "fusion": (
@@ -37,8 +35,6 @@ STOPS_PER_MILLION = 1_000
 
 def card(name: str, model: Any, samples: Sequence[Sample], checks: Sequence[Sample]) -> str:
     """Write the card of one model as Markdown."""
-    from biomatch.training.fusion import PER_MILLION, RIDGE, TRAVELLERS, parts_of
-
     title, event, use = _WHAT[name]
     ratio: list[NDArray[np.float64]] = []
     is_event: list[NDArray[np.bool_]] = []

@@ -1,16 +1,13 @@
-"""Trains the models of fraud evidence on reserved worlds: ``python -m biomatch.training.fusion``.
+"""Samples of fraud evidence from reserved worlds, and the fits of calibrators and fusion on them.
 
-Everybody gets the same bytes from the same versions: worlds come from reserved seeds, the fit is convex
-and starts at zero, nothing is drawn.
+Everybody gets the same model from the same versions: worlds come from reserved seeds, the fit is convex
+and starts at zero, nothing is drawn. `biomatch.training.models` writes the files.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +18,6 @@ from biomatch.evaluation.alert_events import PAPERS, Scene
 from biomatch.fraud.basis import basis, evidence_at
 from biomatch.fraud.facts import Facts
 from biomatch.overstay.linkage.documents import link_documents
-from biomatch.paths import models_dir
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.settings.system import System
 from biomatch.system.replay import search
@@ -228,34 +224,3 @@ def gather(
             progress(f"world {seed}, policy {name}")
             found.append(sample_of(facts_of(observed.sealed(), System.load(name)), truth))
     return found
-
-
-def make_models(folder: Path | None = None, progress: Progress = lambda text: None) -> None:
-    """Train, export and describe every model; writes ONNX files, cards and the registry."""
-    from biomatch.training.cards import card
-
-    place = folder or models_dir()
-    samples, checks = gather(TRAIN_SEEDS, progress), gather(CHECK_SEEDS, progress)
-    listed: dict[str, Any] = {}
-    for name in ("fusion", "photo", "entry"):
-        model, columns = train(samples, name)
-        data = export(model, len(columns))
-        (place / f"{name}.onnx").write_bytes(data)
-        (place / f"{name}.md").write_text(card(name, model, samples, checks), encoding="utf-8")
-        listed[name] = {
-            "file": f"{name}.onnx",
-            "sha256": hashlib.sha256(data).hexdigest(),
-            "inputs": list(columns),
-            "output": "probabilities",
-            "lineages": list(TRAIN_SEEDS),
-            "card": f"{name}.md",
-        }
-        progress(f"{name}.onnx: {len(data):,} bytes")
-    text = json.dumps({"models": listed}, indent=1, sort_keys=True) + "\n"
-    (place / "registry.json").write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    import sys
-
-    make_models(progress=lambda text: print(text, file=sys.stderr, flush=True))
