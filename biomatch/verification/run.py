@@ -6,7 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from biomatch.verification import ageing, groups, growth, identification, twins  # noqa: F401  (they register)
+from biomatch.verification import (  # noqa: F401  (they register)
+    ageing,
+    exits,
+    groups,
+    growth,
+    identification,
+    twins,
+)
 from biomatch.verification.cell import CHECKS, PREDICTED, Cell, Size
 
 FULL = 4
