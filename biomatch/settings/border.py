@@ -213,10 +213,27 @@ class RecordSettings(Settings):
     neighbour_exits: float = setting(
         0.015, f"{ASSUMED}: air and sea visitors who leave by land, known from the neighbour", ge=0, le=1
     )
+    left_by_land_exchanged: float = setting(
+        1.0,
+        "of those who leave by land: the neighbour reports its entry as our exit; US and Canada since 2019 "
+        "[A7]; 0: no exchange",
+        ge=0,
+        le=1,
+    )
+    left_by_land_at_port: float = setting(
+        0.0, f"{ASSUMED}: of those who leave by land: our own land port records it", ge=0, le=1
+    )
     neighbour_lag_days: float = setting(1.0, f"{ASSUMED}: until the neighbour's record arrives", ge=0)
     land_port_exits: float = setting(0.30, f"{ASSUMED}: land exits that the port itself records", ge=0, le=1)
     land_neighbour_exits: float = setting(
         0.674, "97.4% of records reconciled with the neighbour, less the port's own (unverified)", ge=0, le=1
+    )
+    departures_delayed_days: float = setting(
+        0.0,
+        f"{ASSUMED}: by which every record of a departure is received later than it would be",
+        unit="days",
+        ge=0,
+        le=3660,
     )
     no_shows: float = setting(
         0.002, f"{ASSUMED}: carriers report departures that did not happen [A3], a share of exits", ge=0, le=1
@@ -230,4 +247,6 @@ class RecordSettings(Settings):
         _check_shares("missed_*", {part: getattr(self, f"missed_{part}") for part in parts})
         if self.land_port_exits + self.land_neighbour_exits > 1.0 + 1e-9:
             raise ValueError("land_port_exits and land_neighbour_exits must not exceed 1 together")
+        if self.left_by_land_at_port + self.left_by_land_exchanged > 1.0 + 1e-9:
+            raise ValueError("left_by_land_at_port and left_by_land_exchanged must not exceed 1 together")
         return self

@@ -185,6 +185,8 @@ class Scenario(Settings):
                 f"warm_up_days {self.warm_up_days} and restatement_days {self.restatement_days} "
                 f"leave nothing of {self.days} days"
             )
+        if self.records.left_by_land_at_port and "land" not in {port.mode for port in self.ports.values()}:
+            raise ValueError("records.left_by_land_at_port is set, but no port has mode land")
         for mode, share in self.traffic.mode_shares.items():
             if share > 0 and mode not in {port.mode for port in self.ports.values()}:
                 raise ValueError(f"traffic.mode_shares has {mode}, but no port has that mode")

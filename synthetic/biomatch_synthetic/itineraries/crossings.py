@@ -148,6 +148,10 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     fate = of_trip("exit")
     unrecorded = fate < missed * records.missed_unrecorded
     neighbour = ~unrecorded & (fate > 1.0 - records.neighbour_exits)
+    # Visitors by air or sea who leave by land: our port sees them, the neighbour tells us, or nobody does.
+    by_land, told = neighbour & ~land & ~resident, of_trip("left_by_land")
+    at_port = by_land & (told < records.left_by_land_at_port)
+    untold = by_land & (told >= records.left_by_land_at_port + records.left_by_land_exchanged)
     on_land = of_trip("land_exit")
     neighbour = np.where(
         land,
@@ -166,12 +170,13 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     switch = (other >= 0) & (of_person("switch") < missed * records.missed_other_document / holders)
     shown = np.where(switch & ~resident, other, document)
 
-    rows = np.flatnonzero(happens & ~unrecorded)
+    rows = np.flatnonzero(happens & ~unrecorded & ~untold)
     direction = np.where(resident[rows], ENTRY, EXIT)
     made = _records(draft, rows, direction, shown, second=True)
     source = np.full(count, PORT)
     source[by_carrier | (late & ~land)] = MANIFEST
     source[neighbour | (late & land)] = NEIGHBOUR
+    source[at_port] = PORT
     made["source"] = source[rows]
     lag = of_person("carrier_lag") * DAY_MS
     lag = np.where(
@@ -182,7 +187,8 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     with np.errstate(invalid="ignore"):
         lag = np.where(late, overdue * DAY_MS + waited, lag)
     made["received"] = np.where(made["source"] == PORT, 0, lag[rows]).astype(np.int64)
-    made["port"] = np.where(made["source"] == NEIGHBOUR, _land_port(scenario, made["port"]), made["port"])
+    crossed = (made["source"] == NEIGHBOUR) | at_port[rows]
+    made["port"] = np.where(crossed, _land_port(scenario, made["port"]), made["port"])
     return made
 
 

@@ -108,7 +108,7 @@ def settle_times(draft: Draft) -> None:
     count = len(encounters)
     typed = 1000 + (stream(draft.seed, "records.typed").random(count) * 29_000).astype(np.int64)
     delay = np.where(encounters["source"] == PORT, typed, encounters["received"])
-    encounters["recorded"] = time + np.maximum(delay, 0)
+    encounters["recorded"] = time + np.maximum(delay, 0) + _delayed(draft, encounters["direction"] == EXIT)
 
 
 def make_manifests(draft: Draft) -> None:
@@ -123,6 +123,7 @@ def make_manifests(draft: Draft) -> None:
     received = scheduled - flown - (hours * 60 * MINUTE).astype(np.int64)
     # A record that came late came by the manifest: it is the same message.
     overdue = (encounters["source"][rows] != PORT) & (encounters["received"][rows] > DAY_MS)
+    received = received + _delayed(draft, encounters["direction"][rows] == EXIT)
     received = np.where(overdue, encounters["recorded"][rows], received)
     lines = {
         "movement": movement,
@@ -168,5 +169,12 @@ def _no_shows(draft: Draft) -> dict[str, Ints]:
         "movement": movement,
         "document": encounters["document"][entry],
         "number_error": encounters["number_error"][entry],
-        "received": draft.movements["scheduled"][movement] - 6 * 60 * MINUTE,
+        "received": draft.movements["scheduled"][movement]
+        - 6 * 60 * MINUTE
+        + _delayed(draft, np.ones(len(movement), np.bool_)),
     }
+
+
+def _delayed(draft: Draft, departs: NDArray[np.bool_]) -> Ints:
+    """Give the further delay of each record in milliseconds: departures alone are held up."""
+    return departs * int(draft.scenario.records.departures_delayed_days * DAY_MS)
