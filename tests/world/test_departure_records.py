@@ -62,8 +62,8 @@ def test_a_delay_moves_receipt_and_nothing_else(today):
     lag = [
         world.observed.manifests.join(world.observed.movements, on="movement")
         .filter(pl.col("direction") == "exit")
-        .select((pl.col("received_at") - pl.col("scheduled")).dt.total_days().median())
+        .select((pl.col("received_at") - pl.col("scheduled")).dt.total_milliseconds().median())
         .item()
         for world in (today, late)
     ]
-    assert lag[1] - lag[0] == 30
+    assert lag[1] - lag[0] == 30 * 86_400_000
