@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.interpolate import PchipInterpolator
 
 from biomatch.errors import SettingsError
 from biomatch.scorelaw import ScoreLaw, predict
 from biomatch.scorelaw.mated import face_correlations
+from biomatch.scorelaw.nodes import monotone_cubic
 from biomatch.settings.profile import BUILT_IN, load_profile
 
 THRESHOLD = st.floats(0.03, 0.95)
@@ -65,6 +67,21 @@ def test_several_images_lower_fnmr_and_raise_fmr_by_at_most_their_number(leader,
     assert (three.fnmr(t) < law.fnmr(t)).all()
     assert (three.fmr(t) > law.fmr(t)).all()
     assert (three.fmr(t) < 3 * law.fmr(t)).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(st.floats(-3.0, 3.0), min_size=4, max_size=12), seed=st.integers(0, 99))
+def test_interpolation_is_that_of_its_slow_twin(steps, seed):
+    x, y = np.linspace(0.02, 0.98, len(steps)), np.cumsum(steps)
+    at = np.random.default_rng(seed).uniform(0.02, 0.98, 50)
+    np.testing.assert_allclose(monotone_cubic(x, y, at), PchipInterpolator(x, y)(at), atol=1e-9)
+
+
+def test_a_shared_part_of_the_scatter_clusters_false_matches_and_leaves_fmr(leader, law):
+    alone = ScoreLaw(leader.with_({"likeness.common": 0.0}))
+    t = np.array([0.3, 0.4, 0.5])
+    np.testing.assert_allclose(law.fmr(t), alone.fmr(t), rtol=2e-3)
+    assert (law.fpir(200_000, t) < alone.fpir(200_000, t)).all()
 
 
 def test_correlation_0_is_a_stranger_and_1_the_same_face(leader, law):
