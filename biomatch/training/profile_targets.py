@@ -40,6 +40,12 @@ class Recipe:
         The published ratio, fitted or not; 0: none.
     unequal : bool
         Whether the demographic offsets are those of the median algorithm, or of a fair one.
+    kin : str
+        Which twins set the latent correlations of relatives: ``"all"`` three kinds; ``"same_sex"``, with the
+        other two in the leader's proportions (predicted); ``""``: the leader's, for it is his algorithm.
+    held : bool
+        Whether the file stands as it is unless it is named on the command line: models that ship were
+        trained on worlds made with it, and their figures would be another's.
     """
 
     name: str
@@ -58,6 +64,8 @@ class Recipe:
     ageing_ratio: float = 0.0
     published_ageing: float = 0.0
     unequal: bool = False
+    kin: str = ""
+    held: bool = False
 
 
 # N1N, demographics, median of 117 algorithms; other regions were not read and are assumed.
@@ -101,6 +109,8 @@ RECIPES = (
         *(1_600_000, 0.003, 0.0013, 0.00005, 0.0009, 0.37, 0.38),
         ageing_ratio=4.0,
         published_ageing=4.0,
+        kin="all",
+        held=True,
     ),
     Recipe(
         "visa-border-50th",
@@ -109,6 +119,7 @@ RECIPES = (
         *(1_600_000, 0.003, 0.0045, 0.00005, 0.0013, 0.2, 0.81),
         published_ageing=11.0,
         unequal=True,
+        kin="same_sex",
     ),
     Recipe(
         "visa-border-100th",
@@ -117,6 +128,7 @@ RECIPES = (
         *(1_600_000, 0.003, 0.0073, 0.00005, 0.0016, 0.2, 0.85),
         published_ageing=11.0,
         unequal=True,
+        kin="same_sex",
     ),
     Recipe(
         "kiosk-leader",
@@ -142,6 +154,7 @@ RECIPES = (
         enrolment_floor=0.5,
         like=0.0172,
         unequal=True,
+        kin="same_sex",
     ),
 )
 RANK_ONE_LIKE = {0.0013: 0.0009, 0.0172: 0.0035}

@@ -122,19 +122,34 @@ def fit_ageing(profile: FaceProfile, gallery: int, fpir: float, ratio: float) ->
     return profile.with_({"ageing.rate_per_year": round(rate, 5)})
 
 
-def fit_kin(profile: FaceProfile) -> FaceProfile:
-    """Set the latent correlations of relatives to the twins page (FMR 1e-4)."""
+def fit_kin(profile: FaceProfile, kin: str, leader: FaceProfile | None) -> FaceProfile:
+    """Set the latent correlations of relatives to the twins page (FMR 1e-4).
+
+    Parameters
+    ----------
+    profile : FaceProfile
+    kin : str
+        See `Recipe`. Noise hides likeness, so one set of correlations cannot serve all tiers; but one number
+        is enough for each: that of twins of one sex. The other two kinds keep the leader's proportions.
+    leader : FaceProfile or None
+        Needed unless `kin` is ``"all"``.
+    """
     threshold = ScoreLaw(profile).threshold_at_fmr(TWIN_FMR)
-    changes = {}
-    for kind, (_, published) in given.TWINS.items():
-        pair = ("E-Europe F", "E-Europe M") if kind == "different_sex" else None
-        law = ScoreLaw(profile, groups=pair)
 
-        def miss(r: float, law: ScoreLaw = law, published: float = published) -> float:
-            return float(law.kin_match(threshold, r)) - published
+    def fitted(kind: str) -> float:
+        law, published = _kin_law(profile, kind), given.TWINS[kind][1]
+        return float(brentq(lambda r: float(law.kin_match(threshold, r)) - published, 0.0, 0.95, xtol=1e-4))
 
-        changes[f"kin.{kind}"] = round(float(brentq(miss, 0.0, 0.95, xtol=1e-4)), 4)
-    return profile.with_(changes)
+    if leader is None:
+        changes = {kind: fitted(kind) for kind in given.TWINS}
+    else:
+        scale = fitted(kin) / getattr(leader.kin, kin) if kin else 1.0
+        changes = {kind: getattr(leader.kin, kind) * scale for kind in given.TWINS}
+    return profile.with_({f"kin.{kind}": round(value, 4) for kind, value in changes.items()})
+
+
+def _kin_law(profile: FaceProfile, kind: str) -> ScoreLaw:
+    return ScoreLaw(profile, groups=("E-Europe F", "E-Europe M") if kind == "different_sex" else None)
 
 
 def fit_groups(profile: FaceProfile, unequal: bool, gallery: int) -> FaceProfile:
@@ -239,16 +254,16 @@ def targets(profile: FaceProfile, recipe: given.Recipe) -> list[Target]:
                 source="N1N border/border of 10 years or more against visa/border",
             )
         )
-    if recipe.ageing_ratio:
+    if recipe.kin:
         at = law.threshold_at_fmr(TWIN_FMR)
         for kind, (_, published) in given.TWINS.items():
-            pair = ("E-Europe F", "E-Europe M") if kind == "different_sex" else None
-            rate = ScoreLaw(profile, groups=pair).kin_match(at, getattr(profile.kin, kind))
+            rate = _kin_law(profile, kind).kin_match(at, getattr(profile.kin, kind))
             rows.append(
                 Target(
                     what=f"twins, {kind.replace('_', ' ')}, accepted at FMR 1e-4",
                     published=published,
                     model=_round(float(rate)),
+                    fitted=recipe.kin in ("all", kind),
                     source="FRTE twins page, mean of three algorithms",
                 )
             )
@@ -290,7 +305,7 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
     ----------
     recipe : Recipe
     leader : FaceProfile, optional
-        The visa/border leader, whose ageing and kin the others take; None: this is the leader.
+        The visa/border leader, whose ageing and proportions of kin the others take; None: this is he.
     say : callable
         Called with a line for each step.
     """
@@ -323,15 +338,10 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
     say(f"{recipe.name}: groups, ageing and kin")
     profile = fit_groups(profile, recipe.unequal, 1_600_000)
     if leader is None:
-        profile = fit_kin(fit_ageing(profile, recipe.gallery, recipe.fpir, recipe.ageing_ratio))
+        profile = fit_ageing(profile, recipe.gallery, recipe.fpir, recipe.ageing_ratio)
     else:
-        profile = profile.with_(
-            {
-                "ageing.rate_per_year": leader.ageing.rate_per_year,
-                **{f"kin.{k}": getattr(leader.kin, k) for k in given.TWINS},
-            }
-        )
-    profile = _tidy(profile)
+        profile = profile.with_({"ageing.rate_per_year": leader.ageing.rate_per_year})
+    profile = _tidy(fit_kin(profile, recipe.kin, leader))
     for _ in range(2):
         profile = _match_groups(profile, recipe.unequal, 1_600_000)
     _check_groups(profile)
@@ -357,19 +367,26 @@ def main(arguments: list[str] | None = None) -> int:
     leader: FaceProfile | None = None
     for recipe in given.RECIPES:
         path = chosen.out / f"{recipe.name}.toml"
-        if chosen.names and recipe.name not in chosen.names:
-            if recipe is given.RECIPES[0]:
-                leader = FaceProfile.read(path)
+        if recipe.name in chosen.names or not (chosen.names or recipe.held):
+            profile = make(recipe, leader, say)
+            path.write_text(profile_toml(profile), encoding="utf-8")
+        elif recipe.held:
+            profile = FaceProfile.read(models_dir() / "profiles" / f"{recipe.name}.toml")
+        else:
             continue
-        profile = make(recipe, leader, say)
         leader = leader or profile
-        path.write_text(profile_toml(profile), encoding="utf-8")
-        print(f"{path.name}")
-        for row in profile.targets:
-            kind = "fitted" if row.fitted else "predicted"
-            off = row.model / row.published - 1.0
-            print(f"  {row.what}: published {row.published:g}, model {row.model:g} ({off:+.1%}, {kind})")
+        if recipe.name in chosen.names or not chosen.names:
+            held = f" (held as it is; name it to fit it again: {recipe.name})" if recipe.held else ""
+            print(f"{path.name}{'' if recipe.name in chosen.names else held}")
+            _print_residuals(targets(profile, recipe))
     return 0
+
+
+def _print_residuals(rows: list[Target]) -> None:
+    for row in rows:
+        kind = "fitted" if row.fitted else "predicted"
+        off = row.model / row.published - 1.0
+        print(f"  {row.what}: published {row.published:g}, model {row.model:g} ({off:+.1%}, {kind})")
 
 
 if __name__ == "__main__":

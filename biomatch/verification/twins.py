@@ -1,4 +1,4 @@
-"""Row 13: twins at FMR 1e-4; kin is fitted on the leader and predicts the other tiers."""
+"""Row 13: twins at FMR 1e-4; beyond the leader only twins of one sex are fitted, the rest is predicted."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def twins(size: Size) -> Iterator[Cell]:
                 what=f"{name}: twins, {kind.replace('_', ' ')}, accepted at FMR 1e-4",
                 published=published,
                 allowed=allowed,
-                basis=FITTED if name == "visa-border-leader" else PREDICTED,
+                basis=FITTED if name == "visa-border-leader" or kind == "same_sex" else PREDICTED,
                 source="N8439",
                 **of_rate(hits(kin_scores(profile, kind, size(4000)), threshold)),
             )
