@@ -8,6 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch.rates import rate
+
 Floats = NDArray[np.float64]
 
 
@@ -79,17 +81,37 @@ def _best(r: Floats, y: NDArray[np.bool_]) -> Floats:
     return np.asarray(odds - np.log(y.sum() / (~y).sum()))
 
 
-def reliability(ratios: ArrayLike, is_event: ArrayLike, bins: int = 10) -> pl.DataFrame:
+def reliability(
+    ratios: ArrayLike, is_event: ArrayLike, bins: int = 10, confidence: float = 0.95
+) -> pl.DataFrame:
     """Compare stated with realised log odds, in bins that hold equally many *events*.
 
     Equal mass of events, because honest trials outnumber them so far that bins of equal size would all
     but one say "honest".
 
+    Parameters
+    ----------
+    ratios : array_like
+        Shape (n,): natural log-likelihood ratios, finite.
+    is_event : array_like of bool
+        Shape (n,).
+    bins : int
+        At most; ties make fewer.
+    confidence : float
+        Of the interval of what was realised.
+
     Returns
     -------
     polars.DataFrame
-        A row a bin: low, high, stated (what the ratios of its events say, nats), realised
-        (ln of the bin's share of events over its share of others; null without others), events, others.
+        A row a bin: low, high, stated, realised (nats, at even prior odds of the two kinds), realised_low,
+        realised_high, events, others.
+
+    Notes
+    -----
+    With both kinds weighing the same in all, ``stated`` is the log odds of the mean posterior probability
+    over the bin's trials, and ``realised = ln(share of the events) - ln(share of the others)``; right ratios
+    make them equal in expectation. Null without others or events; the interval puts the exact intervals of
+    both shares into a box, and is open where one kind is missing.
     """
     r, y = np.asarray(ratios, dtype=np.float64), np.asarray(is_event, dtype=bool)
     if not y.any() or y.all():
@@ -97,18 +119,28 @@ def reliability(ratios: ArrayLike, is_event: ArrayLike, bins: int = 10) -> pl.Da
     edges = np.unique(np.quantile(r[y], np.linspace(0.0, 1.0, bins + 1)))
     edges[0], edges[-1] = -np.inf, np.inf
     place = np.clip(np.searchsorted(edges, r, side="right") - 1, 0, max(len(edges) - 2, 0))
+    weight = np.where(y, 0.5 / y.sum(), 0.5 / (~y).sum())
+    posterior, complement = _sigmoid(r), _sigmoid(-r)
     rows = []
     for at in range(max(len(edges) - 1, 1)):
         inside = place == at
         events, others = int((inside & y).sum()), int((inside & ~y).sum())
+        yes, no = float((weight * posterior)[inside].sum()), float((weight * complement)[inside].sum())
+        stated = float(np.log(yes) - np.log(no)) if yes > 0 and no > 0 else None
         realised = None
         if events and others:
             realised = float(np.log(events / y.sum()) - np.log(others / (~y).sum()))
-        # Were the ratios right, the bin would hold this share of the others: the mean of e^-r over events.
-        stated = float(-np.log(np.exp(-r[inside & y]).mean())) if events else None
+        of_events = rate(events, int(y.sum()), confidence).interval
+        of_others = rate(others, int((~y).sum()), confidence).interval
+        least = float(np.log(of_events[0]) - np.log(of_others[1])) if events else None
+        most = float(np.log(of_events[1]) - np.log(of_others[0])) if others else None
         low, high = (float(edges[at]), float(edges[at + 1])) if len(edges) > 1 else (-np.inf, np.inf)
-        rows.append((low, high, stated, realised, events, others))
+        rows.append((low, high, stated, realised, least, most, events, others))
     return pl.DataFrame(rows, schema=_BINS, orient="row")
+
+
+def _sigmoid(r: Floats) -> Floats:
+    return np.exp(-np.logaddexp(0.0, -r))
 
 
 _BINS = {
@@ -116,6 +148,8 @@ _BINS = {
     "high": pl.Float64,
     "stated": pl.Float64,
     "realised": pl.Float64,
+    "realised_low": pl.Float64,
+    "realised_high": pl.Float64,
     "events": pl.Int64,
     "others": pl.Int64,
 }
