@@ -54,7 +54,8 @@ def us_stays(file: File, on: On, as_json: Json = False) -> None:
     """Judge each stay in the United States as of a date.
 
     Columns: traveller,class,entry,exit,admitted_until and optionally programme_end, extension_filed_on,
-    adjusted_on, satisfactory_departure_until, exit_received_on. Classes such as B2, B-2, WT, F-1;
+    adjusted_on, satisfactory_departure_until, exit_received_on, programme_ended (completed, withdrawn,
+    terminated), mode (air, sea, land). Classes such as B2, B-2, WT, F-1;
     admitted_until may be D/S, a period such as "6 months", or empty for the class's usual one.
     """
     from biomatch.overstay.rules import us, us_report

@@ -16,6 +16,7 @@ from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
 from biomatch.overstay.rules.csvfile import CsvFile
 from biomatch.overstay.rules.eu import MAX_LIMIT_DAYS, SHORT_STAY
 from biomatch.overstay.rules.us_classes import BY_CODE, Admission, class_code
+from biomatch.tables.observed import MODES
 
 EU_NEEDED, EU_OPTIONAL = ("traveller", "entry", "exit"), ("basis", "max_days")
 US_NEEDED = ("traveller", "class", "entry", "exit", "admitted_until")
@@ -25,7 +26,11 @@ US_OPTIONAL = (
     "adjusted_on",
     "satisfactory_departure_until",
     "exit_received_on",
+    "programme_ended",
+    "mode",
 )
+US_WORDS = {"programme_ended": us_days.PROGRAMME_ENDS, "mode": MODES}
+"""Optional columns of words, and the words that they take."""
 _ISO = "an ISO date such as 2026-03-31"
 _DURATION_OF_STATUS = re.compile(r"d\s*/?\s*s|duration of status", re.IGNORECASE)
 _PERIOD = re.compile(r"(\d{1,3})\s*(month|day)s?", re.IGNORECASE)
@@ -92,7 +97,8 @@ def read_us(path: Path) -> Stays:
         CSV with ``traveller,class,entry,exit,admitted_until`` and optionally the columns of `US_OPTIONAL`.
         A class may be spelled ``B2``, ``B-2`` or ``b 2``. ``admitted_until`` holds the I-94 date, ``D/S``,
         a period (``6 months``, ``90 days``; the day of entry is the first) or nothing (the class's usual
-        period).
+        period). ``programme_ended`` holds ``completed`` (or nothing), ``withdrawn`` or ``terminated``;
+        ``mode`` holds ``air``, ``sea`` or ``land``, which takes the stay out of the expected departures.
 
     Returns
     -------
@@ -105,7 +111,7 @@ def read_us(path: Path) -> Stays:
         With the number of the row (the first after the header is 1) and of its line.
     """
     file = csvfile.check(path, US_NEEDED, US_OPTIONAL)
-    others = [name for name in US_OPTIONAL if name in file.columns]
+    others = [name for name in US_OPTIONAL if name in file.columns and name not in US_WORDS]
     frame = _read(file, dates=("entry", "exit", *others))
     _check_traveller_and_dates(file, frame)
     for name in ("extension_filed_on", "adjusted_on"):
@@ -114,6 +120,10 @@ def read_us(path: Path) -> Stays:
     if "exit_received_on" in others:
         orphan = pl.col("exit_received_on").is_not_null() & pl.col("exit").is_null()
         _refuse(file, frame, orphan, "exit_received_on", "nothing, as long as there is no exit")
+    for name, words in US_WORDS.items():
+        if name in file.columns:
+            frame = frame.with_columns(pl.col(name).str.to_lowercase())
+            _refuse(file, frame, ~pl.col(name).is_in(words), name, f"{', '.join(words)}, or nothing")
     frame = _with_admission(file, _with_class(file, frame))
     frame, notes = _with_next_entry(file, frame)
     return Stays(frame, (*notes, *_ineffective(frame)))
@@ -304,6 +314,7 @@ def _ineffective(frame: pl.DataFrame) -> list[str]:
     """Say which cells have no effect under the rules, so that none is dropped in silence."""
     code = pl.col("admission_class").cast(pl.String)
     waivers = [c.code for c in BY_CODE.values() if c.is_waiver]
+    programmes = [c.code for c in BY_CODE.values() if c.admission is Admission.STATUS and c.grace_days]
     silent = [c.code for c in BY_CODE.values() if not c.may_extend]
     notes = []
     for name, wrong, why in (
@@ -316,6 +327,14 @@ def _ineffective(frame: pl.DataFrame) -> list[str]:
             "extension_filed_on",
             code.is_in(silent),
             "visa waiver, transit and crew may not file",
+        ),
+        *(
+            (
+                name,
+                ~code.is_in(programmes) | pl.col("admitted_until").is_not_null(),
+                "it counts only for duration of status of students and exchange visitors",
+            )
+            for name in ("programme_end", "programme_ended")
         ),
     ):
         if name in frame.columns:
