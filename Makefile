@@ -56,6 +56,9 @@ suites: $(STAMP) ## the shipped suites, run here, and their tables in benchmarks
 transcripts: $(STAMP) ## run what README and tutorials print, and put today's output there
 	$(BIN)/python tests/docs/transcript.py --write README.md docs/engineer.md docs/researcher.md docs/analyst.md
 
+docs: $(STAMP)   ## the tutorials and the API reference as pages in site/; a warning is an error
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs site
+
 lock:            ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --group dev --extra train --extra milvus --extra dask --no-header -q pyproject.toml -o requirements.lock

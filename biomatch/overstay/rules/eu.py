@@ -89,6 +89,7 @@ def assess(stays: pl.DataFrame, on: date, rules: EuRules = RULES) -> pl.DataFram
         One row a traveller (text in order of first appearance, whole numbers ascending):
 
         ``traveller``
+            As given.
         ``limit`` (Int32)
             Limit of the latest short-stay entry up to `on` (the strictest of several on one day), else
             ``rules.limit_days``; it governs ``remaining``, ``excess`` and an entry still to come.

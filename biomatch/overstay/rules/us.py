@@ -133,6 +133,7 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
         ``last_lawful_day`` (Date)
             Null: duration of status without a known end.
         ``status`` (Enum of `biomatch.tables.produced.STAY_STATUSES`)
+            What became of the stay as of `on`.
         ``days_over`` (Int32)
             Days after the last lawful day, to the exit or to `on`; 0 unless an overstay.
         ``fiscal_year`` (Int32)
@@ -141,6 +142,7 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
             Whether the stay counts in the denominator of its fiscal year: it began by `on`, its last
             lawful day is known, and it was not by land.
         ``severity`` (Enum of `SEVERITIES`)
+            Of an overstay, by its length.
         ``visa_void`` (Boolean)
             Any overstay of an admission with a date voids the visa [S3][S10].
 
