@@ -177,7 +177,7 @@ def test_nobody_at_all() -> None:
         ({"traveller": [None, "A"]}, "row 1: no traveller"),
         ({"max_days": [90, 0]}, "row 2: max_days"),
         ({"max_days": [180, None]}, "row 1: max_days"),
-        ({"entry": [date(202, 1, 1), date(2026, 1, 1)]}, "row 1: a date is out of range"),
+        ({"entry": [date(202, 1, 1), date(2026, 1, 1)]}, "row 1: entry is out of range"),
         ({"max_days": ["90", None]}, "allowed: integers"),
         ({"traveller": [1.5, 2.0]}, "text or whole numbers"),
         ({"entry": ["2026-01-01", "2026-01-02"]}, "allowed: Date"),
@@ -219,3 +219,19 @@ def test_blocks_change_nothing(travellers, offset, size) -> None:
         patch.setattr(eu, "in_blocks", lambda rows_, span: days.in_blocks(rows_, span, size))
         found = eu.assess(stays, on)
     assert found.equals(eu.assess(stays, on))
+
+
+@pytest.mark.parametrize("kept_bits", [64, 3, 0])
+def test_text_is_coded_in_order_of_appearance_whatever_its_hash(kept_bits) -> None:
+    """Hashes that agree in their upper bits are parted; texts with one hash are told apart by themselves."""
+    random = np.random.default_rng(3)
+    for count in (0, 1, 2, 3, 40, 900):
+        text = pl.Series([f"P{n}" for n in random.integers(0, count // 3 + 1, count)], dtype=pl.String)
+        whole = text.hash(7).to_numpy()
+        # The lower bits kept: the sort's key sees only the upper ones, so all of them agree there.
+        few = whole if kept_bits == 64 else whole & np.uint64(2**kept_bits - 1)
+        seen: dict[str, int] = {}
+        wanted = [seen.setdefault(name, len(seen)) for name in text.to_list()]
+        for hashes in (None, few, whole >> np.uint64(32) if kept_bits == 3 else few):
+            codes, names = eu._codes_of_text(text, hashes)
+            assert (codes.tolist(), names.to_list()) == (wanted, list(seen))

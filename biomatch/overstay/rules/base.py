@@ -75,6 +75,25 @@ def refuse_rows(frame: pl.DataFrame, wrong: pl.Expr, why: str, remedy: str) -> N
         raise TableError(f"row {found[0] + 1}: {why}", remedy=remedy)
 
 
+def refuse_outside(frame: pl.DataFrame, name: str) -> None:
+    """Refuse a frame with a date outside `FIRST_DAY` to `LAST_DAY`; its row is looked for only then."""
+    column = frame[name]
+    least, most = column.min(), column.max()
+    if isinstance(least, date) and isinstance(most, date) and (least < FIRST_DAY or most > LAST_DAY):
+        outside = ~pl.col(name).is_between(FIRST_DAY, LAST_DAY)
+        refuse_rows(frame, outside, f"{name} is out of range", f"give dates from {FIRST_DAY} to {LAST_DAY}")
+
+
+def refuse_disorder(frame: pl.DataFrame) -> None:
+    """Refuse a frame with a stay that has no entry, or whose exit is before it."""
+    entry, exit_ = frame["entry"], frame["exit"]
+    if entry.null_count():
+        refuse_rows(frame, pl.col("entry").is_null(), "no entry date", "give the first day of each stay")
+    if (exit_ < entry).any():
+        wrong = pl.col("exit") < pl.col("entry")
+        refuse_rows(frame, wrong, "the exit is before the entry", "exchange or correct the two dates")
+
+
 def check_day(day: date, name: str) -> date:
     """Refuse a day that no border of our time can have recorded."""
     if not FIRST_DAY <= day <= LAST_DAY:

@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import TableError
-from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY, RuleSet, check_columns, check_day, refuse_rows
+from biomatch.overstay.rules.base import RuleSet, check_columns, check_day, refuse_disorder, refuse_outside
 from biomatch.overstay.rules.us_classes import CLASSES, CODES, Admission
 from biomatch.overstay.rules.us_days import (
     NEVER,
@@ -229,15 +229,10 @@ def _judge(stay: dict[str, NDArray[Any]], on: int, rules: UsRules) -> dict[str, 
 def _check(stays: pl.DataFrame) -> NDArray[np.uint8]:
     """Check the stays; give the index of each one's class in `us_classes.CLASSES`."""
     check_columns(stays, NEEDED, {**OPTIONAL, "mode": None})
-    entry, exit_ = pl.col("entry"), pl.col("exit")
-    refuse_rows(stays, entry.is_null(), "no entry date", "give the day of entry of each stay")
-    refuse_rows(stays, exit_ < entry, "the exit is before the entry", "exchange or correct the two dates")
+    refuse_disorder(stays)
     for name in ("entry", "exit", *OPTIONAL):
         if name in stays.columns and stays.schema[name] == pl.Date:
-            outside = ~pl.col(name).is_between(FIRST_DAY, LAST_DAY)
-            refuse_rows(
-                stays, outside, f"{name} is out of range", f"give dates from {FIRST_DAY} to {LAST_DAY}"
-            )
+            refuse_outside(stays, name)
     codes = _class_index(stays["admission_class"])
     unknown = np.flatnonzero(codes == len(CODES))
     if len(unknown):
