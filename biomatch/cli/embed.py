@@ -37,6 +37,7 @@ def embed(
 
     from biomatch.cli.archive import write_npz
     from biomatch.cli.images import read_images
+    from biomatch.errors import TableError
     from biomatch.models import FaceModel
 
     face = FaceModel(model)
@@ -48,7 +49,9 @@ def embed(
             labels += subjects
             update("embedding", len(names), len(names) + 1)
         update("embedding", 1, 1)
-    found = np.concatenate(templates) if templates else np.empty((0, face.dimension or 0), np.float32)
+    if not names:
+        raise TableError(f"{images} holds no images", allowed="at least one")
+    found = np.concatenate(templates)
     write_npz(out, templates=found, labels=np.array(labels, dtype=str), names=np.array(names, dtype=str))
     subjects_count = len(set(labels))
     emit(

@@ -62,11 +62,12 @@ def test_the_same_arrays_have_the_same_bytes(tmp_path, model):
 
 
 @pytest.mark.parametrize(
-    "source", ["none.npy", "text.npz", "floats.npy", "empty", "sizes", "objects.npz", "cut"]
+    "source", ["none.npy", "text.npz", "floats.npy", "zero.npy", "empty", "sizes", "objects.npz", "cut"]
 )
 def test_bad_images_are_one_line_and_exit_2(tmp_path, model, capsys, source):
     (tmp_path / "text.npz").write_text("hello")
     np.save(tmp_path / "floats.npy", IMAGES.astype(float))
+    np.save(tmp_path / "zero.npy", IMAGES[:0])
     np.savez(tmp_path / "objects.npz", images=np.array([{"a": 1}], dtype=object))
     (tmp_path / "empty").mkdir()
     (tmp_path / "sizes").mkdir()
