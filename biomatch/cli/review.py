@@ -30,7 +30,7 @@ def review(
     """Have a result's list of overstays reviewed by people with errors and so many reviews a day.
 
     Settings: reviews_a_day, days, order (posterior, days_over, severity, newest), false_closure,
-    false_confirmation, unrecorded_found, seed. Default: those that the result was judged with.
+    false_confirmation, found_elsewhere, seed. Default: those that the result was judged with.
     """
     from biomatch.evaluation.result import Result
     from biomatch.evaluation.review import PARTS, review_orders
@@ -56,8 +56,9 @@ def review(
         f"{found.leads:,} leads as of {found.as_of}, {found.true_leads:,} of them overstays; "
         f"{found.reviews:,} looked at within {asked.days:,} days, {found.waiting:,} still waiting",
         f"confirmed: true {found.precision}; {found.wrongly_confirmed:,} without ground, "
-        f"{found.confirmed_unseen:,} of them with no record to show it",
-        f"closed: {found.closed}; {found.wrongly_closed:,} of them overstays",
+        f"{found.confirmed_unseen:,} of them with nothing to show it",
+        f"closed: {found.closed}; {found.wrongly_closed:,} of them overstays "
+        "(published: 0.54 of the United States' backlog of 2011)",
     ]
     if found.reviews_per_overstay is not None:
         lines.append(f"reviews for each overstay confirmed: {found.reviews_per_overstay:.3g}")

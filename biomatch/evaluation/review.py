@@ -2,8 +2,8 @@
 
 An officer looks for the departure of the traveller on a lead and compares faces. Of two people, some are
 taken for one: a true overstay is closed. Of one person's two pictures, some are taken for two people's: a
-lead without ground is confirmed. And where no record of a departure has arrived by the day of the review
-there is nothing to compare: such a lead is confirmed, whoever looks.
+lead without ground is confirmed. Where no record of a departure has arrived by the day of the review, it may
+be learnt of elsewhere; if not, there is nothing to compare, and the lead is confirmed, whoever looks.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Review:
     is_overstay, confirmed : ndarray of bool
         Shape (leads,): whether it is a true overstay; whether an officer confirmed it.
     shown : ndarray of bool
-        Shape (leads,): whether a record that could show a departure had arrived by the day of the review.
+        Shape (leads,): whether a departure could be shown on the day of the review, by a record or otherwise.
     person : ndarray of int64
         Shape (leads,): the traveller, for intervals.
     backlog : tuple of int
@@ -94,7 +94,7 @@ class Review:
 
     @property
     def confirmed_unseen(self) -> int:
-        """Of `wrongly_confirmed`: no record had arrived that could have shown the departure."""
+        """Of `wrongly_confirmed`: nothing could have shown the departure."""
         return int(np.count_nonzero(self.confirmed & ~self.is_overstay & ~self.shown))
 
     @property
@@ -309,13 +309,14 @@ def review_leads(leads: pl.DataFrame, settings: ReviewSettings, *, as_of: date) 
         arrives = np.maximum(_days(leads["listed_on"]) - number(as_of), 0)
     day, backlog = _work(rank, arrives, settings)
     eyes = stream(settings.seed, "review.eyes").random(count)
-    elsewhere = stream(settings.seed, "review.elsewhere").random(count) < settings.unrecorded_found
+    elsewhere = stream(settings.seed, "review.elsewhere").random(count) < settings.found_elsewhere
     is_overstay = leads["is_overstay"].to_numpy()
     shown = np.ones(count, dtype=bool)
     if "evidence_from" in leads.columns:
         from_day = leads["evidence_from"]
-        shown = (_days(from_day.fill_null(date.max)) <= number(as_of) + day) & ~from_day.is_null().to_numpy()
-    stands = np.where(shown, eyes < settings.false_confirmation, ~elsewhere)
+        received = _days(from_day.fill_null(date.max)) <= number(as_of) + day
+        shown = (received & ~from_day.is_null().to_numpy()) | elsewhere
+    stands = ~shown | (eyes < settings.false_confirmation)
     confirmed = (day > 0) & np.where(is_overstay, eyes >= settings.false_closure, stands)
     done = np.lexsort((rank, np.where(day > 0, day, np.iinfo(np.int64).max)))
     return Review(

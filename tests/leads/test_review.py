@@ -139,14 +139,14 @@ def test_each_order_takes_its_own_first():
 def test_what_no_record_shows_is_confirmed():
     """Records arrive on the fifth day, on the list's own, and never; a review is on day 1 to 3."""
     frame = leads([False] * 3, days_over=[3, 2, 1], evidence_from=[AS_OF + timedelta(days=5), AS_OF, None])
-    sure = {"order": "days_over", "false_confirmation": 0, "reviews_a_day": 1}
+    sure = {"order": "days_over", "false_confirmation": 0, "reviews_a_day": 1, "found_elsewhere": 0}
     found = review_leads(frame, of(**sure), as_of=AS_OF)
     assert found.confirmed.tolist() == [True, False, True]
     assert (found.wrongly_confirmed, found.confirmed_unseen, found.rightly_closed) == (2, 2, 1)
     late = review_leads(frame, of(**sure | {"order": "newest", "reviews_a_day": 0.4}), as_of=AS_OF)
     assert late.day.tolist() == [3, 5, 8]
     assert late.confirmed.tolist() == [True, False, False]
-    elsewhere = review_leads(frame, of(**sure, unrecorded_found=1.0), as_of=AS_OF)
+    elsewhere = review_leads(frame, of(**sure | {"found_elsewhere": 1.0}), as_of=AS_OF)
     assert elsewhere.wrongly_confirmed == 0
 
 

@@ -199,7 +199,12 @@ def arithmetic_table(result: Result) -> Table | None:
             Ratio.of(found.listed_rate),
             round(listed * YEAR_EXPECTED),
         ),
-        ("Fewer by a factor of", found.fold, None, None),
+        (
+            "Fewer by a factor of",
+            found.fold if found.listed_falsely else f"at least {found.unfound.numerator}",
+            None,
+            None,
+        ),
         (
             "All false leads, departures that no camera saw among them",
             found.false_leads.numerator,

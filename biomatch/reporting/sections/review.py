@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from biomatch.evaluation.result import Result
-from biomatch.evaluation.review import PARTS, Review, review_orders
+from biomatch.evaluation.review import PARTS, Review, review, review_orders
 from biomatch.rates import rate
 from biomatch.reporting.figures import Ratio, count, percent
 from biomatch.reporting.tables import Table, Value
@@ -23,6 +23,7 @@ def review_table(result: Result) -> Table | None:
     if found is None or not found.leads:
         return None
     confirmed = found.true_confirmed + found.wrongly_confirmed
+    strict = review(result, found.settings.with_({"found_elsewhere": 0.0})) or found
     rows: tuple[tuple[Value, ...], ...] = (
         ("Leads on the list", found.leads, None, None),
         ("True among them, before review", found.true_leads, Ratio.of(found.listed_precision), "leads"),
@@ -36,10 +37,10 @@ def review_table(result: Result) -> Table | None:
             "looked at, no overstays",
         ),
         (
-            "No record of their departure had arrived",
-            found.confirmed_unseen,
-            Ratio.of(rate(found.confirmed_unseen, found.wrongly_confirmed)),
-            "confirmed without ground",
+            "True among the confirmed, if only received records could close a lead",
+            strict.true_confirmed,
+            Ratio.of(strict.precision),
+            "confirmed",
         ),
         (
             "Overstays closed by mistake",
@@ -57,8 +58,9 @@ def review_table(result: Result) -> Table | None:
         ("What", "Number", "Share, 95% interval", "Of"),
         rows,
         f"Officers close {percent(found.settings.false_closure)} of true overstays by mistake and confirm "
-        f"{percent(found.settings.false_confirmation)} of travellers whose departure a record shows (errors "
-        "of passport officers, White et al. 2014); where no record has arrived nothing can be compared. "
+        f"{percent(found.settings.false_confirmation)} of those whose departure can be shown (errors of "
+        "passport officers, White et al. 2014). Of departures without a received record, "
+        f"{percent(found.settings.found_elsewhere)} are taken to be learnt of elsewhere. "
         f"Published, closed on review: {CLOSED_2011}.",
     )
 
