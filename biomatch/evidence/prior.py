@@ -7,8 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import SettingsError
 
-SHAM_RATE = 0.002
-"""Share of exits on a document that somebody else uses, where nothing better is known (assumed)."""
+SHAM_RATE = 1e-5
+"""Share of exits on a document that somebody else uses, before anything is seen: of a million crossings, 7 to
+10 are detected impostors (facts 2.2, [A21, A22, E10])."""
 
 
 def _share(name: str, value: float) -> float:

@@ -97,7 +97,9 @@ class StayBook:
     def _last_days(self) -> pl.DataFrame:
         """The last lawful day of each stay by the rules; it does not depend on any exit."""
         ruled = self._ruled(self.links.stays, None)
-        return ruled.select("entry_id", last_lawful_day="permitted_until")
+        return ruled.select(
+            "entry_id", last_lawful_day="permitted_until", settled=pl.col("status") == "status_changed"
+        )
 
     def _scores(
         self, templates: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]

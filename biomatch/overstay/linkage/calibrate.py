@@ -18,11 +18,13 @@ from biomatch.evidence.face import FaceCalibrator
 from biomatch.evidence.names import NameFrequencies
 from biomatch.evidence.prior import SHAM_RATE
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
+from biomatch.overstay.linkage.shams import sham_rate
 from biomatch.overstay.linkage.tables import Links
 from biomatch.streams import stream
 
 DAY_MS = 86_400_000
 _PAIRS, _PROBES, _REFERENCES, _SAMPLE = 20_000, 400, 20_000, 40_000
+_STRANGE = 0.9  # a pair that scores below nine in ten strangers' pairs looks like two strangers
 _TAIL = 0.002  # the highest share of non-mated scores, all of which are kept: searches meet the tail
 
 
@@ -75,9 +77,9 @@ def calibrate(
     days = ((closed["exit_time"] - closed["entry_time"]).dt.total_milliseconds() / DAY_MS).to_numpy()
     classes = encounters["admission_class"].cast(pl.String)[closed["entry_row"]].to_numpy()
     entries = encounters[links.stays["entry_row"]]
+    rate = SHAM_RATE
     if face is None:
-        face = _fit_face(encounters, templates, closed, days, scorer)
-    rate = float(np.clip(face.contamination, 1e-4, 0.5)) if face and face.contamination else SHAM_RATE
+        face, rate = _fit_face(encounters, templates, closed, days, scorer)
     return Calibration(face, DwellDensity.fit(days, classes), NameFrequencies.fit(entries), rate)
 
 
@@ -87,13 +89,14 @@ def _fit_face(
     closed: pl.DataFrame,
     days: NDArray[np.float64],
     scorer: PairScorer,
-) -> FaceCalibrator | None:
+) -> tuple[FaceCalibrator | None, float]:
+    """Fit a calibrator, and estimate the share of pairs whose two faces are two persons'."""
     rows = encounters["template_row"].to_numpy()
     quality = encounters["quality"].cast(pl.Float64).fill_null(1.0).to_numpy()
     entry, leave = closed["entry_row"].to_numpy(), closed["exit_row"].to_numpy()
     both = np.flatnonzero((rows[entry] >= 0) & (rows[leave] >= 0))
     if len(both) < 50:
-        return None
+        return None, SHAM_RATE
     draw = stream(0, "linkage.calibrate")
     pairs = np.sort(draw.permutation(both)[:_PAIRS])
     entry_m, leave_m = entry[pairs], leave[pairs]
@@ -104,17 +107,24 @@ def _fit_face(
     entry_n, leave_n = others[at % len(others)], probes[at // len(others)]
     time = encounters["time"].to_physical().to_numpy()
     gap_n = np.abs(time[leave_n] - time[entry_n]) / DAY_MS
+    again = closed["next_entry_time"].is_not_null().to_numpy()[pairs]
+    rate = SHAM_RATE
+    if len(score):
+        order = np.argsort(score)
+        place = np.searchsorted(np.cumsum(weight[order]), _STRANGE * weight.sum())
+        rate = sham_rate(mated < score[order[min(place, len(order) - 1)]], again)
     try:
-        return FaceCalibrator.fit(
+        face = FaceCalibrator.fit(
             np.r_[mated, score],
             np.arange(len(mated) + len(score)) < len(mated),
             quality=np.minimum(quality[np.r_[entry_m, entry_n]], quality[np.r_[leave_m, leave_n]]),
             years=np.r_[days[pairs], gap_n] / 365.25,
             weight=np.r_[np.ones(len(mated)), weight],
-            contamination=None,
+            contamination=rate,
         )
     except ModelError:
-        return None
+        return None, rate
+    return face, rate
 
 
 def _strangers(

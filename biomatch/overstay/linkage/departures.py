@@ -124,6 +124,12 @@ class UnrecordedDepartures:
         gone = odds * self.away[row, at]
         return np.minimum(gone / np.maximum(gone + here, 1e-12), _MOST)
 
+    def not_back(self, groups: pl.Series, days: Floats) -> Floats:
+        """Give P(not entered again | left within `days`) by stay; in [0, 1], 1 where nobody has left yet."""
+        row, at = self._rows(groups), np.clip(days, 0, LAST_DAY).astype(np.int64)
+        left = self.recorded[row, at]
+        return np.where(left > 0, self.away[row, at] / np.maximum(left, 1e-12), 1.0)
+
     def in_time(self, groups: pl.Series, days: Floats, lawful_days: Floats) -> Floats:
         """Give P(left within the lawful days | left without a record within `days`); in [0, 1]."""
         upto = self.within(groups, days)

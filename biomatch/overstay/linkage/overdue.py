@@ -1,0 +1,290 @@
+"""What has become of stays without a record after their last lawful day: gone unseen, or still here.
+
+Of the admissions whose last lawful day has passed (due stays), d days after it,
+
+* ``m a(d)`` left in time and no record ever comes (a: they have not entered again by now),
+* ``l k(d) a(d)`` left in time and their record is still under way,
+* ``o h(d)`` stayed on and are still here,
+
+with m, l and o rates by mode and class, and curves that all share: k from 1 to 0, h down to 1. Four things
+that are seen say how large these are: due stays whose document entered again and whose exit is not on record
+(m, l); records received only after the last lawful day, of exits before it, corrected for those that cannot
+have come yet (l, k); exits after the last lawful day (h); and the open stays themselves, the sum of all
+three. No truth is needed, and nothing is asked of exits that a matcher found but their probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+LAST_DAY = 2_000
+"""Days over are followed so far; more count as so many."""
+PARTY = 2.3
+"""Travellers who share one fate, so that counts vary like those of parties: mean square over mean of parties'
+sizes (NTTO 2019 [V7, V8]: 61 % alone, 22 % couples, 17 % families, of 3.7 on average)."""
+GUESSES = {"missed": 0.005, "late": 0.003, "over": 0.006}
+"""Rates before anything is seen, facts 2.2: 1.04 % reported in-country, 42 % of that in error, 58 % true."""
+_ALL = {"missed": 1.0, "late": 1.0, "over": 0.7}
+_MODE = {"missed": 1.0, "late": 1.0, "over": 0.25}
+_CLASS = {"missed": 0.3, "late": 0.3, "over": 1.0}
+_RECORDS = 0.5
+"""Standard deviations of the natural logarithms of rates: of all together (a guess may be wrong by a factor
+of 3), of modes (a land exit may go unrecorded five times as often as one by air), of classes (published
+in-country rates by class differ by a factor of five, facts 2.1); `_RECORDS` is what the classes' missed and
+late records have in common (who is hard to record is hard to record in time). Assumed from there."""
+_STEPS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class OverdueStays:
+    """Rates and curves of due stays.
+
+    Attributes
+    ----------
+    groups : tuple of dict of str to int
+        Places of the modes and of the classes among the effects of one rate.
+    effects : ndarray of float64
+        Shape (3 (1 + modes + classes),): logarithm of each rate (missed, late, over), in the order of
+        `GUESSES`: all together, then what each mode and each class adds.
+    covariance : ndarray of float64
+        Shape (effects, effects): their posterior covariance (Laplace approximation).
+    under_way : ndarray of float64
+        Shape (LAST_DAY + 1,): k, at whole days after the last lawful day.
+    staying : ndarray of float64
+        Shape (LAST_DAY + 1,): h.
+    later : ndarray of float64
+        Shape (LAST_DAY + 1,): exits on record later than so many days after the last lawful day, as a share
+        of due stays.
+    """
+
+    groups: tuple[dict[str, int], dict[str, int]]
+    effects: Floats
+    covariance: Floats
+    under_way: Floats
+    staying: Floats
+    later: Floats
+
+    @classmethod
+    def fit(cls, stays: pl.DataFrame) -> Self:
+        """Fit from stays; those that are not due are left out.
+
+        Parameters
+        ----------
+        stays : polars.DataFrame
+            Columns mode, class (str); over (float: days from the end of the last lawful day to the date of
+            the list); exit_over, received_over (float: the same to the exit on record and to its receipt;
+            null: none); closed (float in [0, 1]: how surely an exit is on record); again (bool: the
+            document entered again); away (float in [0, 1]: chance that who left in time has not).
+        """
+        due = stays.filter(pl.col("over") > 0)
+        over = _days(due["over"])
+        closed, again = due["closed"].to_numpy(), due["again"].to_numpy()
+        exit_over = due["exit_over"].fill_null(np.inf).to_numpy()
+        received = np.maximum(due["received_over"].fill_null(np.inf).to_numpy(), 0.0)
+        away = due["away"].to_numpy()
+        on_record = np.where(np.isfinite(exit_over), closed, 0.0)
+        in_time = on_record * (exit_over <= 0)
+        late_by = np.where(np.isfinite(received), np.ceil(received), 0.0)
+        pending = _still_to_come(late_by, over, in_time)
+        under_way = pending / max(float(pending[0]), 1e-12) if pending[0] > 0 else np.zeros(LAST_DAY + 1)
+        later = _later_exits(np.where(exit_over > 0, exit_over, 0.0), over, on_record * (exit_over > 0))
+
+        groups = (_places(due["mode"]), _places(due["class"]))
+        precision = _prior_precision(len(groups[0]), len(groups[1]))
+        x, g = _design(groups, due["mode"], due["class"])
+        k = under_way[over]
+        count = len(x)
+
+        def total(value: Floats) -> Floats:
+            return np.bincount(g, value, count).astype(np.float64)
+
+        open_ = np.where(again, 0.0, 1.0 - closed)
+        unseen = np.where(again, 1.0 - closed, 0.0)
+        arrived = in_time * (late_by > 0)
+        ones = np.ones(len(due))
+        over_rate = GUESSES["over"]
+        zero = np.zeros(count)
+        for _ in range(4):  # h is told from the share that stays on, and that share with h
+            staying = 1.0 + later / over_rate
+            exposure = np.array(
+                [
+                    [total(again * ones), total(again * k), zero],
+                    [zero, total(in_time * (1.0 - k)), zero],
+                    [total(away), total(away * k), total(staying[over])],
+                ]
+            )
+            seen = np.array([total(unseen), total(arrived), total(open_)])
+            effects, covariance = _posterior(x, exposure / PARTY, seen / PARTY, precision)
+            stay_on = np.exp(effects.reshape(3, -1)[2] @ x.T)
+            mean = float(stay_on @ total(ones)) / max(len(due), 1)
+            over_rate = max(mean, 0.1 * GUESSES["over"])
+        return cls(groups, effects, covariance, under_way, staying, later)
+
+    def rates(self, mode: pl.Series, admission: pl.Series) -> Floats:
+        """Give missed, late and over by stay: shape (3, n), shares of the due stays of its mode and class."""
+        x, g = _design(self.groups, mode, admission)
+        return np.asarray(np.exp(self.effects.reshape(3, -1) @ x.T)[:, g])
+
+    def departed(self, mode: pl.Series, admission: pl.Series, over: Floats, away: Floats) -> Floats:
+        """Give P(departed) of due stays without a record and without a next entry.
+
+        Parameters
+        ----------
+        mode, admission : polars.Series
+            Mode and class of the entries; unknown ones count as average.
+        over : ndarray
+            Shape (n,): days since the end of the last lawful day.
+        away : ndarray
+            Shape (n,): chance that who left in time has not entered again.
+
+        Returns
+        -------
+        ndarray
+            In (0, 1): the expectation over what is not known of the rates.
+        """
+        x, g = _design(self.groups, mode, admission)
+        log_rates = self.effects.reshape(3, -1) @ x.T
+        day = _days(pl.Series(over))
+        missed, late, stay = np.exp(log_rates[:, g])
+        under_way = late * self.under_way[day]
+        gone = (missed + under_way) * np.maximum(away, 1e-6)
+        odds = np.log(gone) - np.log(stay * np.maximum(self.staying[day], 1e-6))
+        # Gradient of the log odds in the three log rates, and the variance that it gives.
+        share = missed / (missed + under_way)
+        slope = np.stack([share, 1.0 - share, -np.ones(len(day))])
+        size = x.shape[1]
+        blocks = self.covariance.reshape(3, size, 3, size)
+        among = np.einsum("gi,aibj,gj->gab", x, blocks, x)
+        variance = np.einsum("an,nab,bn->n", slope, among[g], slope)
+        # Expectation of a logistic function of a normal variable (MacKay, Neural Computation 4, 1992).
+        return np.asarray(1.0 / (1.0 + np.exp(-odds / np.sqrt(1.0 + np.pi * variance / 8.0))))
+
+    def left_late(self, over: Floats) -> Floats:
+        """Give P(left after the last lawful day | left without a record), so many days after it."""
+        day = np.clip(over, 0, LAST_DAY).astype(np.int64)
+        return np.where(over > 0, self.later[0] - self.later[day], 0.0)
+
+
+def _days(days: pl.Series) -> Ints:
+    return np.asarray(np.clip(days.to_numpy(), 0, LAST_DAY), dtype=np.int64)
+
+
+def _places(names: pl.Series) -> dict[str, int]:
+    return {name: at for at, name in enumerate(sorted(names.unique().to_list()))}
+
+
+def _design(
+    groups: tuple[dict[str, int], dict[str, int]], mode: pl.Series, admission: pl.Series
+) -> tuple[Floats, Ints]:
+    """Give a row of the design for every group that occurs, and each stay's group."""
+    modes, classes = groups
+    first = mode.replace_strict(modes, default=-1, return_dtype=pl.Int64).to_numpy()
+    second = admission.replace_strict(classes, default=-1, return_dtype=pl.Int64).to_numpy()
+    pairs, group = np.unique(first * (len(classes) + 1) + second, return_inverse=True)
+    rows = np.zeros((len(pairs), 1 + len(modes) + len(classes)))
+    rows[:, 0] = 1.0
+    a, b = np.divmod(pairs + 1, len(classes) + 1)
+    b = b - 1
+    for row, (one, two) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        if one >= 0:
+            rows[row, 1 + one] = 1.0
+        if two >= 0:
+            rows[row, 1 + len(modes) + two] = 1.0
+    return rows, group.astype(np.int64)
+
+
+def _still_to_come(late_by: Floats, over: Ints, weight: Floats) -> Floats:
+    """Give the chance, d days after the last lawful day, that a record that comes has not yet come.
+
+    A record that would come after the date of the list is not seen, so delays are truncated on the right;
+    the product-limit estimate in reversed time is free of that (Lagakos, Barraj and De Gruttola, Biometrika
+    75, 1988): of the records that came within y days, of stays that are over for y days at least, the share
+    that came on day y.
+    """
+    day = np.minimum(late_by, LAST_DAY).astype(np.int64)
+    size = LAST_DAY + 1
+    on_day = np.bincount(day, weight, size)
+    came = np.cumsum(on_day)
+    gone = np.cumsum(np.bincount(np.maximum(over, day), weight, size)) if len(day) else np.zeros(size)
+    at_risk = came - np.concatenate([[0.0], gone[:-1]])
+    share = np.where(on_day > 0, on_day / np.maximum(at_risk + 1.0, 1.0), 0.0)
+    by_then = np.cumprod((1.0 - share)[::-1])[::-1]  # P(came within y - 1 days), y from 0
+    return np.asarray(1.0 - np.append(by_then[1:], 1.0))
+
+
+def _later_exits(exit_over: Floats, over: Ints, weight: Floats) -> Floats:
+    """Give the exits on record later than d days after the last lawful day, as a share of due stays."""
+    size = LAST_DAY + 1
+    exits = np.bincount(np.minimum(np.ceil(exit_over), LAST_DAY).astype(np.int64), weight, size)
+    at_risk = np.bincount(over, minlength=size)[::-1].cumsum()[::-1]
+    rate = exits / (at_risk + 1.0)
+    rate[0] = 0.0
+    return np.asarray(rate[::-1].cumsum()[::-1] - rate)
+
+
+def _prior_precision(modes: int, classes: int) -> Floats:
+    """Give the inverse covariance of the effects before anything is seen."""
+    size = 1 + modes + classes
+    covariance = np.zeros((3, size, 3, size))
+    for row, name in enumerate(GUESSES):
+        spread = np.repeat([_ALL[name], _MODE[name], _CLASS[name]], [1, modes, classes])
+        covariance[row, :, row, :] = np.diag(spread**2)
+    at = np.arange(1 + modes, size)
+    for one, other in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        covariance[one, at, other, at] += _RECORDS**2
+    return np.asarray(np.linalg.inv(covariance.reshape(3 * size, 3 * size)))
+
+
+def _posterior(x: Floats, exposure: Floats, seen: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """Maximise Poisson counts times log-normal priors; give the mode and the inverse information.
+
+    Parameters
+    ----------
+    x : ndarray
+        Shape (g, p): design of one rate; the three rates share it.
+    exposure : ndarray
+        Shape (3, 3, g): kind of count, rate, group.
+    seen : ndarray
+        Shape (3, g): counts.
+    precision : ndarray
+        Shape (3 p, 3 p): inverse covariance of the prior.
+    """
+    size = x.shape[1]
+    mean = np.zeros((3, size))
+    for row, name in enumerate(GUESSES):
+        mean[row, 0] = np.log(GUESSES[name])
+
+    def state(effects: Floats) -> tuple[float, Floats, Floats]:
+        parts = exposure * np.exp(effects.reshape(3, -1) @ x.T)  # (kind, rate, group)
+        expected = parts.sum(axis=1) + 1e-12
+        away = effects - mean.ravel()
+        drawn = precision @ away
+        value = float((seen * np.log(expected) - expected).sum() - 0.5 * away @ drawn)
+        residual = seen / expected - 1.0
+        gradient = np.einsum("krg,kg,gp->rp", parts, residual, x).ravel() - drawn
+        pull = parts / np.sqrt(expected)[:, None, :]
+        information = np.einsum("krg,ksg,gp,gq->rpsq", pull, pull, x, x, optimize=True)
+        return value, gradient, information.reshape(3 * size, 3 * size) + precision
+
+    effects = mean.ravel().copy()
+    value, gradient, information = state(effects)
+    damping = 1e-3
+    for _ in range(_STEPS):
+        step = np.linalg.solve(information + damping * np.diag(np.diag(information)), gradient)
+        trial = effects + step
+        found = state(trial)
+        if found[0] >= value:
+            effects, (value, gradient, information), damping = trial, found, damping / 10
+            if np.abs(step).max() < 1e-9:
+                break
+        else:
+            damping *= 10
+    return effects, np.asarray(np.linalg.inv(information))
