@@ -99,7 +99,7 @@ class IdentificationCurve:
 
     @cached_property
     def _non_mated_sorted(self) -> Floats:
-        return np.sort(self.non_mated_top_scores)
+        return counting.in_order(self.non_mated_top_scores)
 
     @cached_property
     def _hits_sorted(self) -> dict[int | None, Floats]:
@@ -119,7 +119,7 @@ class IdentificationCurve:
             counts = ~np.isneginf(self.mated_scores)
             if rank is not None:
                 counts &= (self.mated_ranks >= 1) & (self.mated_ranks <= rank)
-            self._hits_sorted[rank] = np.sort(self.mated_scores[counts])
+            self._hits_sorted[rank] = counting.in_order(self.mated_scores[counts])
         return self._hits_sorted[rank]
 
     def at(self, thresholds: ArrayLike, rank: int | None = None) -> tuple[Ints, Ints]:

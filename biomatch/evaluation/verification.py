@@ -72,11 +72,11 @@ class VerificationCurve:
 
     @cached_property
     def _mated_sorted(self) -> Floats:
-        return np.sort(self.mated_scores)
+        return counting.in_order(self.mated_scores)
 
     @cached_property
     def _non_mated_sorted(self) -> Floats:
-        return np.sort(self.non_mated_scores)
+        return counting.in_order(self.non_mated_scores)
 
     def at(self, thresholds: ArrayLike) -> tuple[Ints, Ints]:
         """Count false matches and false non-matches at each threshold (any shape; two int64 arrays)."""

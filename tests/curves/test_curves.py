@@ -214,3 +214,13 @@ def test_agrees_with_scikit_learn_at_every_point():
     assert np.array_equal(ours, thresholds[1:])
     assert np.array_equal(points.false_positives[::-1], np.round(fpr * 900).astype(int))
     assert np.array_equal(points.misses[::-1], 300 - np.round(tpr * 300).astype(int))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_array_is_sorted_as_numpy_sorts_it(dtype):
+    rng = np.random.default_rng(3)
+    scores = np.round(rng.normal(size=counting.SMALL + 5), 3).astype(dtype)
+    scores[rng.integers(scores.size, size=100)] = -np.inf
+    ours = counting.in_order(scores)
+    assert ours.dtype == dtype
+    np.testing.assert_array_equal(ours, np.sort(scores))
