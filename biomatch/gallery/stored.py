@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.codes import code_bytes, codebook_shape
 from biomatch.gallery.door import checked_templates
 from biomatch.gallery.folder import Folder
 from biomatch.gallery.local import Index, LocalGallery
@@ -146,9 +147,9 @@ class StoredGallery(LocalGallery):
         self.register.load(np.concatenate([np.empty(0, RECORD), *records]), names, ~retired)
         codebook, codes = None, []
         if self._codebook_name:
-            spaces = -(-self.dimension // 4)
-            codebook = folder.array(f"{self._codebook_name}.npy", np.float32, (spaces, 16, 4))
-            width = -(-spaces // 2)  # 4 bits a sub-space
+            shape = codebook_shape(self.dimension)
+            codebook = folder.array(f"{self._codebook_name}.npy", np.float32, shape)
+            width = code_bytes(self.dimension)
             codes = [folder.array(name + CODES, np.uint8, (rows, width)) for name, rows in entries]
         self.index.restore(self.store, codebook, codes)
         self._retired_rows = total

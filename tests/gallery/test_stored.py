@@ -149,7 +149,8 @@ def test_erasure_leaves_no_bytes_on_disk(copy, templates):
     assert all(templates[i].tobytes() in before for i in gone)
     opened = [(copy / name).open("rb") for name in names(copy, ".templates.npy")]
     with Gallery.open(copy) as gallery:
-        codes = gallery._keeper.index._codes.pq.compute_codes(templates)
+        packed = gallery._keeper.index._codes
+        codes = packed._segments[0].pq.compute_codes(packed._padded(templates))
         assert gallery.erase(gone) == 4
         after = bytes_of(copy)
         assert not any(templates[i].tobytes() in after for i in gone)

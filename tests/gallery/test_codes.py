@@ -1,0 +1,105 @@
+"""Codes in segments: the same as in one, whatever is added, forgotten, saved or scanned."""
+
+import numpy as np
+import pytest
+
+from biomatch.gallery import codes as codes_module
+from biomatch.gallery.codes import CodeSegments
+
+DIMENSION, ROWS, TRAINED = 32, 9_000, 4_096
+
+
+@pytest.fixture
+def rows(faces):
+    return faces(ROWS, DIMENSION)
+
+
+@pytest.fixture
+def cut(rows, monkeypatch):
+    """Give codes in segments of 1,000 rows, and the same codes in one."""
+
+    def make(threads=2):
+        made = []
+        for size in (1_000, 1 << 18):
+            monkeypatch.setattr(codes_module, "SEGMENT_ROWS", size)
+            one = CodeSegments(DIMENSION, threads)
+            one.train(rows[:TRAINED])
+            for begin in range(0, ROWS, 1_700):
+                one.add(rows[begin : begin + 1_700])
+            made.append(one)
+        monkeypatch.setattr(codes_module, "SEGMENT_ROWS", 1_000)
+        return made
+
+    return make
+
+
+def best(codes, probes, count, alone=True):
+    """Give the set of (row, score) above the score that is sure to be complete, for each probe."""
+    scores, found, reach = codes.best(probes, count, alone=alone)
+    assert (np.isneginf(reach) | ((scores > reach[:, None]).sum(axis=1) > 0)).all()
+    lowest = np.maximum(reach, np.sort(scores, axis=1)[:, -count])
+    return [
+        set(zip(r[s > low].tolist(), s[s > low].tolist(), strict=True))
+        for r, s, low in zip(found, scores, lowest, strict=True)
+    ]
+
+
+def test_segments_hold_what_one_holds(cut, rows):
+    many, one = cut()
+    assert len(many) == len(one) == ROWS
+    assert len(many._segments) == 9
+    assert len(one._segments) == 1
+    everything = np.arange(ROWS)
+    np.testing.assert_array_equal(many.codes(everything), one.codes(everything))
+    some = np.array([0, 999, 1000, 1001, 8_999])
+    np.testing.assert_array_equal(many.codes(some), one.codes(some))
+    np.testing.assert_array_equal(many.codebook(), one.codebook())
+
+
+@pytest.mark.parametrize("probes", [1, 40])
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_scan_gives_every_row_above_its_reach(cut, rows, probes, alone):
+    many, one = cut()
+    asked = rows[:probes] + np.float32(0.05)
+    truth_scores, truth_rows, _ = one.best(asked, ROWS, alone=True)
+    scores, found, reach = many.best(asked, 200, alone=alone)
+    assert scores.shape[1] >= 200
+    for probe in range(probes):
+        above = truth_scores[probe] > reach[probe]
+        assert set(truth_rows[probe][above]) <= set(found[probe])
+        order = np.argsort(truth_rows[probe])
+        there = found[probe] >= 0
+        np.testing.assert_allclose(
+            scores[probe][there], truth_scores[probe][order][found[probe][there]], atol=1e-6
+        )
+
+
+def test_all_rows_asked_for_are_all_given(cut, rows):
+    many, _ = cut()
+    _, found, reach = many.best(rows[:2], ROWS, alone=True)
+    assert np.isneginf(reach).all()
+    assert set(range(ROWS)) - set(found[0].tolist()) <= set()
+
+
+def test_what_is_forgotten_leaves_the_others_in_order(cut):
+    many, one = cut()
+    kept = np.sort(np.random.default_rng(5).choice(ROWS, 2_500, replace=False))
+    wanted = one.codes(kept)
+    many.keep(kept)
+    assert len(many) == 2_500
+    assert len(many._segments) < 6  # neighbours were joined
+    np.testing.assert_array_equal(many.codes(np.arange(2_500)), wanted)
+    many.keep(np.arange(0))
+    assert len(many) == 0
+
+
+def test_what_was_saved_comes_back(cut, rows):
+    many, one = cut()
+    parts = [many.codes(np.arange(0, 2_500)), many.codes(np.arange(2_500, ROWS))]
+    again = CodeSegments(DIMENSION, 2)
+    again.restore(many.codebook(), parts)
+    assert len(again._segments) == 9
+    np.testing.assert_array_equal(again.codes(np.arange(ROWS)), one.codes(np.arange(ROWS)))
+    assert best(again, rows[:5], 100) == best(many, rows[:5], 100)
+    again.add(rows[:1_500])
+    assert len(again) == ROWS + 1_500
