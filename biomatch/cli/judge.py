@@ -88,6 +88,7 @@ def tune(
     from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
     from biomatch.tuning.costs import Costs
+    from biomatch.tuning.parts import decided
     from biomatch.tuning.pool import pool
     from biomatch.worlds import open_world
 
@@ -115,8 +116,10 @@ def tune(
         gallery=gallery,
     )
     write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
-    realised = curve.fpir(tuned.face_threshold, confidence)
-    missed = curve.fnir(tuned.face_threshold, confidence=confidence)
+    own = tuned.face_threshold_by.get(by or "", {})
+    # With thresholds by part the rates are those of all parts, each at its own.
+    at, judged = (1.0, decided(curve, by, own, tuned.face_threshold)) if by else (tuned.face_threshold, curve)
+    realised, missed = judged.fpir(at, confidence), judged.fnir(at, confidence=confidence)
     aimed = (
         "least expected cost"
         if max_fpir is None
@@ -136,6 +139,7 @@ def tune(
         [
             f"threshold {tuned.face_threshold:.6f}: {aimed} "
             f"(N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
+            *(f"  {by} {label}: threshold {value:.6f}" for label, value in own.items()),
             f"  realised FPIR {realised}",
             f"  realised FNIR {missed}",
             f"written: {out.absolute()}",

@@ -8,7 +8,8 @@ guarantee of a single threshold.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from biomatch.errors import ResultsError
 from biomatch.evaluation.counting import Floats
 from biomatch.evaluation.curves import IdentificationCurve
+from biomatch.policy import accept
 from biomatch.streams import stream
 from biomatch.tuning.guarantee import Guarantee, guarantee
 
@@ -92,6 +94,34 @@ def tune_parts(
     )
     step = int(np.clip(-found.threshold, 0, STEPS - 1))
     return PartThresholds(by, {label: float(path[i, step]) for i, label in enumerate(labels)}, found)
+
+
+def decided(
+    curve: IdentificationCurve, by: str, thresholds: Mapping[str, float], default: float
+) -> IdentificationCurve:
+    """Apply thresholds by part; in the curve that comes back 1 is what was accepted and -inf what was not.
+
+    Parameters
+    ----------
+    curve : IdentificationCurve
+        With labels ``by`` on all searches.
+    by : str
+        ``"port"`` or ``"mode"``.
+    thresholds : mapping of str to float
+        By label.
+    default : float
+        Of all other labels.
+    """
+
+    def scores(given: Floats, strata: NDArray[Any]) -> Floats:
+        limits = np.array([thresholds.get(str(label), default) for label in strata], dtype=np.float64)
+        return np.where(accept(given, limits), 1.0, -np.inf)
+
+    return replace(
+        curve,
+        mated_scores=scores(curve.mated_scores, curve.mated_strata[by]),
+        non_mated_top_scores=scores(curve.non_mated_top_scores, curve.non_mated_strata[by]),
+    )
 
 
 def _path(parts: dict[str, IdentificationCurve], labels: list[str], rank: int) -> NDArray[np.float64]:

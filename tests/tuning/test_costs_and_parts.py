@@ -9,7 +9,7 @@ from biomatch.evaluation.curves import identification_curve
 from biomatch.policy import accept
 from biomatch.tuning.costs import Costs, cheapest, day
 from biomatch.tuning.guarantee import guarantee
-from biomatch.tuning.parts import tune_parts
+from biomatch.tuning.parts import decided, tune_parts
 from biomatch.tuning.tune import tune
 
 RNG = np.random.default_rng(17)
@@ -115,3 +115,17 @@ def test_one_target_for_all_ports_at_the_front_door():
     for wrong in ({"by": None}, {"by": "group"}):
         with pytest.raises(ResultsError, match="jointly"):
             tune(curve, max_fpir=0.01, jointly=True, **wrong)
+
+
+def test_the_curve_of_a_decision_counts_each_search_at_its_own_ports_threshold():
+    curve = ports(np.random.default_rng(9), searches=4_000)
+    own = {"a": 2.0, "b": 3.5}
+    found = decided(curve, "port", own, 9.0)
+    slow = [
+        sum(s >= own[p] for s, p in zip(scores, strata["port"], strict=True))
+        for scores, strata in ((curve.non_mated_top_scores, curve.non_mated_strata),
+                               (curve.mated_scores, curve.mated_strata))
+    ]  # fmt: skip
+    assert found.fpir(1.0).numerator == slow[0]
+    assert found.fnir(1.0).numerator == curve.mated - slow[1]
+    assert decided(curve, "port", {}, 2.5).fpir(1.0) == curve.fpir(2.5)
