@@ -25,6 +25,7 @@ JUDGED = (
     "as_of", "entry_id", "exit_id", "status", "days_over", "p_overstay", "how_linked", "permitted_until",
     "mode", "admission_class", "group", "person_id", "expected", "listed", "truly_inside_over",
     "truly_outside_over", "truly_departed", "cause", "true_exit_id", "evidence_from",
+    "exit_document",
 )  # fmt: skip
 
 
@@ -136,7 +137,8 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         Columns ``JUDGED``; `expected` marks the denominator of the published reports, `cause` is null
         but for false leads. `true_exit_id` is the recorded encounter at which the traveller left (-1: none),
         `evidence_from` the day from which a record can show that nobody overstayed (null: never): the
-        receipt of the departure's, or at once where a status says it.
+        receipt of the departure's, or at once where a status says it. `exit_document` says whether the
+        recorded departure bears the entry's document: "the same", "another", or "no record".
     """
     start = pl.lit(str(observed.about["measure_from"])).str.to_date()
     day = pl.col("as_of")
@@ -176,6 +178,9 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
             & (pl.col("permitted_until") < day)
         ).fill_null(False),
     )
+    changed_document = (pl.col("exit_number") != pl.col("document_number")) | (
+        pl.col("exit_issuer") != pl.col("document_issuer")
+    )
     cause = (
         pl.when(~pl.col("truly_departed"))
         .then(pl.lit(CAUSES[4]))
@@ -183,10 +188,7 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         .then(pl.lit(CAUSES[0]))
         .when(pl.col("exit_recorded_at").dt.date() > day)
         .then(pl.lit(CAUSES[1]))
-        .when(
-            (pl.col("exit_number") != pl.col("document_number"))
-            | (pl.col("exit_issuer") != pl.col("document_issuer"))
-        )
+        .when(changed_document)
         .then(pl.lit(CAUSES[2]))
         .otherwise(pl.lit(CAUSES[3]))
     )
@@ -196,6 +198,11 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         .then(pl.col("exit_recorded_at").dt.date())
         .when(~pl.col("truly_inside_over"))
         .then(day),
+        exit_document=pl.when(pl.col("true_exit_id") < 0)
+        .then(pl.lit("no record"))
+        .when(changed_document)
+        .then(pl.lit("another"))
+        .otherwise(pl.lit("the same")),
     ).select(JUDGED)
 
 

@@ -198,6 +198,9 @@ def test_a_result_reviews_its_own_list(judged):
     assert causes["left unrecorded"].is_null().all()
     assert (causes["not yet received"] > last.as_of).all()
     assert (causes["another document"] <= last.as_of).all()
+    papers = {name: set(part["exit_document"]) for (name,), part in frame.group_by("cause")}
+    assert papers["another document"] == {"another"}
+    assert papers["left unrecorded"] == {"no record"}
     older = leads_of(judged.stays.drop("evidence_from"), last.as_of)
     assert older["evidence_from"].null_count() == len(causes["left unrecorded"])
 

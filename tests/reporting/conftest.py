@@ -74,6 +74,7 @@ def make_stays(seed, count=3_000, *, groups=GROUPS):
         "listed": listed, "truly_inside_over": over, "truly_outside_over": False, "truly_departed": ~over,
         "cause": pl.Series(cause), "true_exit_id": np.where(over, -1, np.arange(count)),
         "evidence_from": pl.Series([date(2025, 3, 31)] * count),
+        "exit_document": random.choice(["the same", "another", "no record"], count),
     }).with_columns(
         cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then("cause").otherwise(None)
     )  # fmt: skip

@@ -16,7 +16,7 @@ from biomatch.reporting.figures import Ratio, shorten, words
 from biomatch.reporting.sections.rates import MOST_STRATA
 from biomatch.reporting.tables import Along, Table, Value
 
-PARTS = ("admission_class", "mode", "group")
+PARTS = ("admission_class", "mode", "exit_document", "group")
 COUNTED = ("expected_departures", "leads", "true_leads", "false_leads", "hidden")
 OF_CAUSE = "false_leads: "
 """What the grid's columns of false leads by cause begin with."""
@@ -137,7 +137,7 @@ def causes_table(result: Result, slider: Slider) -> Table | None:
 
 def part_table(result: Result, by: str) -> Table | None:
     """Show who is wrongly listed, by a column of the judged stays; None without stays."""
-    if not result.overstays:
+    if not result.overstays or by not in result.stays.columns:
         return None
     last = result.overstays[-1].as_of
     due = result.stays.filter((pl.col("as_of") == last) & pl.col("expected"))
