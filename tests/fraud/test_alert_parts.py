@@ -257,3 +257,13 @@ def test_the_command_tunes_by_mode(swept, tmp_path, capsys):
     assert "by 'gate'" in capsys.readouterr().err
     assert run_command([*words, "--max-fpir", "0.1", "--max-stops-per-million", "9"]) == 2
     assert "--max-fpir with --for fraud" in capsys.readouterr().err
+    words = ["tune", *pairs, "--max-fpir", "0.3", "--out", str(tmp_path / "f.json")]
+    assert run_command([*words, "--by", "mode", "--jointly", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    point = OperatingPoint.read(tmp_path / "f.json")
+    assert point.face_threshold_by == told["threshold_by"]
+    assert set(told["threshold_by"]["mode"]) == {"air", "land"}
+    assert told["guarantee"]["jointly_by"] == "mode"
+    assert told["fpir"]["value"] <= 0.3
+    assert run_command([*words, "--max-alerts-a-day", "3"]) == 2
+    assert "--max-alerts-a-day without --for" in capsys.readouterr().err

@@ -103,7 +103,7 @@ def test_tune_by_costs_and_constraints():
 
 
 def test_one_target_for_all_ports_at_the_front_door():
-    curve = ports(np.random.default_rng(3))
+    curve = ports(np.random.default_rng(3), searches=12_000)
     point = tune(curve, max_fpir=0.01, by="port", jointly=True)
     assert point.face_threshold_by["port"] == tune_parts(curve, "port", max_fpir=0.01).thresholds
     assert point.face_threshold == max(point.face_threshold_by["port"].values())
