@@ -40,7 +40,9 @@ class Graded:
         by = "score"
         if pieces is not None:
             found, by = weigh(self.facts, found, pieces), "log_likelihood_ratio"
-        return alert_curve(found, self.made.observed, self.made.truth, kinds=kinds, by=by)
+        # People on the watchlist are no subversion: no detector here looks for them.
+        curve = alert_curve(found, self.made.observed, self.made.truth, kinds=kinds, by=by)
+        return curve.of(*KINDS)
 
 
 def scenario(travellers: int, per_million: float, **changes: object) -> Scenario:
