@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Groups = tuple[dict[str, int], dict[str, int], dict[str, int]]
 
 LAST_DAY = 2_000
 """Days over are followed so far; more count as so many."""
@@ -35,11 +36,14 @@ GUESSES = {"missed": 0.005, "late": 0.003, "over": 0.006}
 _ALL = {"missed": 1.0, "late": 1.0, "over": 0.7}
 _MODE = {"missed": 1.0, "late": 1.0, "over": 0.25}
 _CLASS = {"missed": 0.3, "late": 0.3, "over": 1.0}
+_PAIR = {"missed": 0.4, "late": 0.2, "over": 0.1}
 _RECORDS = 0.5
 """Standard deviations of the natural logarithms of rates: of all together (a guess may be wrong by a factor
 of 3), of modes (a land exit may go unrecorded five times as often as one by air), of classes (published
-in-country rates by class differ by a factor of five, facts 2.1); `_RECORDS` is what the classes' missed and
-late records have in common (who is hard to record is hard to record in time). Assumed from there."""
+in-country rates by class differ by a factor of five, facts 2.1), and of what a class does by one mode more
+than by another (a land port that records nobody's exit makes its classes alike); `_RECORDS` is what the
+classes' missed and late records have in common (who is hard to record is hard to record in time). Assumed
+from there."""
 _STEPS = 60
 
 
@@ -50,10 +54,10 @@ class OverdueStays:
     Attributes
     ----------
     groups : tuple of dict of str to int
-        Places of the modes and of the classes among the effects of one rate.
+        Places of the modes, of the classes and of their pairs among the effects of one rate.
     effects : ndarray of float64
-        Shape (3 (1 + modes + classes),): logarithm of each rate (missed, late, over), in the order of
-        `GUESSES`: all together, then what each mode and each class adds.
+        Shape (3 (1 + modes + classes + pairs),): logarithm of each rate, in the order of `GUESSES`: all
+        together, then what each mode, each class and each pair of both adds.
     covariance : ndarray of float64
         Shape (effects, effects): their posterior covariance (Laplace approximation).
     under_way : ndarray of float64
@@ -65,7 +69,7 @@ class OverdueStays:
         of due stays.
     """
 
-    groups: tuple[dict[str, int], dict[str, int]]
+    groups: Groups
     effects: Floats
     covariance: Floats
     under_way: Floats
@@ -97,8 +101,8 @@ class OverdueStays:
         under_way = pending / max(float(pending[0]), 1e-12) if pending[0] > 0 else np.zeros(LAST_DAY + 1)
         later = _later_exits(np.where(exit_over > 0, exit_over, 0.0), over, on_record * (exit_over > 0))
 
-        groups = (_places(due["mode"]), _places(due["class"]))
-        precision = _prior_precision(len(groups[0]), len(groups[1]))
+        groups = (_places(due["mode"]), _places(due["class"]), _places(_pairs(due["mode"], due["class"])))
+        precision = _prior_precision(*(len(names) for names in groups))
         x, g = _design(groups, due["mode"], due["class"])
         k = under_way[over]
         count = len(x)
@@ -181,24 +185,26 @@ def _places(names: pl.Series) -> dict[str, int]:
     return {name: at for at, name in enumerate(sorted(names.unique().to_list()))}
 
 
-def _design(
-    groups: tuple[dict[str, int], dict[str, int]], mode: pl.Series, admission: pl.Series
-) -> tuple[Floats, Ints]:
+def _pairs(mode: pl.Series, admission: pl.Series) -> pl.Series:
+    return pl.select(pl.concat_str(mode, admission, separator=" ")).to_series()
+
+
+def _design(groups: Groups, mode: pl.Series, admission: pl.Series) -> tuple[Floats, Ints]:
     """Give a row of the design for every group that occurs, and each stay's group."""
-    modes, classes = groups
-    first = mode.replace_strict(modes, default=-1, return_dtype=pl.Int64).to_numpy()
-    second = admission.replace_strict(classes, default=-1, return_dtype=pl.Int64).to_numpy()
-    pairs, group = np.unique(first * (len(classes) + 1) + second, return_inverse=True)
-    rows = np.zeros((len(pairs), 1 + len(modes) + len(classes)))
+    pair = _pairs(mode, admission)
+    names = pair.unique().sort()
+    group = pair.rank("dense").cast(pl.Int64).to_numpy() - 1
+    modes, classes, pairs = groups
+    rows = np.zeros((len(names), 1 + len(modes) + len(classes) + len(pairs)))
     rows[:, 0] = 1.0
-    a, b = np.divmod(pairs + 1, len(classes) + 1)
-    b = b - 1
-    for row, (one, two) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
-        if one >= 0:
-            rows[row, 1 + one] = 1.0
-        if two >= 0:
-            rows[row, 1 + len(modes) + two] = 1.0
-    return rows, group.astype(np.int64)
+    for row, name in enumerate(names):
+        one, _, two = name.partition(" ")
+        begin = 1
+        for places, key in ((modes, one), (classes, two), (pairs, name)):
+            if key in places:
+                rows[row, begin + places[key]] = 1.0
+            begin += len(places)
+    return rows, group
 
 
 def _still_to_come(late_by: Floats, over: Ints, weight: Floats) -> Floats:
@@ -230,14 +236,14 @@ def _later_exits(exit_over: Floats, over: Ints, weight: Floats) -> Floats:
     return np.asarray(rate[::-1].cumsum()[::-1] - rate)
 
 
-def _prior_precision(modes: int, classes: int) -> Floats:
+def _prior_precision(modes: int, classes: int, pairs: int) -> Floats:
     """Give the inverse covariance of the effects before anything is seen."""
-    size = 1 + modes + classes
+    size = 1 + modes + classes + pairs
     covariance = np.zeros((3, size, 3, size))
     for row, name in enumerate(GUESSES):
-        spread = np.repeat([_ALL[name], _MODE[name], _CLASS[name]], [1, modes, classes])
+        spread = np.repeat([_ALL[name], _MODE[name], _CLASS[name], _PAIR[name]], [1, modes, classes, pairs])
         covariance[row, :, row, :] = np.diag(spread**2)
-    at = np.arange(1 + modes, size)
+    at = np.arange(1 + modes, 1 + modes + classes)
     for one, other in ((0, 0), (0, 1), (1, 0), (1, 1)):
         covariance[one, at, other, at] += _RECORDS**2
     return np.asarray(np.linalg.inv(covariance.reshape(3 * size, 3 * size)))
@@ -271,8 +277,8 @@ def _posterior(x: Floats, exposure: Floats, seen: Floats, precision: Floats) -> 
         residual = seen / expected - 1.0
         gradient = np.einsum("krg,kg,gp->rp", parts, residual, x).ravel() - drawn
         pull = parts / np.sqrt(expected)[:, None, :]
-        information = np.einsum("krg,ksg,gp,gq->rpsq", pull, pull, x, x, optimize=True)
-        return value, gradient, information.reshape(3 * size, 3 * size) + precision
+        slopes = (pull.transpose(0, 2, 1)[..., None] * x[:, None, :]).reshape(-1, 3 * size)
+        return value, gradient, slopes.T @ slopes + precision
 
     effects = mean.ravel().copy()
     value, gradient, information = state(effects)
