@@ -98,7 +98,7 @@ def main() -> None:
     at_thousand = threshold_at(tuned[fused], 1_000)
     parts += [
         tables.controls(rich_curves, clean_by, tuned),
-        tables.by_kind(rich_curves, tuned),
+        tables.by_kind(rich_curves, tuned, rich),
         tables.sham(rich, tuned_plain, (rich_sham[0], tuned_sham[0], rich_sham[1], tuned_sham[1])),
         tables.base_rates(merged([one[fused] for one in rich_curves]), clean_by[fused]),
         tables.benign(clean, at_thousand),
