@@ -8,10 +8,12 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
+from pydantic import field_validator
 
 from biomatch.errors import SettingsError
-from biomatch.settings.base import ASSUMED, Settings, setting
+from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 from biomatch.settings.system import System
+from biomatch.tables.produced import ALERT_KINDS
 
 
 def accept(score: ArrayLike, threshold: ArrayLike) -> NDArray[np.bool_]:
@@ -80,6 +82,17 @@ class OperatingPoint(Settings):
     resubstitution: bool = setting(False, f"{ASSUMED}: never unless asked for")
     system: System = System()
     guarantee: dict[str, Any] = setting({}, "computed")
+
+    @field_validator("alert_thresholds", "alert_thresholds_by")
+    @classmethod
+    def _check_kinds(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Refuse kinds of alert that there are not: their thresholds would be ignored."""
+        nested = [one for table in given.values() if isinstance(table, dict) for one in table.values()]
+        kinds = {kind for table in nested for kind in table} if nested else set()
+        kinds |= {name for name, value in given.items() if not isinstance(value, dict)}
+        for kind in sorted(kinds - set(ALERT_KINDS)):
+            raise ValueError(f"{kind!r} is no kind of alert; {nearest(kind, list(ALERT_KINDS))}")
+        return given
 
     def thresholds(self, encounters: pl.DataFrame) -> NDArray[np.float64]:
         """Give the face threshold of each encounter, keyed on observed fields only.

@@ -214,6 +214,13 @@ def test_alerts_take_the_threshold_of_where_they_arose(swept):
         judge_alerts(done.alerts, made.observed, made.truth, wrong)
 
 
+def test_a_threshold_of_a_kind_that_there_is_not_is_refused():
+    for wrong in ({"alert_thresholds": {"sham_exits": 1.0}},
+                  {"alert_thresholds_by": {"mode": {"land": {"sham_exits": 1.0}}}}):  # fmt: skip
+        with pytest.raises(SettingsError, match=r"sham_exits.*did you mean 'sham_exit'"):
+            OperatingPoint.of(0.4, System(), **wrong)
+
+
 def test_tuning_again_without_parts_forgets_them(swept):
     curves = [one for _, _, one in swept]
     split, _ = tune_fraud(curves, max_stops_per_million=60_000, by="mode")
