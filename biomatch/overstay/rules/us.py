@@ -75,7 +75,7 @@ OPTIONAL = {
     "exit_received_on": pl.Date,
     "next_entry": pl.Date,
 }
-BLOCK_ROWS = 1 << 15
+BLOCK_ROWS = 1 << 16
 """Stays judged at a time: what is computed from them stays within the processor's cache."""
 COMPLIANT, NOT_YET_DUE, OUT_OF_COUNTRY, IN_COUNTRY, INFERRED, CHANGED = (
     np.uint8(STAY_STATUSES.index(name))
@@ -88,6 +88,9 @@ COMPLIANT, NOT_YET_DUE, OUT_OF_COUNTRY, IN_COUNTRY, INFERRED, CHANGED = (
         "status_changed",
     )
 )
+_OVERRULES = np.array([IN_COUNTRY, NOT_YET_DUE, INFERRED, OUT_OF_COUNTRY, CHANGED, COMPLIANT])
+"""From the weakest reason to the strongest: what comes later overrules."""
+_LATE_EXIT = 3
 _MAY_FILE = np.array([entry.may_extend for entry in CLASSES])
 _IS_WAIVER = np.array([entry.is_waiver for entry in CLASSES])
 _HAS_STATUS = np.array([entry.admission is Admission.STATUS for entry in CLASSES])
@@ -160,12 +163,13 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     """
     check_day(on, "the date of the snapshot")
     codes = _check(stays)
-    columns: dict[str, NDArray[Any]] = {
-        name: day_numbers(stays, name) for name in OPTIONAL if name != "programme_ended"
-    }
     # What is not known must not delay a departure, nor prolong a stay: the earliest day, not the latest.
-    for name in ("exit_received_on", "satisfactory_departure_until"):
-        columns[name] = day_numbers(stays, name, missing=-NEVER)
+    early = ("exit_received_on", "satisfactory_departure_until")
+    columns: dict[str, NDArray[Any]] = {
+        name: day_numbers(stays, name, missing=-NEVER if name in early else NEVER)
+        for name in OPTIONAL
+        if not name.startswith("programme")
+    }
     columns |= {"class": codes, "entry": day_numbers(stays, "entry"), "exit": day_numbers(stays, "exit")}
     columns["last"] = last_lawful_days(stays, codes, rules.waiver_counts_entry)
     columns["by_land"] = np.asarray(False)
@@ -179,51 +183,80 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
         block = {name: column[part] if column.ndim else column for name, column in columns.items()}
         for name, found in _judge(block, number(on), rules).items():
             made[name][part] = found
-    is_known = pl.Series(columns["last"] != NEVER)
-    last = pl.Series(columns["last"]).cast(pl.Date)
-    return pl.select(
-        pl.when(is_known).then(last).alias("last_lawful_day"),
-        _named(made["status"], STAY_STATUSES).alias("status"),
-        pl.Series(made["days_over"]).alias("days_over"),
-        pl.when(is_known).then(pl.Series(made["fiscal_year"])).alias("fiscal_year"),
-        pl.Series(made["expected_departure"]).alias("expected_departure"),
-        _named(made["severity"], SEVERITIES).alias("severity"),
-        pl.Series(made["visa_void"]).alias("visa_void"),
+    is_known = columns["last"] != NEVER
+    return pl.DataFrame(
+        [
+            _where(is_known, pl.Series("last_lawful_day", columns["last"]).cast(pl.Date)),
+            _named(made["status"], STAY_STATUSES).alias("status"),
+            pl.Series("days_over", made["days_over"]),
+            _where(is_known, pl.Series("fiscal_year", made["fiscal_year"])),
+            pl.Series("expected_departure", made["expected_departure"]),
+            _named(made["severity"], SEVERITIES).alias("severity"),
+            pl.Series("visa_void", made["visa_void"]),
+        ]
     )
+
+
+def _where(is_known: NDArray[np.bool_], values: pl.Series) -> pl.Series:
+    """Keep the values that are known; the others become null."""
+    if is_known.all():
+        return values
+    return pl.select(pl.when(pl.Series(is_known)).then(values).alias(values.name)).to_series()
 
 
 def _judge(stay: dict[str, NDArray[Any]], on: int, rules: UsRules) -> dict[str, NDArray[Any]]:
     """Judge a block of stays; dates are day numbers, `NEVER` what has not happened.
 
-    The status is written from the weakest reason to the strongest, the reverse of the module's second
-    paragraph: what comes later overrules.
+    Each reason that holds gives its place in `_OVERRULES`, and the last place of them decides: the module's
+    second paragraph from its end. Whole columns see comparisons and sums of small numbers alone, which the
+    processor does by the dozen; what is rare (a filing, an overstay) is looked at by itself.
     """
-    last, exit_ = stay["last"], stay["exit"]
+    last, exit_, code = stay["last"], stay["exit"], stay["class"]
     is_gone = np.maximum(exit_, stay["exit_received_on"]) <= on  # it happened, and its record has arrived
-    granted = np.minimum(stay["satisfactory_departure_until"], last + rules.satisfactory_departure_days)
-    due = np.where(_IS_WAIVER[stay["class"]], np.maximum(last, granted), last)
-    is_timely = _MAY_FILE[stay["class"]] & (stay["extension_filed_on"] <= np.minimum(last, on))
-    is_adjusted = stay["adjusted_on"] <= np.where(is_gone, np.minimum(exit_, on), on)
-    status = np.where(due >= on, NOT_YET_DUE, IN_COUNTRY)
-    status[np.broadcast_to(stay["next_entry"] <= on, status.shape)] = INFERRED
-    status[is_gone] = OUT_OF_COUNTRY
-    status[is_timely | is_adjusted] = CHANGED
-    status[is_gone & (exit_ <= due)] = COMPLIANT
+    due = _due(stay, rules)
+    is_timely = np.asarray(stay["extension_filed_on"] <= np.minimum(last, on))
+    filed = np.flatnonzero(is_timely)
+    is_timely[filed] = _MAY_FILE[code[filed]]
+    is_adjusted = (stay["adjusted_on"] <= on) & ~(is_gone & (stay["adjusted_on"] > exit_))
+    place = np.zeros(last.shape, dtype=np.uint8)
+    reasons = (
+        due >= on,
+        stay["next_entry"] <= on,
+        is_gone,
+        is_timely | is_adjusted,
+        is_gone & (exit_ <= due),
+    )
+    for rank, holds in enumerate(reasons, start=1):
+        np.maximum(place, np.multiply(holds, rank, dtype=np.uint8), out=place)
 
-    is_over = (status == OUT_OF_COUNTRY) | (status == IN_COUNTRY)
-    end = np.where(is_gone, exit_, np.int32(on))
-    late = np.flatnonzero(is_over)
-    severity = np.zeros(len(last), dtype=np.uint8)
-    severity[late] = severities(last[late], end[late])
-    is_dated = (stay["admitted_until"] != NEVER) | ~_HAS_STATUS[stay["class"]]
+    late = np.flatnonzero((place == 0) | (place == _LATE_EXIT))
+    end = np.where(is_gone[late], exit_[late], np.int32(on))
+    days_over = np.zeros(last.shape, dtype=np.int32)
+    severity, visa_void = np.zeros(last.shape, dtype=np.uint8), np.zeros(last.shape, dtype=np.bool_)
+    days_over[late] = end - last[late]
+    severity[late] = severities(last[late], end)
+    is_dated = np.broadcast_to(stay["admitted_until"], last.shape)[late] != NEVER
+    visa_void[late] = is_dated | ~_HAS_STATUS.take(code[late])
     return {
-        "status": status,
-        "days_over": np.where(is_over, end - last, 0),
+        "status": _OVERRULES.take(place),
+        "days_over": days_over,
         "fiscal_year": fiscal_years(last),
         "expected_departure": (last != NEVER) & (stay["entry"] <= on) & ~stay["by_land"],
         "severity": severity,
-        "visa_void": is_over & is_dated,
+        "visa_void": visa_void,
     }
+
+
+def _due(stay: dict[str, NDArray[Any]], rules: UsRules) -> NDArray[np.int32]:
+    """Give the day up to which a departure is in time: the last lawful day, or a later granted one."""
+    last, granted = stay["last"], stay["satisfactory_departure_until"]
+    if not granted.ndim:  # nothing was granted to anybody
+        return last
+    rows = np.flatnonzero(granted > last)
+    rows = rows[_IS_WAIVER[stay["class"][rows]]]
+    due: NDArray[np.int32] = last.copy() if len(rows) else last
+    due[rows] = np.minimum(granted[rows], last[rows] + rules.satisfactory_departure_days)
+    return due
 
 
 def _check(stays: pl.DataFrame) -> NDArray[np.uint8]:
@@ -234,10 +267,10 @@ def _check(stays: pl.DataFrame) -> NDArray[np.uint8]:
         if name in stays.columns and stays.schema[name] == pl.Date:
             refuse_outside(stays, name)
     codes = _class_index(stays["admission_class"])
-    unknown = np.flatnonzero(codes == len(CODES))
-    if len(unknown):
+    if len(codes) and codes.max() == len(CODES):
+        unknown = int(np.argmax(codes))
         raise TableError(
-            f"row {unknown[0] + 1}: class {stays['admission_class'][int(unknown[0])]!r} is unknown",
+            f"row {unknown + 1}: class {stays['admission_class'][unknown]!r} is unknown",
             allowed=", ".join(CODES),
             remedy="read other spellings with class_code(); leave residents out",
         )
@@ -251,10 +284,11 @@ def _class_index(given: pl.Series) -> NDArray[np.uint8]:
         index = np.array(
             [CODES.index(n) if n in CODES else len(CODES) for n in names] + [len(CODES)], np.uint8
         )
-        return np.asarray(index[given.to_physical().fill_null(len(names)).to_numpy()])
+        physical = given.to_physical()
+        return index.take((physical.fill_null(len(names)) if given.null_count() else physical).to_numpy())
     codes = given.cast(pl.String).cast(pl.Enum(CODES), strict=False)
     return codes.to_physical().fill_null(len(CODES)).to_numpy().astype(np.uint8)
 
 
 def _named(codes: NDArray[np.uint8], names: Sequence[str]) -> pl.Series:
-    return pl.Series(names, dtype=pl.Enum(names)).gather(codes)
+    return pl.Series(codes).cat.to(pl.Enum(names))

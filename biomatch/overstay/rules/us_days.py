@@ -71,7 +71,8 @@ def day_numbers(table: pl.DataFrame, name: str, missing: int = NEVER) -> DayNumb
     """Give a column of dates as day numbers, nulls as `missing`; one number for a column that is absent."""
     if name not in table.columns or table.schema[name] == pl.Null:
         return np.asarray(missing, dtype=np.int32)
-    return table[name].to_physical().fill_null(missing).to_numpy()
+    column = table[name].to_physical()
+    return (column.fill_null(missing) if column.null_count() else column).to_numpy()
 
 
 def last_lawful_days(table: pl.DataFrame, codes: NDArray[np.uint8], waiver_counts_entry: bool) -> DayNumbers:
@@ -98,14 +99,12 @@ def last_lawful_days(table: pl.DataFrame, codes: NDArray[np.uint8], waiver_count
     TableError
         For a class that needs a date and has none, or an unknown way in which a programme ended.
     """
-    last = np.full(len(table), NEVER, dtype=np.int32)
-    last[:] = day_numbers(table, "admitted_until")
+    last = np.broadcast_to(day_numbers(table, "admitted_until"), len(table)).copy()
     missing = np.flatnonzero(last == NEVER)
     missing_codes = codes[missing]
     for code in np.flatnonzero(np.bincount(missing_codes, minlength=len(CLASSES))).tolist():
         kind = CLASSES[code]
         rows = missing[missing_codes == code]
-        entry = table["entry"].gather(rows).to_numpy()
         if kind.admission is Admission.DATE:
             raise TableError(
                 f"row {rows[0] + 1}: class {kind.code} without a date in admitted_until",
@@ -115,9 +114,10 @@ def last_lawful_days(table: pl.DataFrame, codes: NDArray[np.uint8], waiver_count
         if kind.admission is Admission.STATUS:
             last[rows] = _after_programme(table, rows, code)
         elif kind.months:
+            entry = day_numbers(table, "entry")[rows].astype("datetime64[D]")
             last[rows] = last_day_of_months(entry, kind.months).astype(np.int64)
         else:
-            last[rows] = entry.astype("datetime64[D]").astype(np.int64) + kind.days - int(waiver_counts_entry)
+            last[rows] = day_numbers(table, "entry")[rows] + kind.days - int(waiver_counts_entry)
     return last
 
 
@@ -141,7 +141,7 @@ def _after_programme(table: pl.DataFrame, rows: NDArray[np.int64], code: int) ->
 
 def fiscal_years(days: DayNumbers) -> NDArray[np.int32]:
     """Give the fiscal year of each day, 1 October to 30 September, named by its end; 0 for `NEVER`."""
-    return _fiscal_year_table()[np.minimum(days - number(FIRST_DAY), len(_fiscal_year_table()) - 1)]
+    return _fiscal_year_table().take(days - number(FIRST_DAY), mode="clip")
 
 
 @lru_cache(maxsize=1)
@@ -172,6 +172,12 @@ def severities(last: DayNumbers, end: DayNumbers, tolled: DayNumbers | None = No
     if tolled is not None:
         counted = counted - np.minimum(tolled, TOLLED_DAYS)
     found = np.where(counted > 180, 2, 1).astype(np.uint8)
-    year = last_day_of_months((last + 1).astype("datetime64[D]"), 12).astype(np.int64)
-    found[end >= year] = 3
+    found[end >= _year_table().take(last - number(FIRST_DAY), mode="clip")] = 3
     return found
+
+
+@lru_cache(maxsize=1)
+def _year_table() -> DayNumbers:
+    """Give the last day of the calendar year that begins on the day after each day from `FIRST_DAY` on."""
+    days = np.arange(number(FIRST_DAY), number(LAST_DAY) + 1000).astype("datetime64[D]")
+    return last_day_of_months(days + np.timedelta64(1, "D"), 12).astype(np.int64).astype(np.int32)
