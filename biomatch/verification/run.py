@@ -12,6 +12,7 @@ from biomatch.verification import (  # noqa: F401  (they register)
     groups,
     growth,
     identification,
+    overstays,
     twins,
 )
 from biomatch.verification.cell import CHECKS, PREDICTED, Cell, Size
