@@ -28,14 +28,14 @@ from biomatch.scorelaw.noise import GRID, Acceptance, cosine_of, cosine_variance
 from biomatch.settings.profile import FaceProfile
 
 Floats = NDArray[np.float64]
-LENGTHS, SHARES, NOISES, SHIFTS = 12, 7, 13, 5
-LEAN_AT, MOST_LEAN = 0.23, 0.6
-"""Expected cosine of two faces at which ``likeness.common`` is the shared part of the scatter, and its limit.
+LENGTHS, SHARES, NOISES, SHIFTS = 12, 7, 9, 5
+LEAN_AT, LEAN_POWER, MOST_LEAN = 0.235, 1.5, 0.6
+"""Expected cosine of two faces at which ``likeness.common`` is the shared part of the scatter; how that part
+grows with the cosine; and its limit.
 
-The nearer strangers are to a probe the more they share of its individual part, so the part grows with the
-likeness. The proportion, and 0.23 for it, bring the closed form within 3% of FPIR counted at N = 2,000 to
-200,000 (24,000 probes) where a constant part is up to 10% too high at 200,000; the same number serves the
-leader and the 50th tier (benchmarks/results/clustering.md).
+The nearer strangers are to a probe, the more they share of its individual part. Both numbers were set to
+FPIR counted at N = 2,000 to 200,000 (24,000 probes; leader and 50th tier alike), where a constant part gives
+up to 10% too much at 200,000; N = 1.6 million was kept from them (benchmarks/results/closed-form-*.md).
 """
 THRESHOLDS = np.arange(0.02, 0.985, 0.0125)
 """Thresholds at which the law is tabulated; between them its logarithm is interpolated."""
@@ -48,15 +48,19 @@ class Probes:
     Attributes
     ----------
     weight : ndarray
-        Shape (p,), adds to 1, p = LENGTHS * SHARES * NOISES, in this order.
-    law : ndarray
-        Shape (p, len(GRID)): law of B = cos(probe, stranger's identity), mass on each point of `GRID`.
+        Shape (p,), adds to 1, p = LENGTHS * SHARES * NOISES * SHIFTS, in this order.
+    expected : ndarray
+        Shape (NOISES, LENGTHS * SHARES, rows): law of the expected cosine between probe and stranger's
+        identity, mass on each of the `rows` points of `GRID` that have any.
+    spreads : ndarray
+        Shape (NOISES, SHIFTS, rows, len(GRID)): from the expected to the realised cosine B.
     deviation : ndarray
-        Shape (NOISES,): nodes of log(sigma / scale) of the probe, the last of the three axes.
+        Shape (NOISES,): nodes of log(sigma / scale) of the probe.
     """
 
     weight: Floats
-    law: Floats
+    expected: Floats
+    spreads: Floats
     deviation: Floats
 
 
@@ -73,12 +77,15 @@ class NonMated:
         Group of the probe and of the gallery; None: both of the reference population.
     noise_factor : float
         Factor on the probe's noise.
+    window : tuple of float, optional
+        Lowest and highest threshold that will be asked for: a fit tabulates no more. None: all.
     """
 
     profile: FaceProfile
     images: int = 1
     groups: tuple[str, str] | None = None
     noise_factor: float = 1.0
+    window: tuple[float, float] | None = None
     _cache: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -111,10 +118,6 @@ class NonMated:
         cosine, variance = cosine_of(sigma), cosine_variance(sigma)
         shift, shift_weight = np.polynomial.hermite_e.hermegauss(SHIFTS)
         shift_weight = shift_weight / shift_weight.sum()
-        spreads = [
-            np.concatenate([_spreading(c, v, d, profile.likeness.common, float(s)) for s in shift], axis=1)
-            for c, v in zip(cosine, variance, strict=True)
-        ]
         along, along_weight = normal_nodes(61, 7.0)
         across, across_weight = chi_nodes(k - 1, 60)
         other, other_weight = normal_nodes(11, 4.5)
@@ -124,7 +127,7 @@ class NonMated:
         factor = np.sqrt(a_other / (a_other * own_norm + 1.0 - a_other))
         mass = (along_weight[:, None] * across_weight[None, :])[:, :, None] * other_weight
         likeness_grid = np.linspace(-1.2, 1.8, 1201)
-        expected = np.empty((NOISES, LENGTHS, SHARES, len(GRID)))
+        expected = np.empty((NOISES, LENGTHS * SHARES, len(GRID)))
         a_probe = facemodel.share(profile, typical)
         for i, length in enumerate(lengths):
             distance = (along[:, None] - length) ** 2 + across[None, :] ** 2
@@ -137,23 +140,50 @@ class NonMated:
             for j in range(SHARES):
                 cosine_of_faces = mean + rest * scale[j] * likeness_grid[filled]
                 for n in range(NOISES):
-                    expected[n, i, j] = deposit(cosine[n] * cosine_of_faces, heap[filled], GRID)
-        # Few large products: many small ones would leave the linear algebra's threads waiting for each other.
-        law = np.stack([expected[n] @ spreads[n] for n in range(NOISES)], axis=2)
+                    expected[n, i * SHARES + j] = deposit(cosine[n] * cosine_of_faces, heap[filled], GRID)
+        rows = np.flatnonzero(expected.any(axis=(0, 1)))
+        spreads = np.array(
+            [
+                [_spreading(c, v, d, profile.likeness.common, float(s), GRID[rows]) for s in shift]
+                for c, v in zip(cosine, variance, strict=True)
+            ]
+        )
         weight = np.einsum("i,j,n,s->ijns", length_weight, typical_weight, noise_weight, shift_weight).ravel()
-        return Probes(weight, law.reshape(-1, len(GRID)), deviation)
+        return Probes(weight, np.ascontiguousarray(expected[:, :, rows]), spreads, deviation)
+
+    @cached_property
+    def thresholds(self) -> Floats:
+        """Those of THRESHOLDS that the law is tabulated at: all, or the ones in and about the window."""
+        if self.window is None:
+            return THRESHOLDS
+        first, last = np.searchsorted(THRESHOLDS, self.window)
+        return THRESHOLDS[max(int(first) - 3, 0) : int(last) + 3]
 
     @cached_property
     def table(self) -> Floats:
-        """FMR for each kind of probe and each of THRESHOLDS, shape (p, thresholds)."""
-        goats, weights = normal_nodes(9, 3.6)
-        accept = Acceptance(self.profile, self.profile.dimension, self.images, goats, weights, 11)
-        columns = np.stack([accept.overall(float(t)) for t in THRESHOLDS], axis=1)
-        return np.asarray(np.clip(self.probes.law @ columns, 0.0, 1.0 - 1e-15))
+        """FMR for each kind of probe and each threshold, shape (p, thresholds)."""
+        # An enrolled person's G and his one image's noise are one normal deviation; several share the G.
+        spread = float(
+            np.hypot(self.profile.noise.person, facemodel.image_spread(self.profile, enrolment=True))
+        )
+        if self.images == 1:
+            accept = Acceptance(
+                self.profile, self.profile.dimension, 1, np.zeros(1), np.ones(1), 21, image_spread=spread
+            )
+        else:
+            goats, weights = normal_nodes(9, 3.6)
+            accept = Acceptance(self.profile, self.profile.dimension, self.images, goats, weights, 11)
+        columns = np.stack([accept.overall(float(t)) for t in self.thresholds], axis=1)
+        probes = self.probes
+        found = np.empty((LENGTHS * SHARES, NOISES, SHIFTS, len(self.thresholds)))
+        for n in range(NOISES):
+            found[:, n] = (probes.expected[n] @ (probes.spreads[n] @ columns)).transpose(1, 0, 2)
+        return np.asarray(np.clip(found.reshape(-1, len(self.thresholds)), 0.0, 1.0 - 1e-15))
 
     def _noise_only(self) -> Floats:
-        """FMR of an unusable probe, a random direction, at THRESHOLDS."""
-        return np.asarray(self.images * ndtr(-np.arctanh(THRESHOLDS) * np.sqrt(self.profile.dimension - 2.0)))
+        """FMR of an unusable probe, a random direction, at each threshold."""
+        z = np.arctanh(self.thresholds) * np.sqrt(self.profile.dimension - 2.0)
+        return np.asarray(self.images * ndtr(-z))
 
     def _mix(self, usable: Floats, unusable: Floats) -> Floats:
         share = self.profile.noise.unusable
@@ -163,7 +193,7 @@ class NonMated:
         """Give the false match rate of one comparison with a person (K images), in [0, 1]; it falls in T."""
         if "fmr" not in self._cache:
             self._cache["fmr"] = _log(self._mix(self.probes.weight @ self.table, self._noise_only()))
-        return _read(self._cache["fmr"], threshold)
+        return _read(self.thresholds, self._cache["fmr"], threshold)
 
     def fpir(self, gallery: int | float, threshold: Floats | float) -> Floats:
         """Give FPIR against N persons, in [0, 1], falling in T and rising in N."""
@@ -172,26 +202,27 @@ class NonMated:
             probe = -np.expm1(gallery * np.log1p(-self.table))
             lost = -np.expm1(gallery * np.log1p(-np.minimum(self._noise_only(), 1.0 - 1e-15)))
             self._cache[key] = _log(self._mix(self.probes.weight @ probe, lost))
-        return _read(self._cache[key], threshold)
+        return _read(self.thresholds, self._cache[key], threshold)
 
     def outranked(self, gallery: int | float) -> Floats:
-        """Chance that some stranger reaches each of THRESHOLDS, by the probe's noise.
+        """Chance that some stranger reaches each threshold, by the probe's noise.
 
         Returns
         -------
         ndarray
-            Shape (NOISES, thresholds); nodes are ``probes.deviation``.
+            Shape (NOISES, thresholds), those of THRESHOLDS where there is no window; nodes are
+            ``probes.deviation``.
         """
-        shape = (LENGTHS * SHARES, NOISES, SHIFTS, len(THRESHOLDS))
+        shape = (LENGTHS * SHARES, NOISES, SHIFTS, len(self.thresholds))
         probe = -np.expm1(gallery * np.log1p(-self.table)).reshape(shape)
         weight = self.probes.weight.reshape(shape[:3])
         return np.asarray((probe * weight[..., None]).sum(axis=(0, 2)) / weight.sum(axis=(0, 2))[:, None])
 
 
-def _read(log_values: Floats, threshold: Floats | float) -> Floats:
+def _read(thresholds: Floats, log_values: Floats, threshold: Floats | float) -> Floats:
     """Interpolate a falling table in its logarithm, by a monotone cubic."""
-    t = np.clip(np.asarray(threshold, dtype=np.float64), THRESHOLDS[0], THRESHOLDS[-1])
-    return np.asarray(np.exp(monotone_cubic(THRESHOLDS, log_values, t)))
+    t = np.clip(np.asarray(threshold, dtype=np.float64), thresholds[0], thresholds[-1])
+    return np.asarray(np.exp(monotone_cubic(thresholds, log_values, t)))
 
 
 def _log(values: Floats) -> Floats:
@@ -211,14 +242,22 @@ def _thin(nodes: Floats, weights: Floats, count: int) -> tuple[Floats, Floats]:
     return np.asarray(np.where(mass > 0, total / np.maximum(mass, 1e-300), centre)), np.asarray(mass)
 
 
-def _spreading(cosine: float, variance: float, dimension: int, common: float, shift: float) -> Floats:
-    """Kernel from the expected to the realised B: rows are expected values, columns realised ones."""
-    likeness = np.clip(GRID / cosine, -0.98, 0.98)
+def _spreading(
+    cosine: float, variance: float, dimension: int, common: float, shift: float, expected: Floats
+) -> Floats:
+    """Kernel from the expected to the realised B: rows are expected values, columns are `GRID`."""
+    likeness = np.clip(expected / cosine, -0.98, 0.98)
     spread = cosine**2 * (1.0 - likeness**2) ** 2
     spread += (1.0 - cosine**2) * (1.0 - likeness**2) + likeness**2 * variance
-    sd = np.sqrt(spread / dimension) / (1.0 - GRID**2)
-    z = np.arctanh(GRID)
-    lean = np.minimum(common * np.maximum(likeness, 0.0) / LEAN_AT, MOST_LEAN)
-    distance = (z[None, :] - z[:, None]) / sd[:, None] - (np.sqrt(lean) * shift)[:, None]
-    kernel = np.exp(-(distance**2) / (2.0 * (1.0 - lean[:, None]))) / (1.0 - GRID[None, :] ** 2)
+    sd = np.sqrt(spread / dimension) / (1.0 - expected**2)
+    lean = np.minimum(common * (np.maximum(likeness, 0.0) / LEAN_AT) ** LEAN_POWER, MOST_LEAN)
+    centre = np.arctanh(expected) + np.sqrt(lean) * shift * sd
+    narrow = sd * np.sqrt((1.0 - lean) * dimension)
+    distance = np.arctanh(GRID)[None, :] - centre[:, None]
+    distance /= narrow[:, None]
+    square = np.square(distance, out=distance)
+    # Fisher's z of a cosine has the density sech(z)^(d - 2), whose tail is heavier than the normal law's.
+    log_cosh = square * (0.5 - square * (1.0 / 12.0 - square / 45.0))
+    log_cosh *= 2.0 - dimension
+    kernel = np.exp(log_cosh, out=log_cosh) / (1.0 - GRID**2)
     return np.asarray(kernel / kernel.sum(axis=1, keepdims=True))

@@ -359,6 +359,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="profiles to fit (default: all)")
     parser.add_argument("--out", type=Path, default=models_dir() / "profiles")
     chosen = parser.parse_args(arguments)
+    if unknown := set(chosen.names) - {recipe.name for recipe in given.RECIPES}:
+        parser.error(f"no such profile: {', '.join(sorted(unknown))}")
 
     def say(line: str) -> None:
         print(line, file=sys.stderr, flush=True)
