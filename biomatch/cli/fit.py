@@ -26,6 +26,12 @@ def fit(
     labels: Annotated[Path | None, typer.Option(help="Labels of the embeddings, one a line.")] = None,
     mated: Annotated[Path | None, typer.Option(help="Mated scores: .npy, or a score a line.")] = None,
     non_mated: Annotated[Path | None, typer.Option(help="Non-mated scores, likewise.")] = None,
+    first_enrolled: Annotated[
+        bool,
+        typer.Option(
+            "--first-enrolled", help="Each label's first row is its enrolled image, the others are probes."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a face profile to your embeddings or scores, with a table of how well it fits."""
@@ -45,7 +51,7 @@ def fit(
     with progress() as bar:
         if embeddings is not None:
             templates, names = read_embeddings(embeddings, labels)
-            found = fit_embeddings(templates, names, out.stem, progress=bar)
+            found = fit_embeddings(templates, names, out.stem, progress=bar, first_enrolled=first_enrolled)
         else:
             pair = [read_scores(path) for path in (mated, non_mated) if path is not None]
             found = fit_scores(from_scores(pair[0], pair[1]), out.stem, bar)

@@ -35,6 +35,7 @@ def fit_embeddings(
     name: str,
     seed: int = 0,
     progress: Progress | None = None,
+    first_enrolled: bool = False,
 ) -> Fitted:
     """Fit a profile to embeddings: first to half of the identities, checked on the others, then to all.
 
@@ -50,6 +51,9 @@ def fit_embeddings(
         Splits the identities.
     progress : callable, optional
         Called with (stage, done, total).
+    first_enrolled : bool
+        Whether the first image of each identity is its enrolled one; see `from_embeddings`. Without it both
+        images of a mated pair are taken to be of the probes' kind, and FNIR is that of two such images.
 
     Returns
     -------
@@ -60,15 +64,16 @@ def fit_embeddings(
     TableError
         See `from_embeddings` and `fit_twin`.
     """
-    whole = from_embeddings(templates, labels, seed)
+    whole = from_embeddings(templates, labels, seed, first_enrolled=first_enrolled)
     count = len(np.unique(labels))
     mixed = stream(seed, "fit.held_out").permutation(count)
     held: tuple[HeldOut, ...] = ()
     start: FaceProfile | None = None
     if count >= 4 * FEWEST:
         first, second = np.sort(mixed[: count // 2]), np.sort(mixed[count // 2 :])
-        half = fit_twin(from_embeddings(templates, labels, seed, first), name, progress=progress)
-        held = check_held_out(half, from_embeddings(templates, labels, seed, second))
+        halves = [from_embeddings(templates, labels, seed, part, first_enrolled) for part in (first, second)]
+        half = fit_twin(halves[0], name, progress=progress)
+        held = check_held_out(half, halves[1])
         start = half.profile
     twin = fit_twin(whole, name, start, progress)
     return _finish(twin, whole, held)

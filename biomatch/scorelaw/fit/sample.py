@@ -52,6 +52,8 @@ class ScoreSample:
         Pairs of different labels that score above the median mated score: wrong labels, or twins.
     notes : tuple of str
         What was left out, and why.
+    first_enrolled : bool
+        Whether the first image of each person is of the better, enrolled kind; else all images are alike.
     """
 
     dimension: int | None
@@ -65,6 +67,7 @@ class ScoreSample:
     top_direction: float | None = None
     suspects: int = 0
     notes: tuple[str, ...] = ()
+    first_enrolled: bool = False
 
     def fmr(self, threshold: float) -> float:
         """Give the share of non-mated scores at or above a threshold, in [0, 1]."""
@@ -147,7 +150,11 @@ def read_scores(path: str | Path) -> Floats:
 
 
 def from_embeddings(
-    templates: Vectors, labels: NDArray[np.str_], seed: int = 0, only: NDArray[np.int64] | None = None
+    templates: Vectors,
+    labels: NDArray[np.str_],
+    seed: int = 0,
+    only: NDArray[np.int64] | None = None,
+    first_enrolled: bool = False,
 ) -> ScoreSample:
     """Compare identities with each other and themselves, and count.
 
@@ -161,6 +168,10 @@ def from_embeddings(
         Chooses identities where there are more than `MOST`.
     only : ndarray, optional
         Shape (m,), numbers of the identities (in the order of the sorted labels) to compare; default: all.
+    first_enrolled : bool
+        Whether the first image of each identity, in the order of the rows, is its enrolled one (a passport
+        or visa photo) and only the others are probes. A mated score is then one of an enrolled image and a
+        probe.
 
     Raises
     ------
@@ -194,7 +205,7 @@ def from_embeddings(
     start = np.concatenate([[0], np.cumsum(images)])
     enrolled = templates[order[start[chosen]]]
     probes = templates[order[start[several] + 1]]
-    mated, share = _mated(templates, order, start, several)
+    mated, share = _mated(templates, order, start, several, first_enrolled)
     above, best, suspects = _strangers(
         enrolled, probes, np.searchsorted(chosen, several), np.median(mated), seed
     )
@@ -210,6 +221,7 @@ def from_embeddings(
         top_direction=_top_direction(enrolled),
         suspects=suspects,
         notes=tuple(notes),
+        first_enrolled=first_enrolled,
     )
 
 
@@ -239,15 +251,19 @@ def _check_duplicates(templates: Vectors, labels: NDArray[np.str_]) -> None:
 
 
 def _mated(
-    templates: Vectors, order: NDArray[np.int64], start: NDArray[np.int64], several: NDArray[np.int64]
+    templates: Vectors,
+    order: NDArray[np.int64],
+    start: NDArray[np.int64],
+    several: NDArray[np.int64],
+    first_enrolled: bool,
 ) -> tuple[Floats, float | None]:
     """Score images of one person, at most `PAIRS_EACH` pairs each; estimate its part of the noise."""
     scores, disjoint = [], []
     for person in several:
         rows = order[start[person] : start[person + 1]][:5]
         table = templates[rows] @ templates[rows].T
-        scores.append(table[np.triu_indices(len(rows), 1)][:PAIRS_EACH])
-        if len(rows) >= 4:
+        scores.append(table[0, 1:] if first_enrolled else table[np.triu_indices(len(rows), 1)][:PAIRS_EACH])
+        if len(rows) >= 4 and not first_enrolled:
             disjoint.append((table[0, 1], table[2, 3]))
     share = None
     if len(disjoint) >= 50:
