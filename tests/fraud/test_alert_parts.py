@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from unittest import mock
 
 import numpy as np
 import polars as pl
@@ -142,6 +143,47 @@ def test_a_port_with_too_few_encounters_keeps_the_single_threshold():
     assert set(plan.parts["sham_exit"]) == {"A", "B"}
     assert plan.too_few["sham_exit"] == ("C",)
     assert plan.estimates["sham_exit"].false_alarm_rate.value <= 0.002
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_the_limit_of_all_is_kept_whatever_the_parts(data):
+    value = st.sampled_from([-np.inf, 0.0, 0.1, 0.2, 0.3, 0.4])
+    curves = {}
+    for kind in ("sham_exit", "morph")[: data.draw(st.integers(1, 2))]:
+        events = np.array(data.draw(st.lists(st.tuples(value, value, value), max_size=8)), dtype=float)
+        events = events.reshape(-1, 3)
+        false = np.array(data.draw(st.lists(value, min_size=1, max_size=12)))
+        port = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(false), max_size=len(false))))
+        parts = AlertParts(("A", "B", "C"), events, port)
+        best = events.max(axis=1) if len(events) else np.zeros(0)
+        curves[kind] = AlertCurve(
+            (kind,), best, np.array([kind] * len(best), dtype=str), false, np.arange(len(false)), 1.0, (1,),
+            parts={"port": parts},
+        )  # fmt: skip
+    share = data.draw(st.floats(0, 1.0))
+    with mock.patch("biomatch.tuning.alert_parts.LEAST_STOPS", data.draw(st.sampled_from([1e-9, 0.5, 3.0]))):
+        stops = tune_alerts(curves, max_stops_per_million=1e6 * share, traffic=1.0, by="port", prevalence=0.1)
+        alerts = tune_alerts(curves, max_alerts_a_day=share, traffic=1.0, by="port", prevalence=0.1)
+    assert sum(one.false_alarm_rate.value for one in stops.estimates.values()) <= share + 1e-9
+    # An event that two ports would catch is planned at one of them alone: what the other adds comes on top.
+    extra = sum(
+        0.1
+        * max(one.catch_rate.numerator - _owned(curves[kind], alerts, kind), 0)
+        / max(curves[kind].events, 1)
+        for kind, one in alerts.estimates.items()
+    )
+    assert alerts.alerts_a_day <= share + extra + 1e-9
+
+
+def _owned(curve, plan, kind):
+    """Events that are caught at the port of their highest alert."""
+    parts = curve.part("port")
+    limits = parts.thresholds(plan.parts.get(kind, {}), plan.thresholds[kind])
+    return sum(
+        owner >= 0 and scores[owner] >= limits[owner]
+        for scores, owner in zip(parts.event_scores, parts.owners, strict=True)
+    )
 
 
 def test_least_cost_by_port():
