@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -26,6 +25,7 @@ from biomatch.overstay.rules.us_classes import CLASSES, CODES, Admission
 from biomatch.overstay.rules.us_days import (
     NEVER,
     SEVERITIES,
+    DayNumbers,
     day_numbers,
     fiscal_years,
     last_lawful_days,
@@ -75,8 +75,18 @@ OPTIONAL = {
     "exit_received_on": pl.Date,
     "next_entry": pl.Date,
 }
+DECISIVE = (
+    "exit",
+    "exit_received_on",
+    "admitted_until",
+    "extension_filed_on",
+    "adjusted_on",
+    "satisfactory_departure_until",
+    "next_entry",
+)
+"""Columns that decide on a stay which did not end in time."""
 BLOCK_ROWS = 1 << 16
-"""Stays judged at a time: what is computed from them stays within the processor's cache."""
+"""Such stays judged at a time: what is computed from them stays within the processor's cache."""
 COMPLIANT, NOT_YET_DUE, OUT_OF_COUNTRY, IN_COUNTRY, INFERRED, CHANGED = (
     np.uint8(STAY_STATUSES.index(name))
     for name in (
@@ -90,7 +100,6 @@ COMPLIANT, NOT_YET_DUE, OUT_OF_COUNTRY, IN_COUNTRY, INFERRED, CHANGED = (
 )
 _OVERRULES = np.array([IN_COUNTRY, NOT_YET_DUE, INFERRED, OUT_OF_COUNTRY, CHANGED, COMPLIANT])
 """From the weakest reason to the strongest: what comes later overrules."""
-_LATE_EXIT = 3
 _MAY_FILE = np.array([entry.may_extend for entry in CLASSES])
 _IS_WAIVER = np.array([entry.is_waiver for entry in CLASSES])
 _HAS_STATUS = np.array([entry.admission is Admission.STATUS for entry in CLASSES])
@@ -163,36 +172,29 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     """
     check_day(on, "the date of the snapshot")
     codes = _check(stays)
-    # What is not known must not delay a departure, nor prolong a stay: the earliest day, not the latest.
-    early = ("exit_received_on", "satisfactory_departure_until")
-    columns: dict[str, NDArray[Any]] = {
-        name: day_numbers(stays, name, missing=-NEVER if name in early else NEVER)
-        for name in OPTIONAL
-        if not name.startswith("programme")
-    }
-    columns |= {"class": codes, "entry": day_numbers(stays, "entry"), "exit": day_numbers(stays, "exit")}
-    columns["last"] = last_lawful_days(stays, codes, rules.waiver_counts_entry)
-    columns["by_land"] = np.asarray(False)
+    day, last = number(on), last_lawful_days(stays, codes, rules.waiver_counts_entry)
+    is_known, entry = last != NEVER, day_numbers(stays, "entry")
+    expected = is_known & (entry <= day)
     if "mode" in stays.columns:
-        columns["by_land"] = (stays["mode"].cast(pl.String) == "land").fill_null(False).to_numpy()
-    kinds: dict[str, Any] = {"status": np.uint8, "days_over": np.int32, "fiscal_year": np.int32}
-    kinds |= {"expected_departure": np.bool_, "severity": np.uint8, "visa_void": np.bool_}
-    made = {name: np.empty(len(stays), dtype=kind) for name, kind in kinds.items()}
-    for low in range(0, len(stays), BLOCK_ROWS):
-        part = slice(low, low + BLOCK_ROWS)
-        block = {name: column[part] if column.ndim else column for name, column in columns.items()}
-        for name, found in _judge(block, number(on), rules).items():
-            made[name][part] = found
-    is_known = columns["last"] != NEVER
+        expected &= ~(stays["mode"].cast(pl.String) == "land").fill_null(False).to_numpy()
+    status = np.full(len(stays), COMPLIANT)
+    days_over = np.zeros(len(stays), dtype=np.int32)
+    severity, visa_void = np.zeros(len(stays), dtype=np.uint8), np.zeros(len(stays), dtype=np.bool_)
+    others = np.flatnonzero(~_left_in_time(stays, last, day))
+    decisive = stays.select(name for name in DECISIVE if name in stays.columns)
+    for low in range(0, len(others), BLOCK_ROWS):
+        rows = others[low : low + BLOCK_ROWS]
+        judged = _judge(decisive[rows], codes[rows], last[rows], day, rules)
+        status[rows], days_over[rows], severity[rows], visa_void[rows] = judged
     return pl.DataFrame(
         [
-            _where(is_known, pl.Series("last_lawful_day", columns["last"]).cast(pl.Date)),
-            _named(made["status"], STAY_STATUSES).alias("status"),
-            pl.Series("days_over", made["days_over"]),
-            _where(is_known, pl.Series("fiscal_year", made["fiscal_year"])),
-            pl.Series("expected_departure", made["expected_departure"]),
-            _named(made["severity"], SEVERITIES).alias("severity"),
-            pl.Series("visa_void", made["visa_void"]),
+            _where(is_known, pl.Series("last_lawful_day", last).cast(pl.Date)),
+            _named(status, STAY_STATUSES).alias("status"),
+            pl.Series("days_over", days_over),
+            _where(is_known, pl.Series("fiscal_year", fiscal_years(last))),
+            pl.Series("expected_departure", expected),
+            _named(severity, SEVERITIES).alias("severity"),
+            pl.Series("visa_void", visa_void),
         ]
     )
 
@@ -204,59 +206,49 @@ def _where(is_known: NDArray[np.bool_], values: pl.Series) -> pl.Series:
     return pl.select(pl.when(pl.Series(is_known)).then(values).alias(values.name)).to_series()
 
 
-def _judge(stay: dict[str, NDArray[Any]], on: int, rules: UsRules) -> dict[str, NDArray[Any]]:
-    """Judge a block of stays; dates are day numbers, `NEVER` what has not happened.
+def _gone(stays: pl.DataFrame, exit_: DayNumbers, on: int) -> NDArray[np.bool_]:
+    """Say who has left by a day, by a record that had arrived; without a day of receipt it came at once."""
+    return np.asarray(np.maximum(exit_, day_numbers(stays, "exit_received_on", missing=-NEVER)) <= on)
+
+
+def _left_in_time(stays: pl.DataFrame, last: DayNumbers, on: int) -> NDArray[np.bool_]:
+    """Say who left by the last lawful day: nearly everybody, and nothing else can overrule it."""
+    exit_ = day_numbers(stays, "exit")
+    return _gone(stays, exit_, on) & (exit_ <= last)
+
+
+def _judge(
+    stays: pl.DataFrame, code: NDArray[np.uint8], last: DayNumbers, on: int, rules: UsRules
+) -> tuple[NDArray[np.uint8], DayNumbers, NDArray[np.uint8], NDArray[np.bool_]]:
+    """Judge stays; dates are day numbers, `NEVER` what has not happened.
 
     Each reason that holds gives its place in `_OVERRULES`, and the last place of them decides: the module's
-    second paragraph from its end. Whole columns see comparisons and sums of small numbers alone, which the
-    processor does by the dozen; what is rare (a filing, an overstay) is looked at by itself.
+    second paragraph from its end. Gives status, days over, severity and whether the visa is void.
     """
-    last, exit_, code = stay["last"], stay["exit"], stay["class"]
-    is_gone = np.maximum(exit_, stay["exit_received_on"]) <= on  # it happened, and its record has arrived
-    due = _due(stay, rules)
-    is_timely = np.asarray(stay["extension_filed_on"] <= np.minimum(last, on))
-    filed = np.flatnonzero(is_timely)
-    is_timely[filed] = _MAY_FILE[code[filed]]
-    is_adjusted = (stay["adjusted_on"] <= on) & ~(is_gone & (stay["adjusted_on"] > exit_))
-    place = np.zeros(last.shape, dtype=np.uint8)
+    exit_ = day_numbers(stays, "exit")
+    is_gone = _gone(stays, exit_, on)
+    # What was not granted prolongs nothing: the earliest day, not the latest.
+    granted = day_numbers(stays, "satisfactory_departure_until", missing=-NEVER)
+    granted = np.minimum(granted, last + rules.satisfactory_departure_days)
+    due = np.where(_IS_WAIVER[code], np.maximum(last, granted), last)
+    is_timely = _MAY_FILE[code] & (day_numbers(stays, "extension_filed_on") <= np.minimum(last, on))
+    is_adjusted = day_numbers(stays, "adjusted_on") <= np.where(is_gone, exit_, on)
     reasons = (
         due >= on,
-        stay["next_entry"] <= on,
+        day_numbers(stays, "next_entry") <= on,
         is_gone,
         is_timely | is_adjusted,
         is_gone & (exit_ <= due),
     )
+    place = np.zeros(last.shape, dtype=np.uint8)
     for rank, holds in enumerate(reasons, start=1):
         np.maximum(place, np.multiply(holds, rank, dtype=np.uint8), out=place)
-
-    late = np.flatnonzero((place == 0) | (place == _LATE_EXIT))
-    end = np.where(is_gone[late], exit_[late], np.int32(on))
-    days_over = np.zeros(last.shape, dtype=np.int32)
-    severity, visa_void = np.zeros(last.shape, dtype=np.uint8), np.zeros(last.shape, dtype=np.bool_)
-    days_over[late] = end - last[late]
-    severity[late] = severities(last[late], end)
-    is_dated = np.broadcast_to(stay["admitted_until"], last.shape)[late] != NEVER
-    visa_void[late] = is_dated | ~_HAS_STATUS.take(code[late])
-    return {
-        "status": _OVERRULES.take(place),
-        "days_over": days_over,
-        "fiscal_year": fiscal_years(last),
-        "expected_departure": (last != NEVER) & (stay["entry"] <= on) & ~stay["by_land"],
-        "severity": severity,
-        "visa_void": visa_void,
-    }
-
-
-def _due(stay: dict[str, NDArray[Any]], rules: UsRules) -> NDArray[np.int32]:
-    """Give the day up to which a departure is in time: the last lawful day, or a later granted one."""
-    last, granted = stay["last"], stay["satisfactory_departure_until"]
-    if not granted.ndim:  # nothing was granted to anybody
-        return last
-    rows = np.flatnonzero(granted > last)
-    rows = rows[_IS_WAIVER[stay["class"][rows]]]
-    due: NDArray[np.int32] = last.copy() if len(rows) else last
-    due[rows] = np.minimum(granted[rows], last[rows] + rules.satisfactory_departure_days)
-    return due
+    status = _OVERRULES[place]
+    is_over = (status == IN_COUNTRY) | (status == OUT_OF_COUNTRY)
+    end = np.where(is_gone, exit_, np.int32(on))
+    severity = np.where(is_over, severities(last, end), np.uint8(0))
+    is_dated = (day_numbers(stays, "admitted_until") != NEVER) | ~_HAS_STATUS[code]
+    return status, np.where(is_over, end - last, 0), severity, is_over & is_dated
 
 
 def _check(stays: pl.DataFrame) -> NDArray[np.uint8]:
