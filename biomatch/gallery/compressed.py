@@ -24,8 +24,9 @@ EXACT_BELOW = 16_384
 """Up to so many searched rows an exact scan is as fast, so nothing is risked."""
 LOSS_BUDGET = 1e-6
 _SLACK = 8
-_FIRST_FETCH = 64
-_MOST = 8192
+_FIRST_FETCH, _MOST_FIRST = 64, 1024
+_MOST, _MOST_AT_ONCE = 1 << 16, 1 << 24
+"""Codes that are fetched for one probe, and for all of a pass (200 MB), before an exact scan is better."""
 _SAMPLED_PROBES, _SAMPLED_REFERENCES = 256, 512
 
 
@@ -148,7 +149,7 @@ class CompressedIndex:
         fetch = min(int((wanted + _SLACK) * total / count) + self._fetch, total)
         found_who, found_rows = [], []
         left = np.arange(len(probes))
-        while len(left) and fetch <= _MOST:
+        while len(left) and fetch <= min(_MOST, _MOST_AT_ONCE // len(left)):
             some = probes[left]
             rows, valid, whole = self._scan(some, fetch, code_score, wanted, searched, alone=alone)
             who, kept = may_be_listed(some[whole], store, self.ranker, rows[whole], valid[whole], list_length)
@@ -158,7 +159,7 @@ class CompressedIndex:
             self._searches += int(whole.sum())
             # How many are fetched at first changes the time only: the answer is what reaches code_score.
             if (~whole).sum() * 8 > len(left):
-                self._fetch = min(2 * self._fetch, _MOST // 8)
+                self._fetch = min(2 * self._fetch, _MOST_FIRST)
             left, fetch = left[~whole], fetch * 4
         if len(left):
             who, kept = self._flat.choose(store, probes[left], list_length, searched)
