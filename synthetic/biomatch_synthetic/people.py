@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.settings.border import Region
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 
@@ -91,17 +92,7 @@ class People:
         return self.region * 2 + ~self.female
 
 
-REGIONS = (
-    "E-Europe",
-    "W-Europe",
-    "N-America",
-    "Latin-America",
-    "Middle-East",
-    "E-Africa",
-    "W-Africa",
-    "S-Asia",
-    "E-Asia",
-)
+REGIONS: tuple[str, ...] = get_args(Region)
 NATIONS_A_REGION = 3
 """Nationalities of a region; 0 is the country itself, 1 + 3 * region + k are the others."""
 GIVEN_NAMES = 600
