@@ -27,7 +27,7 @@ def review_table(result: Result) -> Table | None:
     rows: tuple[tuple[Value, ...], ...] = (
         ("Leads on the list", found.leads, None, None),
         ("True among them, before review", found.true_leads, Ratio.of(found.listed_precision), "leads"),
-        ("Looked at", found.reviews, Ratio.of(rate(found.reviews, found.leads)), "leads"),
+        ("Looked at", found.reviews, None, None),
         ("Confirmed", confirmed, Ratio.of(rate(confirmed, found.reviews)), "looked at"),
         ("True among the confirmed", found.true_confirmed, Ratio.of(found.precision), "confirmed"),
         (
@@ -49,7 +49,7 @@ def review_table(result: Result) -> Table | None:
             "looked at, overstays",
         ),
         ("Closed", found.reviews - confirmed, Ratio.of(found.closed), "looked at"),
-        ("Still waiting", found.waiting, Ratio.of(rate(found.waiting, found.leads)), "leads"),
+        ("Still waiting", found.waiting, None, None),
         ("Reviews for each true overstay confirmed", found.reviews_per_overstay, None, None),
     )
     return Table(
