@@ -90,7 +90,29 @@ def predict(
     >>> found.fnir_interval[0] < found.fnir < found.fnir_interval[1] < 0.01
     True
     """
-    law = ScoreLaw(profile, images=images, years=years)
+    return predict_by(ScoreLaw(profile, images=images, years=years), gallery, max_fpir)
+
+
+def predict_by(law: ScoreLaw, gallery: float, max_fpir: float) -> Prediction:
+    """Predict as `predict` does from a score law that stands, so that many galleries share its tables.
+
+    Parameters
+    ----------
+    law : ScoreLaw
+        With its images and years.
+    gallery, max_fpir : float
+        As in `predict`.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    SettingsError
+        For values out of range.
+    """
+    profile, images, years = law.profile, law.images, law.years
     errors = profile.errors
     threshold = law.threshold(gallery, max_fpir)
     decades = max(math.log10(gallery / CHECKED_SIZE), 0.0)

@@ -16,6 +16,9 @@ from biomatch.settings.profile import FaceProfile
 from biomatch.streams import stream
 
 Progress = Callable[[str, int, int], None]
+BAND = 20.0
+"""Over the square root of the identities: the band of FPIR, which about nine fits in ten of a known profile
+keep two decades of N beyond their data (benchmarks/results/fit.md)."""
 NOT_FITTED = "ageing, kin, groups and capture are the built-in model's: one date and no family is in the data"
 
 
@@ -98,8 +101,7 @@ def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitte
             "anchor.gallery": people,
             "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
             "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),
-            # Assumed, not back-tested yet (benchmarks/fit_study.py): FPIR two decades of N beyond the data.
-            "errors.fpir_model": float(f"{min(max(15.0 / np.sqrt(people), 0.3), 2.0):.3g}"),
+            "errors.fpir_model": float(f"{min(max(BAND / np.sqrt(people), 0.3), 2.0):.3g}"),
         }
     )
     return Fitted(_tidy(profile), sample, goodness, twin.misfit)
