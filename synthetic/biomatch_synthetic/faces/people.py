@@ -63,7 +63,8 @@ class People:
         person_id : array_like
             Shape (n,), integers from 0, unique.
         group : list of str, optional
-            Labels such as ``"E-Asia F"``; None: nobody has a group.
+            Labels such as ``"E-Asia F"``; None: nobody has a group. In a profile without groups the labels
+            tell women from men and no more.
         family_id : array_like, optional
             Blood family, -1: alone. Spouses are not of one blood.
         identical_twin_id : array_like, optional
@@ -87,7 +88,10 @@ class People:
             codes = np.full(count, len(profile.groups.members), dtype=np.int64)
         else:
             labels, place = np.unique(np.asarray(group, dtype=str), return_inverse=True)
-            codes = facemodel.group_codes(profile, labels.tolist())[place]
+            if profile.groups.members:
+                codes = facemodel.group_codes(profile, labels.tolist())[place]
+            else:  # a profile fitted to faces without groups: all belong to the one population that it knows
+                codes = np.zeros(count, dtype=np.int64)
         if female is not None:
             women = np.asarray(female, dtype=np.bool_)
         elif group is not None:
