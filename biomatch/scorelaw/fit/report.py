@@ -19,7 +19,7 @@ Progress = Callable[[str, int, int], None]
 BAND = 20.0
 """Over the square root of the identities: the band of FPIR, which about nine fits in ten of a known profile
 keep two decades of N beyond their data (benchmarks/results/fit.md)."""
-NOT_FITTED = "ageing, kin and capture are the built-in model's, and all people are of one group: the data do not tell"
+NOT_FITTED = "ageing, kin and capture are the built-in model's, and there are no groups: the data do not tell"
 
 
 @dataclass(frozen=True)
