@@ -11,7 +11,7 @@ what remains is a suspected in-country overstay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -86,7 +86,7 @@ DECISIVE = (
 )
 """Columns that decide on a stay which did not end in time."""
 BLOCK_ROWS = 1 << 16
-"""Such stays judged at a time: what is computed from them stays within the processor's cache."""
+"""Stays judged at a time."""
 COMPLIANT, NOT_YET_DUE, OUT_OF_COUNTRY, IN_COUNTRY, INFERRED, CHANGED = (
     np.uint8(STAY_STATUSES.index(name))
     for name in (
@@ -173,8 +173,11 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     check_day(on, "the date of the snapshot")
     codes = _check(stays)
     day, last = number(on), last_lawful_days(stays, codes, rules.waiver_counts_entry)
-    is_known, entry = last != NEVER, day_numbers(stays, "entry")
-    expected = is_known & (entry <= day)
+    years = np.empty(len(stays), dtype=np.int32)
+    for part in _blocks(len(stays)):
+        years[part] = fiscal_years(last[part])
+    is_known = years != 0
+    expected = is_known & (day_numbers(stays, "entry") <= day)
     if "mode" in stays.columns:
         expected &= ~(stays["mode"].cast(pl.String) == "land").fill_null(False).to_numpy()
     status = np.full(len(stays), COMPLIANT)
@@ -182,8 +185,8 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     severity, visa_void = np.zeros(len(stays), dtype=np.uint8), np.zeros(len(stays), dtype=np.bool_)
     others = np.flatnonzero(~_left_in_time(stays, last, day))
     decisive = stays.select(name for name in DECISIVE if name in stays.columns)
-    for low in range(0, len(others), BLOCK_ROWS):
-        rows = others[low : low + BLOCK_ROWS]
+    for part in _blocks(len(others)):
+        rows = others[part]
         judged = _judge(decisive[rows], codes[rows], last[rows], day, rules)
         status[rows], days_over[rows], severity[rows], visa_void[rows] = judged
     return pl.DataFrame(
@@ -191,12 +194,17 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
             _where(is_known, pl.Series("last_lawful_day", last).cast(pl.Date)),
             _named(status, STAY_STATUSES).alias("status"),
             pl.Series("days_over", days_over),
-            _where(is_known, pl.Series("fiscal_year", fiscal_years(last))),
+            _where(is_known, pl.Series("fiscal_year", years)),
             pl.Series("expected_departure", expected),
             _named(severity, SEVERITIES).alias("severity"),
             pl.Series("visa_void", visa_void),
         ]
     )
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Cut so many rows into blocks whose columns stay within the processor's cache."""
+    return (slice(low, low + BLOCK_ROWS) for low in range(0, count, BLOCK_ROWS))
 
 
 def _where(is_known: NDArray[np.bool_], values: pl.Series) -> pl.Series:
@@ -206,15 +214,15 @@ def _where(is_known: NDArray[np.bool_], values: pl.Series) -> pl.Series:
     return pl.select(pl.when(pl.Series(is_known)).then(values).alias(values.name)).to_series()
 
 
-def _gone(stays: pl.DataFrame, exit_: DayNumbers, on: int) -> NDArray[np.bool_]:
-    """Say who has left by a day, by a record that had arrived; without a day of receipt it came at once."""
-    return np.asarray(np.maximum(exit_, day_numbers(stays, "exit_received_on", missing=-NEVER)) <= on)
-
-
 def _left_in_time(stays: pl.DataFrame, last: DayNumbers, on: int) -> NDArray[np.bool_]:
     """Say who left by the last lawful day: nearly everybody, and nothing else can overrule it."""
     exit_ = day_numbers(stays, "exit")
-    return _gone(stays, exit_, on) & (exit_ <= last)
+    received = np.broadcast_to(day_numbers(stays, "exit_received_on", missing=-NEVER), len(stays))
+    in_time = np.empty(len(stays), dtype=np.bool_)
+    for part in _blocks(len(stays)):
+        # A missing exit is later than every day.
+        in_time[part] = (exit_[part] <= np.minimum(last[part], on)) & (received[part] <= on)
+    return in_time
 
 
 def _judge(
@@ -226,7 +234,8 @@ def _judge(
     second paragraph from its end. Gives status, days over, severity and whether the visa is void.
     """
     exit_ = day_numbers(stays, "exit")
-    is_gone = _gone(stays, exit_, on)
+    # It happened, and its record has arrived; without a day of receipt it came at once.
+    is_gone = np.maximum(exit_, day_numbers(stays, "exit_received_on", missing=-NEVER)) <= on
     # What was not granted prolongs nothing: the earliest day, not the latest.
     granted = day_numbers(stays, "satisfactory_departure_until", missing=-NEVER)
     granted = np.minimum(granted, last + rules.satisfactory_departure_days)
