@@ -20,8 +20,8 @@ def ageing(size: Size) -> Iterator[Cell]:
     """Count misses at one threshold with and without ten years between the images."""
     for name, published, basis in TIERS:
         profile, threshold = law_of(name).profile, law_of(name).threshold(1_600_000, 0.003)
-        now = misses(mated_scores(profile, size(40_000)), threshold)
-        aged = misses(mated_scores(profile, size(12_000), years=YEARS), threshold)
+        now = misses(mated_scores(profile, size(100_000)), threshold)
+        aged = misses(mated_scores(profile, size(40_000), years=YEARS), threshold)
         yield Cell(
             row=8,
             what=f"{name}: FNIR after 10 years over FNIR, FPIR 0.003, N = 1.6M",

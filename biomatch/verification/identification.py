@@ -31,7 +31,7 @@ def border(size: Size) -> Iterator[Cell]:
     """Count misses at the threshold that the closed form gives for FPIR 0.003 at N = 1.6 million."""
     for name, published, allowed in TIERS:
         law = law_of(name)
-        seen = misses(mated_scores(law.profile, size(40_000)), law.threshold(GALLERY, FPIR))
+        seen = misses(mated_scores(law.profile, size(100_000)), law.threshold(GALLERY, FPIR))
         yield Cell(
             row=1,
             what=f"{name}: FNIR at FPIR 0.003, N = 1.6M",
@@ -58,7 +58,7 @@ def boarding(size: Size) -> Iterator[Cell]:
             **of_rate(misses(mated_scores(profile, size(pairs)), threshold)),
         )
         events, trials = 0, 0
-        for flight in range(size(60)):
+        for flight in range(size(240)):
             best, _ = best_strangers(profile, 420, 1000, first_id=flight * 1420)
             found = hits(best, threshold)
             events, trials = events + found.numerator, trials + found.denominator

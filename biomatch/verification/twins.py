@@ -27,5 +27,5 @@ def twins(size: Size) -> Iterator[Cell]:
                 allowed=allowed,
                 basis=FITTED if name == "visa-border-leader" or kind == "same_sex" else PREDICTED,
                 source="N8439",
-                **of_rate(hits(kin_scores(profile, kind, size(4000)), threshold)),
+                **of_rate(hits(kin_scores(profile, kind, size(10_000)), threshold)),
             )
