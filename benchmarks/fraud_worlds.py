@@ -16,6 +16,7 @@ from biomatch.fraud.fusion import weigh
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.settings.system import System
 from biomatch.training import fusion as training
+from biomatch.tuning.fraud import apart, event_clusters
 from biomatch.worlds import World, world
 
 LIMITS = (100, 1_000, 5_000)
@@ -73,16 +74,15 @@ CONTROLS: dict[str, Scorer] = {
 
 def merged(curves: list[AlertCurve]) -> AlertCurve:
     """Put the curves of several worlds together (subjects of different worlds are different)."""
-    first = curves[0]
-    shift = np.cumsum([0, *[int(one.subjects.max(initial=0)) + 1 for one in curves]])
     return AlertCurve(
-        first.kinds,
+        curves[0].kinds,
         np.concatenate([one.event_scores for one in curves]),
         np.concatenate([one.event_kinds for one in curves]),
         np.concatenate([one.false_scores for one in curves]),
-        np.concatenate([one.subjects + add for one, add in zip(curves, shift, strict=False)]),
+        apart([one.subjects for one in curves]),
         sum(one.days for one in curves),
         tuple(seed for one in curves for seed in one.lineages),
+        event_subjects=event_clusters(curves),
     )
 
 

@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import ResultsError
-from biomatch.evaluation.alert_events import EVENT_OF, Scene, touches
+from biomatch.evaluation.alert_events import EVENT_OF, Scene, clusters_of, touches
 from biomatch.evaluation.alert_parts import FIELDS, AlertParts, parts_of
 from biomatch.evaluation.rating import by_subject
 from biomatch.evaluation.trials import check_same_world, observed_of
@@ -48,6 +48,8 @@ class AlertCurve:
         Worlds that it came from.
     system : mapping
         Settings of the system.
+    event_subjects : ndarray of int64 or None
+        Shape (k,): cluster of each event (`clusters_of`); None: each hangs together with no other.
     parts : mapping of str to AlertParts
         Where the alerts arose, by ``"port"`` and ``"mode"``; empty where nobody said.
     """
@@ -61,6 +63,7 @@ class AlertCurve:
     lineages: tuple[int, ...] = ()
     system: Mapping[str, Any] | None = None
     parts: Mapping[str, AlertParts] = field(default_factory=dict)
+    event_subjects: Ints | None = None
 
     @property
     def events(self) -> int:
@@ -84,9 +87,11 @@ class AlertCurve:
         return _at_least(self.event_scores, asked), _at_least(self.false_scores, asked)
 
     def catch_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Caught events / events, in [0, 1]; no value where there was no event."""
-        caught = int(np.count_nonzero(accept(self.event_scores, threshold)))
-        return rate(caught, self.events, confidence)
+        """Caught events / events, in [0, 1], clustered by who did them; no value where there was no event."""
+        caught = accept(self.event_scores, threshold)
+        if self.event_subjects is None:
+            return rate(int(np.count_nonzero(caught)), self.events, confidence)
+        return clustered_rate(*by_subject(caught, self.event_subjects), confidence)
 
     def false_alarm_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Honest encounters stopped / honest encounters, in [0, 1], clustered by traveller."""
@@ -100,6 +105,7 @@ class AlertCurve:
             self,
             event_scores=self.event_scores[keep],
             event_kinds=self.event_kinds[keep],
+            event_subjects=None if self.event_subjects is None else self.event_subjects[keep],
             parts={name: one.of(keep) for name, one in self.parts.items()},
         )
 
@@ -215,6 +221,7 @@ def alert_curve(
             name: parts_of(name, touching, events["event_id"], honest["encounter_id"], observed.encounters)
             for name in FIELDS
         },
+        clusters_of(events, truth),
     )
 
 

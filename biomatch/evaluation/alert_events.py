@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
@@ -110,6 +112,47 @@ class Scene:
             observed,
             truth,
         )
+
+
+def clusters_of(events: pl.DataFrame, truth: Truth) -> NDArray[np.int64]:
+    """Say which events hang together: whether one is caught tells of the other.
+
+    Parameters
+    ----------
+    events : polars.DataFrame
+        Rows of `Scene.events`.
+    truth : Truth
+        Of the same world.
+
+    Returns
+    -------
+    ndarray of int64
+        Shape (n,): number of the cluster. Events share one when they share an actor, a victim or a
+        document, also by way of third events.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    if not len(events):
+        return np.zeros(0, dtype=np.int64)
+    known = events.join(
+        truth.subversion.select("event_id", "victim_id"), on="event_id", how="left", maintain_order="left"
+    )
+    people = pl.concat([known["actor_id"], known["victim_id"].fill_null(-1)]).to_numpy()
+    named = known.select(pl.concat_str(PAPERS, separator="/")).to_series()
+    rows = np.arange(len(events))
+    # A node an event, a person, a document; an edge where an event names one.
+    persons, person = np.unique(people, return_inverse=True)
+    papers, paper = np.unique(named.fill_null("").to_numpy().astype(str), return_inverse=True)
+    base = len(events) + len(persons)
+    whose = np.r_[rows, rows], len(events) + person
+    stated = people >= 0
+    with_paper = named.is_not_null().to_numpy()
+    start = np.r_[whose[0][stated], rows[with_paper]]
+    end = np.r_[whose[1][stated], base + paper[with_paper]]
+    size = base + len(papers)
+    graph = coo_array((np.ones(len(start)), (start, end)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1][: len(events)], dtype=np.int64)
 
 
 def _watched(encounters: pl.DataFrame, observed: Observed, truth: Truth, start: datetime) -> pl.DataFrame:

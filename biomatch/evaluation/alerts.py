@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.evaluation.alert_causes import CAUSES, causes_of
-from biomatch.evaluation.alert_events import EVENT_OF, Scene, touches
+from biomatch.evaluation.alert_events import EVENT_OF, Scene, clusters_of, touches
 from biomatch.evaluation.rating import by_subject
 from biomatch.fraud.detect import alert_threshold, alert_thresholds
 from biomatch.policy import OperatingPoint, accept
@@ -52,6 +52,9 @@ class KindCounts:
         Honest encounters with a false alarm of this kind.
     honest_encounters : int
         Counted encounters at which nothing was subverted: the denominator of false alarms.
+    catch_rate, own_catch_rate : Rate
+        ``caught / events`` and ``caught_by_kind / events``, in [0, 1], events that share an actor or a
+        document taken as a cluster; no value where there was none.
     false_alarms : Rate
         ``false_encounters / honest_encounters``, in [0, 1], a traveller's encounters taken as a cluster.
     causes : mapping of str to int
@@ -69,6 +72,8 @@ class KindCounts:
     affected_alerts: int
     false_encounters: int
     honest_encounters: int
+    catch_rate: Rate
+    own_catch_rate: Rate
     false_alarms: Rate
     causes: Mapping[str, int]
 
@@ -76,11 +81,6 @@ class KindCounts:
     def missed(self) -> int:
         """Events that no alert touches."""
         return self.events - self.caught
-
-    @property
-    def catch_rate(self) -> Rate:
-        """Caught events / events, in [0, 1]; no value where there was none."""
-        return rate(self.caught, self.events)
 
     @property
     def precision(self) -> Rate:
@@ -95,7 +95,7 @@ class KindCounts:
             "events": self.events,
             "missed": self.missed,
             "caught": self.catch_rate.to_json(),
-            "caught_by_this_kind": rate(self.caught_by_kind, self.events).to_json(),
+            "caught_by_this_kind": self.own_catch_rate.to_json(),
             "alerts": self.alerts,
             "true": self.precision.to_json(),
             "entangled": self.affected_alerts,
@@ -154,10 +154,9 @@ def judge_alerts(
     judged = _judged(alerts, touched, scene, point)
     caught_by = judged.filter(pl.col("raised")).select("row", "kind").join(touched, on="row")
     kinds = [kind for kind in ALERT_KINDS if kind in set(point.system.alerts.kinds) | set(alerts["kind"])]
-    counts = {kind: _counts(kind, judged, caught_by, scene, point) for kind in kinds}
-    counts[JOINT] = _counts(JOINT, judged, caught_by, scene, point)
+    events = scene.events.with_columns(cluster=clusters_of(scene.events, truth)).filter("counted")
+    counts = {kind: _counts(kind, judged, caught_by, events, scene, point) for kind in [*kinds, JOINT]}
     hits = set(caught_by["event_id"])
-    events = scene.events.filter("counted")
     by_kind = {
         str(kind): (sum(event in hits for event in ids), len(ids))
         for kind, ids in events.group_by("kind", maintain_order=True).agg("event_id").iter_rows()
@@ -193,30 +192,39 @@ def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: Op
 
 
 def _counts(
-    kind: str, judged: pl.DataFrame, caught_by: pl.DataFrame, scene: Scene, point: OperatingPoint
+    kind: str,
+    judged: pl.DataFrame,
+    caught_by: pl.DataFrame,
+    events: pl.DataFrame,
+    scene: Scene,
+    point: OperatingPoint,
 ) -> KindCounts:
     mine = pl.lit(value=True) if kind == JOINT else pl.col("kind") == kind
     own = judged.filter(mine & pl.col("raised") & pl.col("counted"))
-    events = scene.events.filter("counted")
     if kind != JOINT:
         events = events.filter(pl.col("kind") == EVENT_OF[kind])
     ids = events["event_id"]
     false = own.filter(~pl.col("true") & ~pl.col("affected"))
     stopped = scene.honest["encounter_id"].is_in(false["encounter_id"].implode())
     errors, trials = by_subject(stopped.to_numpy(), scene.honest["person_id"].to_numpy())
+    caught = ids.is_in(caught_by["event_id"].implode()).to_numpy()
+    by_own = ids.is_in(caught_by.filter(mine)["event_id"].implode()).to_numpy()
+    clusters = events["cluster"].to_numpy()
     found = dict(false["cause"].drop_nulls().value_counts().iter_rows())
     return KindCounts(
         kind=kind,
         threshold=None if kind == JOINT else alert_threshold(kind, point),
         events=len(ids),
-        caught=int(ids.is_in(caught_by["event_id"].implode()).sum()),
-        caught_by_kind=int(ids.is_in(caught_by.filter(mine)["event_id"].implode()).sum()),
+        caught=int(caught.sum()),
+        caught_by_kind=int(by_own.sum()),
         alerts=len(own),
         true_alerts=int(own["true"].sum()),
         false_alerts=len(false),
         affected_alerts=int(own["affected"].sum()),
         false_encounters=int(stopped.sum()),
         honest_encounters=len(scene.honest),
+        catch_rate=clustered_rate(*by_subject(caught, clusters)),
+        own_catch_rate=clustered_rate(*by_subject(by_own, clusters)),
         false_alarms=clustered_rate(errors, trials),
         causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
     )

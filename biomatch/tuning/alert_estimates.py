@@ -138,6 +138,7 @@ def combined(enriched: AlertCurve, clean: AlertCurve) -> AlertCurve:
             name: joined([enriched.parts[name]], [clean.parts[name]])
             for name in sorted({*enriched.parts} & {*clean.parts})
         },
+        enriched.event_subjects,
     )
 
 

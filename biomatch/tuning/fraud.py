@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import field_validator
 
 from biomatch.errors import ResultsError, SettingsError
@@ -79,9 +80,19 @@ def pool(worlds: Sequence[Mapping[str, AlertCurve]]) -> dict[str, AlertCurve]:
     }
 
 
+def apart(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Join numbers of several worlds so that none is another's: people of different worlds differ."""
+    shift = np.cumsum([0, *[int(one.max(initial=0)) + 1 for one in groups]])
+    return np.concatenate([one + add for one, add in zip(groups, shift, strict=False)])
+
+
+def event_clusters(curves: Sequence[AlertCurve]) -> NDArray[np.int64] | None:
+    """Join the clusters of events of several worlds; None where a world's are not known."""
+    known = [one.event_subjects for one in curves if one.event_subjects is not None]
+    return apart(known) if len(known) == len(curves) else None
+
+
 def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
-    # People of different worlds are different people.
-    shift = np.cumsum([0, *[int(one.subjects.max(initial=0)) + 1 for one in stops]])
     known = set.intersection(*(set(one.parts) for one in [*catches, *stops]))
     return replace(
         catches[0],
@@ -92,7 +103,8 @@ def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
         event_scores=np.concatenate([one.event_scores for one in catches]),
         event_kinds=np.concatenate([one.event_kinds for one in catches]),
         false_scores=np.concatenate([one.false_scores for one in stops]),
-        subjects=np.concatenate([one.subjects + add for one, add in zip(stops, shift, strict=False)]),
+        event_subjects=event_clusters(catches),
+        subjects=apart([one.subjects for one in stops]),
         days=float(sum(one.days for one in stops)),
         lineages=tuple(sorted({seed for one in [*catches, *stops] for seed in one.lineages})),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, datetime
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
+from biomatch.evaluation.alert_events import Scene, clusters_of
 from biomatch.evaluation.alerts import judge_alerts
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import rate
@@ -210,3 +212,39 @@ def test_the_other_side_of_a_borrowed_document_is_a_catch(border):
     assert judged.filter("raised")["true"].all()
     assert counts.event_kinds["impostor"] == (1, 1)
     assert counts["all"].honest_encounters == len(border.rows) - 3  # the actor's own entry is entangled
+
+
+def test_events_that_share_a_person_or_a_document_are_one_cluster(border):
+    """Against joining pairs until nothing changes."""
+    border.honest(range(10, 14))
+    for number, holder in (("D", 1), ("E", 3), ("F", 5), ("G", 5)):
+        border.document(number, holder)
+    border.event("shared_document", border.meet(2, "D", "entry", 5), 2, "D", victim=1)
+    border.event("shared_document", border.meet(4, "D", "entry", 6), 4, "D", victim=1)  # the document
+    border.event("impostor", border.meet(4, "E", "entry", 7), 4, "E", victim=3)  # the actor of the second
+    border.event("impostor", border.meet(6, "F", "entry", 8), 6, "F", victim=5)
+    border.event("sham_exit", border.meet(7, "G", "exit", 9), 7, "G", victim=5)  # the victim of the fourth
+    border.event("concealer", border.meet(10, "H10", "entry", 12), 10, "H10")
+    observed, truth = border.world()
+    events = Scene.of(observed, truth).events
+    found = clusters_of(events, truth)
+    victims = truth.subversion.select("event_id", "victim_id")
+    known = events.join(victims, on="event_id", how="left", maintain_order="left")
+    names = [
+        {("person", p) for p in (row["actor_id"], row["victim_id"]) if p >= 0}
+        | ({("paper", row["document_number"])} if row["document_number"] else set())
+        for row in known.iter_rows(named=True)
+    ]
+    slow = list(range(len(names)))
+    for _ in names:
+        for i, j in itertools.product(range(len(names)), repeat=2):
+            if names[i] & names[j]:
+                slow[i] = slow[j] = min(slow[i], slow[j])
+    same = [[a == b for b in found] for a in found]
+    assert same == [[a == b for b in slow] for a in slow]
+    assert sorted(np.bincount(found).tolist()) == [1, 2, 3]
+    alerts, observed, truth, system = border.alerts("document_photo_conflict")
+    _, counts = judge_alerts(alerts, observed, truth, point_of(system))
+    caught = counts["all"].catch_rate
+    assert (caught.numerator, caught.denominator) == (counts["all"].caught, counts["all"].events)
+    assert caught.method == "clusters"
