@@ -20,12 +20,12 @@ from fraud_tables import table
 from fraud_worlds import CONTROLS, Graded, graded, merged, scenario, threshold_at
 
 from biomatch.evaluation.alert_causes import CAUSES, OLD_PHOTO_YEARS, causes_of
-from biomatch.evaluation.alert_events import PAPERS, Scene, touches
+from biomatch.evaluation.alert_events import PAPERS, Scene, clusters_of, touches
 from biomatch.evaluation.rating import by_subject
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.fusion import weigh
 from biomatch.policy import accept
-from biomatch.rates import Rate, clustered_rate, rate
+from biomatch.rates import Rate, clustered_rate
 
 PER_MILLION = 1_000.0
 LEAST_ENCOUNTERS = int(3e6 / PER_MILLION)
@@ -148,7 +148,7 @@ def main() -> None:
                 mine = (seen["cause"] == cause).fill_null(value=False).to_numpy()
                 by.setdefault((cause, label), []).append(by_subject(mine[of], person[of]))
         tell(f"honest world {n + 1}")
-    caught: dict[str, list[int]] = {}
+    caught: dict[str, Counts] = {}
     for n in range(given.enriched):
         one = graded(scenario(given.travellers // 2, 10_000.0), 6_200 + n)
         scene = Scene.of(one.made.observed, one.made.truth)
@@ -156,11 +156,11 @@ def main() -> None:
         events = scene.events.filter(pl.col("counted") & (pl.col("kind") != "watchlist")).join(
             one.made.truth.people.select(actor_id="person_id", group="group"), on="actor_id", how="left"
         )
-        hits = events["event_id"].is_in(touched["event_id"].implode())
-        for label, was in zip(events["group"].fill_null("unknown"), hits, strict=True):
-            count = caught.setdefault(label, [0, 0])
-            count[0] += was
-            count[1] += 1
+        hits = events["event_id"].is_in(touched["event_id"].implode()).to_numpy()
+        cluster, group = clusters_of(events, one.made.truth), events["group"].fill_null("unknown")
+        for label in group.unique():
+            of = (group == label).to_numpy()
+            caught.setdefault(label, []).append(by_subject(hits[of], cluster[of]))
         tell(f"enriched world {n + 1}")
     everybody = summed(by["circumstance", "all honest encounters"])
     causes = sorted((summed(by["cause", cause]) for cause in CAUSES), key=lambda found: -found.numerator)
@@ -176,7 +176,7 @@ def main() -> None:
         table("By group", ["group", "stopped", "per million", "95%", *MAIN_CAUSES, "events caught"],
               [[*row_of(label, found=summed(parts), floor=LEAST_ENCOUNTERS),
                 *(str(summed(by[cause, label]).numerator) for cause in MAIN_CAUSES),
-                rate(*caught.get(label, [0, 0]))]
+                summed(caught[label]) if label in caught else ""]
                for (what, label), parts in sorted(by.items()) if what == "group"],
               "Groups at which fewer than three would be stopped at the limit give no rate. Caught: events "
               "of all nine kinds, by the group of who did them."),
@@ -186,7 +186,8 @@ def main() -> None:
         f"`.venv/bin/python benchmarks/fraud_benign.py --honest {given.honest} --enriched {given.enriched} "
         f"--travellers {given.travellers}`: scenario `airport`, policy `all`, all evidence fused, threshold "
         f"{threshold:.2f} nats from two other worlds at {PER_MILLION:,.0f} stopped per million. "
-        f"{everybody.denominator:,} honest encounters; intervals take a traveller's encounters together.\n\n"
+        f"{everybody.denominator:,} honest encounters; intervals take a traveller's encounters together, and "
+        "events that share a person or a document.\n\n"
     )
     given.out.write_text(head + "\n".join(shown), encoding="utf-8")
 

@@ -26,7 +26,6 @@ from scipy.stats import t as student
 from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
 from biomatch.evaluation.alert_events import EVENT_OF
 from biomatch.fraud.detect import detect
-from biomatch.rates import rate
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.streams import stream
 from biomatch.training.fusion import facts_of
@@ -126,7 +125,7 @@ def main() -> None:
                 one = [s / h for _, _, s, h in found["None"]]
                 rows.append([
                     border, f"{limit:,.0f}", "one for all" if by == "None" else f"by {by}",
-                    f"{own[by] / given.seeds:.1f}", rate(int(sums[0]), int(sums[1])),
+                    f"{own[by] / given.seeds:.1f}", f"{sums[0] / sums[1]:.3f} ({sums[0]:,} of {sums[1]:,})",
                     f"{1e6 * sums[2] / sums[3]:,.0f}",
                     "" if by == "None" else paired([a - b for a, b in zip(catch, first, strict=True)]),
                     "" if by == "None" else paired([1e3 * (a - b) for a, b in zip(stop, one, strict=True)]),

@@ -85,7 +85,8 @@ def main() -> None:
         f"`.venv/bin/python benchmarks/fraud_study.py --seeds {given.seeds} "
         f"--travellers {given.travellers}`: scenario `airport`, policy `all`, {given.seeds} enriched worlds "
         f"(10,000 of each kind per million visits) and {given.seeds} without fraud, 4 further worlds for "
-        "thresholds. Every count is of encounters or events of synthetic worlds.\n\n"
+        "thresholds. Every count is of encounters or events of synthetic worlds; intervals take the "
+        "encounters of one traveller, and events that share a person or a document, together.\n\n"
     )
     parts: list[str] = []
 

@@ -45,9 +45,8 @@ def controls(
             events = [one[name].events for one in rich]
             shares[name] = [c / e for c, e in zip(caught, events, strict=True)]
             stops = clean[name].false_alarm_rate(threshold)
-            rows.append(
-                [f"{limit:,}", name, rate(sum(caught), sum(events)), f"{1e6 * (stops.value or 0):,.0f}"]
-            )
+            both = merged([one[name] for one in rich]).catch_rate(threshold)
+            rows.append([f"{limit:,}", name, both, f"{1e6 * (stops.value or 0):,.0f}"])
         fused = shares["everything, fused"]
         singles = [n for n in CONTROLS if n.startswith(("best", "face"))]
         best = max(singles, key=lambda n: float(np.mean(shares[n])))
@@ -78,7 +77,7 @@ def by_kind(rich: list[dict[str, AlertCurve]], tuned: dict[str, AlertCurve], wor
         row: list[object] = [kind]
         for name in names:
             curve = merged([one[name].of(kind) for one in rich])
-            row.append(rate(int(curve.at(threshold_at(tuned[name], 1_000))[0]), curve.events))
+            row.append(curve.catch_rate(threshold_at(tuned[name], 1_000)))
         rows.append(row)
     fused = "everything, fused"
     missed = faceless = 0
@@ -103,7 +102,7 @@ def sham(rich: list[Graded], clean: AlertCurve, fused: tuple[AlertCurve, AlertCu
         caught, left = [], []
         for rich_curve, clean_curve in ((plain, clean), fused[:2], fused[2:]):
             hit = accept(rich_curve.event_scores, threshold_at(clean_curve, limit))
-            caught.append(rate(int(hit.sum()), len(hit)))
+            caught.append(rich_curve.catch_rate(threshold_at(clean_curve, limit)))
             left.append(f"{int((hides & ~hit).sum())}")
         rows.append([f"{limit:,}", *caught, *left])
     return table(
@@ -196,7 +195,7 @@ def adversary(travellers: int, threshold: dict[str, float], seeds: list[int]) ->
         row: list[object] = [pool]
         for name, curves in found.items():
             both = merged(curves)
-            row.append(rate(int(both.at(threshold[name])[0]), both.events))
+            row.append(both.catch_rate(threshold[name]))
         rows.append(row)
     return table(
         "An adversary who picks the best donor",
