@@ -341,5 +341,6 @@ def enrichment(single: list[AlertCurve], double: list[AlertCurve], threshold: fl
         rows,
         "Fused, one threshold for both, catch rates by kind (their mix shifts where a kind runs out of "
         f"travellers who could do it). Smallest p of {len(pairs)}: {worst:.3f}, "
-        f"times {len(pairs)}: {min(1.0, worst * len(pairs)):.2f}.",
+        f"times {len(pairs)}: {min(1.0, worst * len(pairs)):.2f}. Against worlds without any fraud: "
+        "[fraud-estimates.md](fraud-estimates.md).",
     )
