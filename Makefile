@@ -39,7 +39,7 @@ verify: $(STAMP) ## published figures beside simulated ones
 profiles: $(STAMP) ## fit the built-in face profiles to published figures, print the residuals
 	$(BIN)/python -m biomatch.training.profiles
 
-models: $(STAMP) ## calibrators and fusion of fraud evidence, trained again on reserved seeds (extra: train)
+models: $(STAMP) ## calibrators and fusion of fraud evidence, line of the stays' posterior, on reserved seeds (extra: train)
 	$(BIN)/python -m biomatch.training.models
 
 bench: $(STAMP)  ## speed and memory, as ratios in one run

@@ -6,15 +6,21 @@ slope and intercept as a test of calibration.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import ModelError, TableError
+from biomatch.paths import models_dir
 
 FAMILY = "log-odds-line-1"
+SHIPPED = "posterior.json"
+"""File below ``models/`` of the line that ships with the package."""
 _EDGE = 1e-6
 
 
@@ -104,3 +110,19 @@ class Recalibration:
         if data.get("family") != FAMILY:
             raise ModelError(f"a recalibration of family {data.get('family')!r}", allowed=FAMILY)
         return cls(data["slope"], data["intercept"], tuple(data["lineages"]))
+
+
+@cache
+def shipped(folder: Path | None = None) -> Recalibration:
+    """Read the line that ships with the package; it was fitted on worlds of reserved seeds.
+
+    Raises
+    ------
+    ModelError
+        When it is missing or cannot be read.
+    """
+    place = (folder or models_dir()) / SHIPPED
+    try:
+        return Recalibration.from_json(json.loads(place.read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise ModelError(f"{place} is no recalibration ({fault})", remedy="run `make models`") from None

@@ -11,11 +11,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import SettingsError
+from biomatch.evidence.recalibrate import Recalibration
 from biomatch.gallery.scoring import exact_scores
 from biomatch.overstay.linkage.calibrate import Calibration, calibrate
 from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import check_faces
-from biomatch.overstay.linkage.link import link
+from biomatch.overstay.linkage.link import Linked, link
 from biomatch.overstay.linkage.tables import Links
 from biomatch.overstay.rules import us
 from biomatch.policy import OperatingPoint
@@ -24,6 +25,16 @@ from biomatch.tables.observed import Observed
 from biomatch.tables.produced import STAYS
 
 DOCUMENT_KEY = ["document_number", "document_issuer"]
+
+
+def stays_at(
+    observed: Observed, as_of: date, point: OperatingPoint, recalibration: Recalibration | None = None
+) -> pl.DataFrame:
+    """List a world's stays as of a date with posteriors of any method, without any search: schema ``STAYS``.
+
+    `recalibration` takes the place of the shipped one (see `link`).
+    """
+    return StayBook(observed, None, as_of, point, recalibration).at(point, always=True)[0]
 
 
 def as_of_dates(observed: Observed, on: Sequence[date] | None) -> list[date]:
@@ -48,8 +59,16 @@ class StayBook:
     The document pass and the comparison of each pair's faces know no threshold and are done once.
     """
 
-    def __init__(self, observed: Observed, lists: CandidateLists, as_of: date, point: OperatingPoint) -> None:
+    def __init__(
+        self,
+        observed: Observed,
+        lists: CandidateLists | None,
+        as_of: date,
+        point: OperatingPoint,
+        recalibration: Recalibration | None = None,
+    ) -> None:
         self.observed, self.lists, self.as_of = observed, lists, as_of
+        self.recalibration = recalibration
         linkage = point.system.linkage
         self.links = link_documents(
             observed.encounters,
@@ -61,32 +80,48 @@ class StayBook:
         self._known: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None = None
         self._facts = _status_facts(observed, as_of)
 
-    def at(self, point: OperatingPoint) -> tuple[pl.DataFrame, Links]:
+    def at(self, point: OperatingPoint, *, always: bool = False) -> tuple[pl.DataFrame, Links]:
         """List the stays at an operating point.
+
+        Parameters
+        ----------
+        point : OperatingPoint
+            Face threshold and system.
+        always : bool
+            Whether the method ``document`` gives a posterior too.
 
         Returns
         -------
         tuple of polars.DataFrame and Links
-            Schema ``STAYS``, and the links behind it. The method ``document`` gives no posterior; every
-            other weighs residual exits against residual entries and gives each stay its own.
+            Schema ``STAYS``, and the links behind it. The method ``document`` gives no posterior unless asked
+            for it; every other weighs residual exits against residual entries and gives each stay its own.
         """
         linkage = point.system.linkage
-        if linkage.method == "document":
+        if linkage.method == "document" and not always:
             links = self.links
             if linkage.face_check:
                 encounters, templates = self.observed.encounters, self.observed.templates
                 links = check_faces(links, encounters, templates, point.thresholds(encounters), self._scores)
             return self._ruled(links.stays, None), links
-        linked = link(
+        linked = self.linked(point)
+        return self.listed(linked), linked.links
+
+    def linked(self, point: OperatingPoint) -> Linked:
+        """Link residual exits at an operating point, and give each stay its posterior."""
+        return link(
             self.observed,
             self.as_of,
             point,
             documents=self.links,
             last_days=self._last_days,
             known=self._calibration,
+            recalibration=self.recalibration,
             scorer=_pair_scores,
         )
-        return self._ruled(linked.links.stays, linked.stays), linked.links
+
+    def listed(self, linked: Linked) -> pl.DataFrame:
+        """Judge linked stays by the rules: schema ``STAYS``."""
+        return self._ruled(linked.links.stays, linked.stays)
 
     @cached_property
     def _calibration(self) -> Calibration:

@@ -7,8 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from biomatch.errors import ModelError, TableError
-from biomatch.evidence.recalibrate import Recalibration
+from biomatch.errors import ModelError, SettingsError, TableError
+from biomatch.evidence.recalibrate import SHIPPED, Recalibration, shipped
+from biomatch.training.posterior import CHECK_SEEDS, TRAIN_SEEDS
+from biomatch.worlds import FIRST_RESERVED_SEED, check_seed
 
 
 def test_finds_the_line_and_mends_what_is_too_sure():
@@ -43,3 +45,24 @@ def test_refusals():
         Recalibration.fit([1.2], [True])
     with pytest.raises(ModelError, match="family"):
         Recalibration.from_json({"family": "x"})
+
+
+def test_the_shipped_line_comes_from_reserved_worlds_and_keeps_the_order():
+    line = shipped()
+    assert line.lineages == TRAIN_SEEDS
+    assert min(line.lineages) >= FIRST_RESERVED_SEED
+    assert not set(TRAIN_SEEDS) & set(CHECK_SEEDS)
+    for seed in TRAIN_SEEDS:
+        with pytest.raises(SettingsError, match="seed"):
+            check_seed(seed)
+    p = np.linspace(0.001, 0.999, 50)
+    assert (np.diff(line.apply(p)) > 0).all()
+    assert 0.5 < line.slope < 2.0
+
+
+def test_a_missing_or_foreign_line_is_refused(tmp_path):
+    with pytest.raises(ModelError, match="make models"):
+        shipped(tmp_path / "nowhere")
+    (tmp_path / SHIPPED).write_text("[]", encoding="utf-8")
+    with pytest.raises(ModelError, match="no recalibration"):
+        shipped(tmp_path)

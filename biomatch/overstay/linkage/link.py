@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from biomatch.evidence.recalibrate import Recalibration
+from biomatch.evidence.recalibrate import Recalibration, shipped
 from biomatch.overstay.linkage.assignment import assign
 from biomatch.overstay.linkage.calibrate import Calibration, calibrate
 from biomatch.overstay.linkage.documents import link_documents
@@ -90,7 +90,8 @@ def link(
     known : Calibration, optional
         What evidence is worth; default: learnt from the document pass itself.
     recalibration : Recalibration, optional
-        Moves P(departed) of overdue stays without any record; fitted on training worlds.
+        Moves P(departed) of overdue stays without any record; default: the line that ships with the
+        package (fitted on reserved worlds). ``Recalibration()`` moves nothing.
     scorer : callable
         Pairwise comparison.
 
@@ -124,9 +125,8 @@ def link(
     chosen = assign(positive["left"], positive["right"], weights, method)
     linked = _apply(links, positive[chosen.edges])
     notes = {f"linkable_{name}": f"{share:.6f}" for name, share in residual.linkable.items()}
-    probable = posteriors(
-        observed, links, edges, known, as_of, last_days, scorer, recalibration or Recalibration()
-    )
+    line = shipped() if recalibration is None else recalibration
+    probable = posteriors(observed, links, edges, known, as_of, last_days, scorer, line)
     stays = LINKED.check(pl.concat([linked.stays, probable], how="horizontal"))
     return Linked(
         stays, linked, edges, chosen.weight, notes | residual.notes | {"sham_rate": f"{known.sham_rate:.6f}"}
