@@ -19,7 +19,8 @@ TARGET = 10.0
 WAYS = {
     "document-only": "documents; faces are not asked",
     "default": "documents, and a pair whose faces disagree is taken apart",
-    "linked": "documents, then every residual exit linked by all evidence",
+    "linked-open": "documents, then every residual exit linked by all evidence; every open stay listed",
+    "linked": "the same; only stays likelier an overstay than not",
 }
 
 
@@ -72,10 +73,12 @@ def page(found: list[MissedExits], load: float) -> str:
         "What nobody can link stays: departures without any record, and records still under way. All false "
         "leads, of expected departures:",
         "",
-        "| system | all false leads | in a year |",
-        "|---|---|---|",
+        "| system | all false leads | in a year | overstays that the list lacks |",
+        "|---|---|---|---|",
     ]
-    lines += [f"| `{one.system}` | {one.false_leads} | {scaled(one.false_leads)} |" for one in found]
+    lines += [
+        f"| `{one.system}` | {one.false_leads} | {scaled(one.false_leads)} | {one.hidden} |" for one in found
+    ]
     floor = found[-1].false_leads.numerator / max(found[-1].false_leads.denominator, 1)
     fold = (alone.value or 0.0) / floor if floor else float("inf")
     lines += [

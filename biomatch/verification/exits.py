@@ -14,6 +14,7 @@ import numpy as np
 
 from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, Arithmetic, arithmetic
 from biomatch.evaluation.judge import evaluate
+from biomatch.evaluation.overstays import Overstays
 from biomatch.evaluation.sweep import sweep
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, rate
@@ -25,7 +26,13 @@ from biomatch.verification.cell import PREDICTED, SIMULATED, Cell, Size, check
 from biomatch.worlds import world
 
 MISS_RATE = 0.01
-SYSTEMS = ("document-only", "default", "linked")
+SYSTEMS: dict[str, tuple[str, dict[str, float]]] = {
+    "document-only": ("document-only", {}),
+    "default": ("default", {}),
+    "linked-open": ("linked", {"stays.lead_posterior": 0.0}),
+    "linked": ("linked", {}),
+}
+"""Names here: a built-in system, changed. ``linked-open`` lists every stay that is still open."""
 TUNING_SEED, SEEDS, TRAVELLERS = 1, (11, 12, 13, 14), 9_000
 WORLD = {
     "faces.dimension": 128,
@@ -42,19 +49,22 @@ class MissedExits:
     Attributes
     ----------
     system : str
-        Name of the built-in system.
+        Name in `SYSTEMS`.
     unfound : Rate
         Searched departures that the search did not find: what faces alone would flag.
     listed : Rate
         Of the same departures: on the list of overstays all the same.
     false_leads : Rate
         All false leads, of expected departures; departures that nobody recorded are among them.
+    hidden : Rate
+        Of the true in-country overstays: those that the list lacks.
     """
 
     system: str
     unfound: Rate
     listed: Rate
     false_leads: Rate
+    hidden: Rate
 
     @property
     def fold(self) -> float:
@@ -70,7 +80,7 @@ class MissedExits:
 def missed_exits(
     travellers: int = TRAVELLERS,
     seeds: tuple[int, ...] = SEEDS,
-    systems: tuple[str, ...] = SYSTEMS,
+    systems: tuple[str, ...] = tuple(SYSTEMS),
     miss_rate: float = MISS_RATE,
 ) -> list[MissedExits]:
     """Set a threshold that misses `miss_rate` of mated exits on one world; count others at it.
@@ -82,36 +92,42 @@ def missed_exits(
     """
     settings = Scenario.load("airport").with_({"travellers": travellers, **WORLD})
     tuning = world(settings, TUNING_SEED)
-    curve = sweep(search(tuning.observed, System.load(systems[0])), tuning.truth)
+    curve = sweep(search(tuning.observed, _system(systems[0])), tuning.truth)
     threshold = float(np.quantile(curve.mated_scores, miss_rate))
-    counted: dict[str, list[Arithmetic]] = {name: [] for name in systems}
+    counted: dict[str, list[tuple[Arithmetic, Overstays]]] = {name: [] for name in systems}
     for seed in seeds:
         made = world(settings, seed)
         for name in systems:
-            system = System.load(name)
-            done = run(made.observed, at=OperatingPoint.of(threshold, system))
-            found = arithmetic(evaluate(done, made.truth, grid=0))
+            done = run(made.observed, at=OperatingPoint.of(threshold, _system(name)))
+            result = evaluate(done, made.truth, grid=0)
+            found = arithmetic(result)
             if found is not None:
-                counted[name].append(found)
+                counted[name].append((found, result.overstays[-1]))
     return [_pooled(name, counted[name]) for name in systems]
 
 
-def _pooled(system: str, counted: list[Arithmetic]) -> MissedExits:
+def _system(name: str) -> System:
+    built_in, changes = SYSTEMS[name]
+    return System.load(built_in).with_(changes)
+
+
+def _pooled(system: str, counted: list[tuple[Arithmetic, Overstays]]) -> MissedExits:
     """Pool worlds of different people; nearly all leave once, so trials count as independent here."""
-    searched = sum(one.unfound.denominator for one in counted)
-    false_leads = sum(one.false_leads.numerator for one in counted)
+    searched = sum(one.unfound.denominator for one, _ in counted)
+    false_leads = sum(one.false_leads.numerator for one, _ in counted)
     return MissedExits(
         system=system,
-        unfound=rate(sum(one.unfound.numerator for one in counted), searched),
-        listed=rate(sum(one.listed_falsely for one in counted), searched),
-        false_leads=rate(false_leads, sum(one.expected_departures for one in counted)),
+        unfound=rate(sum(one.unfound.numerator for one, _ in counted), searched),
+        listed=rate(sum(one.listed_falsely for one, _ in counted), searched),
+        false_leads=rate(false_leads, sum(one.expected_departures for one, _ in counted)),
+        hidden=rate(sum(two.hidden for _, two in counted), sum(two.true_in_country for _, two in counted)),
     )
 
 
 @check("17: missed exits")
 def exits(size: Size) -> Iterator[Cell]:
     """Count what a 1% miss rate on exit flags, with faces alone and with the fallback."""
-    (linked,) = missed_exits(TRAVELLERS, SEEDS[: size(1)], ("linked",))
+    (linked,) = missed_exits(TRAVELLERS, SEEDS[: size(1)], ("linked-open",))
     alone = linked.unfound
     over = YEAR_EXPECTED / YEAR_REPORTED
     low, high = alone.interval
@@ -129,7 +145,7 @@ def exits(size: Size) -> Iterator[Cell]:
     )
     yield Cell(
         row=17,
-        what="documents and linkage: how many times fewer of the same departures are listed (at least)",
+        what="documents and linkage, every open stay listed: how many times fewer of the same departures",
         published="a fallback to documents must be offered; target: 10 times",
         value=linked.fold,
         allowed=(10.0, float("inf")),
