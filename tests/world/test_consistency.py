@@ -18,6 +18,7 @@ share = st.sampled_from([0.0, 0.05, 0.5, 1.0])
 def scenarios(draw):
     """Draw small scenarios, most of them unlike any country."""
     air = draw(st.sampled_from([0.0, 0.5, 1.0]))
+    at_port = draw(st.sampled_from([0.0, 0.5, 1.0]))
     per_million = st.sampled_from([0.0, 20_000.0, 200_000.0])
     return Scenario.load("tiny").with_(
         {
@@ -36,6 +37,9 @@ def scenarios(draw):
             "stays.satisfactory_departure": draw(st.sampled_from([0.0, 0.3])),
             "records.missed_exits": draw(st.sampled_from([0.0, 0.01, 0.5])),
             "records.manifest_only": draw(share), "records.no_shows": draw(share),
+            "records.neighbour_exits": draw(share), "records.left_by_land_at_port": at_port,
+            "records.left_by_land_exchanged": draw(st.sampled_from([0.0, 0.5, 1.0])) * (1.0 - at_port),
+            "records.departures_delayed_days": draw(st.sampled_from([0.0, 30.0])),
             "records.name_errors": draw(share), "records.birth_date_errors": draw(share),
             "documents.second_passports": draw(share), "documents.renewals_a_year": draw(share),
             "documents.photo_missing": draw(share), "captures.failure_to_acquire": draw(share),
