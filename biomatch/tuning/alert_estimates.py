@@ -1,10 +1,12 @@
 """What a threshold of alerts means, at a prevalence and a traffic that the user names.
 
 Fraud is rare, so its two rates come from two places: catch rates from enriched worlds, false stops from
-worlds without fraud. They are put together at a prevalence that the user names; neither rate depends on
-it. Intervals of what is put together come from a box: each rate is bounded at confidence
-``sqrt(1 - (1 - c) / 2)``, and because the worlds are independent both bounds hold together with
-``1 - (1 - c) / 2``, so the interval covers at least with c.
+worlds without fraud. They are put together at a prevalence that the user names; neither rate depends on it
+(but for ghost exits, which are judged against the share of such departures in the same records: enriched
+worlds understate their catch rate). Intervals of what is put together come from a box: each rate is bounded
+at confidence ``sqrt(1 - (1 - c) / 2)``, encounters of one traveller and events of one actor taken together,
+and because the worlds are independent both bounds hold together with ``1 - (1 - c) / 2``, so the interval
+covers at least with c.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -98,6 +99,22 @@ def test_the_combined_interval_covers_plain_simulation():
         ]
     # 95 % less 2.6 standard deviations of a binomial of 600.
     assert (inside / count >= 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / count)).all()
+
+
+def test_events_of_one_actor_do_not_count_as_independent():
+    """Three events an actor, all caught or all missed: the interval covers only where it knows of actors."""
+    random = np.random.default_rng(12)
+    catch, count = 0.8, 500
+    inside = np.zeros(2)
+    for _ in range(count):
+        actors = np.repeat(np.arange(40), 3)
+        events = np.where((random.random(40) < catch)[actors], 1.0, -np.inf)
+        one = curve(events, [-np.inf] * 9)
+        for at, known in enumerate((replace(one, event_subjects=actors), one)):
+            low, high = known.catch_rate(1.0).interval
+            inside[at] += low <= catch <= high
+    assert inside[0] / count >= 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / count)
+    assert inside[1] / count < 0.85
 
 
 def test_worlds_are_put_together_only_where_they_are_independent():
