@@ -18,7 +18,6 @@ from biomatch.evidence.names import (
     FIELDS,
     NEARLY,
     NameFrequencies,
-    fit_m,
     token_levels,
 )
 
@@ -102,19 +101,6 @@ def test_one_person_scores_high_and_a_keying_error_little_less(people, frequenci
     keyed = frequencies.compare(people[:500], typed).llr()
     assert (keyed < same).mean() > 0.9
     assert (keyed > 0).mean() > 0.9
-
-
-def test_em_finds_m_and_the_share_of_matches(people, frequencies):
-    rng = np.random.default_rng(3)
-    n, matches = 8_000, 2_000
-    left = people[rng.integers(6_000, size=n)]
-    right = pl.concat([left[:matches], people[rng.integers(6_000, size=n - matches)]])
-    changed = rng.random(n) < 0.2
-    names = np.where(changed, "QQQ ZZZZZZ", right["claimed_name"].to_numpy())
-    m, share = fit_m(frequencies.compare(left, right.with_columns(claimed_name=pl.Series(names))))
-    assert share == pytest.approx(matches / n, abs=0.01)
-    assert m["family"][AGREES] == pytest.approx(0.8, abs=0.03)
-    assert m["birth_date"][AGREES] > 0.98
 
 
 def test_refusals(people, frequencies):
