@@ -101,9 +101,9 @@ def residual_edges(
     **Limits.** Faces are compared one by one: residual exits times residual entries multiplications of
     whole templates, no index. 3,000 exits against 50,000 entries took two seconds of one core at 512
     dimensions, so 500,000 against as many would take about an hour, and millions a day: a residual of that
-    size has to be cut by period, or left to the birth dates. Open stays are searched in later entries by face only up to `MAX_COMPARISONS` pairs
-    (a note says so where it is more); beyond, a return on another document is found by birth date and sex
-    alone, so one with a mistyped birth date is missed.
+    size has to be cut by period, or left to the birth dates. Open stays are searched in later entries by
+    face only up to `MAX_COMPARISONS` pairs (a note says so where it is more); beyond, a return on another
+    document is found by birth date and sex alone, so one with a mistyped birth date is missed.
     """
     entries, exits = links.residual_entries, links.residual_exits
     rows = encounters["template_row"].to_numpy()
