@@ -31,7 +31,6 @@ def demo(
 ) -> None:
     """Tune a threshold on one synthetic world, grade it on another, and write the report."""
     from biomatch.evaluation.judge import evaluate
-    from biomatch.evaluation.sweep import sweep
     from biomatch.reporting.report import report
     from biomatch.settings.base import parse_changes
     from biomatch.settings.scenario import Scenario
@@ -40,6 +39,7 @@ def demo(
     from biomatch.system.run import run
     from biomatch.tables import storage
     from biomatch.tuning import tune
+    from biomatch.tuning.growth import swept, with_growth
     from biomatch.worlds import world
 
     started = time.monotonic()
@@ -59,9 +59,10 @@ def demo(
         tuning = world(settings, seed, update)
         step(f"searching it one-to-many ({tuning.observed.encounters.height:,} encounters)")
         lists = search(tuning.observed, system, progress=update)
-        point = tune(sweep(lists, tuning.truth), max_fpir=MAX_FPIR, confidence=0.95)
+        curve, thinned = swept(lists, tuning.truth)
+        point = with_growth(tune(curve, max_fpir=MAX_FPIR, confidence=0.95), [thinned])
         step(f"tuned: threshold {point.face_threshold:.4f} for FPIR <= {MAX_FPIR:g} with 95% confidence")
-        del tuning, lists
+        del tuning, lists, curve, thinned
         step(f"making the grading world (seed {seed + 1})")
         grading = world(settings, seed + 1, update)
         step("searching, deciding, linking")

@@ -83,11 +83,11 @@ def tune(
                  "--subject-to": subject_to or None}, f"with --for {aim.value}")  # fmt: skip
         _tune_runs(folders, out, aim, point, options, confidence, resubstitution, as_json)
         return
-    from biomatch.evaluation.sweep import sweep
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
     from biomatch.tuning.costs import Costs
+    from biomatch.tuning.growth import swept, with_growth
     from biomatch.tuning.parts import decided
     from biomatch.tuning.pool import pool
     from biomatch.worlds import open_world
@@ -100,11 +100,11 @@ def tune(
         raise SettingsError(
             "both or neither of --max-fpir and --costs", remedy="give one, for example --max-fpir 0.001"
         )
-    curves = []
+    found = []
     for lists, world in folders:
         opened = open_world(world)
-        curves.append(sweep(CandidateLists.read(lists, opened.observed), opened.truth))
-    curve = pool(curves)
+        found.append(swept(CandidateLists.read(lists, opened.observed), opened.truth))
+    curve = pool([one for one, _ in found])
     tuned = tune_curve(
         curve,
         max_fpir=max_fpir,
@@ -115,6 +115,7 @@ def tune(
         jointly=jointly,
         gallery=gallery,
     )
+    tuned = with_growth(tuned, [one for _, one in found], gallery=gallery)
     write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
     own = tuned.face_threshold_by.get(by or "", {})
     # With thresholds by part the rates are those of all parts, each at its own.

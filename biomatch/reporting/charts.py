@@ -1,8 +1,6 @@
 """Each picture of the report as an Altair chart, which shows itself in a notebook.
 
 Every chart reads named data sets, so that the page can move it along the slider without drawing anew.
-Colours are of the palette of Okabe and Ito (2008), each at least 3:1 against white and against the
-page's dark ground; shape or dash tells apart what colour tells apart.
 
 Examples
 --------
@@ -20,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.along import Slider, Tracks
+from biomatch.reporting.drawing import BLUE, GREEN, GREY, PURPLE, VERMILION, decades, finished, log, told
 from biomatch.reporting.points import Curve, Rows
 from biomatch.reporting.sections.fraud import HEADS, alerts_table
 from biomatch.reporting.sections.rates import breakdown_table, misses_table
@@ -27,11 +26,6 @@ from biomatch.reporting.tables import Table
 
 if TYPE_CHECKING:
     import altair as alt
-
-BLUE, VERMILION, GREEN, PURPLE, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#808080"
-WIDTH, HEIGHT = 560, 300
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_PERCENT = "format(datum.value * 100, '~r') + '%'"
 
 
 def det(
@@ -88,16 +82,16 @@ def det_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FNIR")) 
     """Draw a DET curve from rows: ``curve``, ``now``, ``others``."""
     import altair as alt
 
-    x = alt.X("fpir:Q", title=f"{names[0]} (false positives)", scale=_log(), axis=_decades())
-    y = alt.Y("fnir:Q", title=f"{names[1]} (misses)", scale=_log(), axis=_decades())
+    x = alt.X("fpir:Q", title=f"{names[0]} (false positives)", scale=log(), axis=decades())
+    y = alt.Y("fnir:Q", title=f"{names[1]} (misses)", scale=log(), axis=decades())
     curve = alt.Chart(alt.NamedData(name="curve"))
-    told = [
+    said = [
         alt.Tooltip("threshold:Q", title="threshold T", format=".4f"),
-        *(_told(name, key) for name, key in zip(names, ("fpir", "fnir"), strict=True)),
+        *(told(name, key) for name, key in zip(names, ("fpir", "fnir"), strict=True)),
     ]
     band = curve.mark_area(opacity=0.22, color=BLUE).encode(x, alt.Y("fnir_low:Q"), alt.Y2("fnir_high:Q"))
     line = curve.mark_line(color=BLUE, strokeWidth=2).encode(x, y, order="threshold:Q")
-    dots = curve.mark_point(opacity=0, size=80).encode(x, y, tooltip=told)
+    dots = curve.mark_point(opacity=0, size=80).encode(x, y, tooltip=said)
     others = (
         alt.Chart(alt.NamedData(name="others"))
         .mark_line(color=GREY, strokeWidth=1.2, opacity=0.8)
@@ -106,8 +100,8 @@ def det_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FNIR")) 
     now = alt.Chart(alt.NamedData(name="now"))
     cross = now.mark_rule(color=VERMILION, strokeDash=[3, 3], opacity=0.7)
     mark = now.mark_point(color=VERMILION, filled=True, size=110, shape="diamond", opacity=1)
-    layers = (band, others, line, dots, cross.encode(x=x), cross.encode(y=y), mark.encode(x, y, tooltip=told))
-    return _finished(
+    layers = (band, others, line, dots, cross.encode(x=x), cross.encode(y=y), mark.encode(x, y, tooltip=said))
+    return finished(
         alt.layer(*layers),
         rows,
         f"{names[1]} against {names[0]} on logarithmic axes, with the 95% interval of {names[1]} as a band.",
@@ -145,13 +139,13 @@ def threshold_of(rows: Mapping[str, Rows], names: tuple[str, str] = ("FPIR", "FN
                 high=f"datum.{key}_high",
             )
         )
-        y = alt.Y("value:Q", title="error rate", scale=_log(), axis=_decades())
+        y = alt.Y("value:Q", title="error rate", scale=log(), axis=decades())
         layers.append(
             base.mark_area(opacity=0.18).encode(x, alt.Y("low:Q", title=None), alt.Y2("high:Q"), colour)
         )
         layers.append(base.mark_line(strokeWidth=2).encode(x, y, colour, dash))
     now = alt.Chart(alt.NamedData(name="now")).mark_rule(color=GREEN, strokeWidth=2, strokeDash=[2, 2])
-    return _finished(
+    return finished(
         alt.layer(*layers, now.encode(x=x)),
         rows,
         f"{names[0]} falls and {names[1]} rises with the threshold; bands are 95% intervals.",
@@ -172,10 +166,10 @@ def causes_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
         alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200)),
         alt.X("errors:Q", title="misses", axis=alt.Axis(tickMinStep=1, tickCount=6, format=",d")),
     )
-    told = [alt.Tooltip("label:N", title="cause"), alt.Tooltip("errors:Q", title="misses")]
-    bars = base.mark_bar(color=BLUE, height=18).encode(tooltip=told)
+    said = [alt.Tooltip("label:N", title="cause"), alt.Tooltip("errors:Q", title="misses")]
+    bars = base.mark_bar(color=BLUE, height=18).encode(tooltip=said)
     text = base.mark_text(align="left", dx=5).encode(text=alt.Text("errors:Q", format=",d"))
-    return _finished(alt.layer(bars, text), rows, "Misses by cause.", height=alt.Step(30))
+    return finished(alt.layer(bars, text), rows, "Misses by cause.", height=alt.Step(30))
 
 
 def groups(result: Result, by: str = "group", *, rate: str = "FNIR") -> alt.LayerChart:
@@ -210,7 +204,7 @@ def intervals_of(rows: Mapping[str, Rows], rate: str) -> alt.LayerChart:
     x = alt.X("low:Q", title=f"{rate}, 95% interval", axis=alt.Axis(format="~%"), scale=alt.Scale(zero=True))
     rule = base.mark_rule(color=BLUE, strokeWidth=2).encode(x, alt.X2("high:Q"))
     dot = base.mark_point(color=BLUE, filled=True, size=60, opacity=1).encode(alt.X("value:Q"))
-    return _finished(
+    return finished(
         alt.layer(rule, dot), rows, f"{rate} of each stratum with its 95% interval.", height=alt.Step(24)
     )
 
@@ -229,7 +223,7 @@ def leads_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=what, range=[GREEN, VERMILION, BLUE]),
                        legend=alt.Legend(orient="top", symbolType="stroke"))  # fmt: skip
     dash = alt.StrokeDash("what:N", title=None, scale=alt.Scale(domain=what, range=[[1, 0], [6, 3], [2, 2]]))
-    told = [
+    said = [
         alt.Tooltip("what:N", title="who"),
         alt.Tooltip("number:Q", title="stays", format=",d"),
         alt.Tooltip("threshold:Q", title="threshold T", format=".4f"),
@@ -242,11 +236,11 @@ def leads_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
             alt.Y("number:Q", title="stays", axis=alt.Axis(format=",d", tickMinStep=1)),
             colour,
             dash,
-            tooltip=told,
+            tooltip=said,
         )
     )
     now = alt.Chart(alt.NamedData(name="now")).mark_rule(color=GREY, strokeWidth=2, strokeDash=[2, 2])
-    return _finished(
+    return finished(
         alt.layer(line, now.encode(x=x)), rows, "True leads, false leads and hidden overstays by threshold."
     )
 
@@ -293,46 +287,9 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     dot = base.mark_point(filled=True, size=60, opacity=1).encode(
         alt.X("value:Q"), alt.Shape("what:N", title=None, legend=legend)
     )
-    return _finished(alt.layer(rule, dot), rows, "Rates of alerts by kind.", height=alt.Step(18))
+    return finished(alt.layer(rule, dot), rows, "Rates of alerts by kind.", height=alt.Step(18))
 
 
 def _tuned(result: Result) -> Tracks:
     """Give tracks that stand at the tuned threshold alone."""
     return Tracks(result, Slider((float(result.point.face_threshold),), 0))
-
-
-def _log() -> alt.Scale:
-    import altair as alt
-
-    return alt.Scale(type="log", nice=True)
-
-
-def _decades() -> alt.Axis:
-    import altair as alt
-
-    return alt.Axis(values=[10.0**-k for k in range(9)], labelExpr=_PERCENT)
-
-
-def _told(name: str, key: str) -> alt.Tooltip:
-    import altair as alt
-
-    return alt.Tooltip(f"{key}:Q", title=name, format=".3%")
-
-
-def _finished(chart: Any, rows: Mapping[str, Rows], says: str, **more: Any) -> alt.LayerChart:
-    """Give a chart its data, size, and quiet look."""
-    height = more.get("height", HEIGHT)
-    finished: alt.LayerChart = (
-        chart.properties(width=WIDTH, height=height, description=says, datasets=dict(rows))
-        .configure(font=FONT, background="white")
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelFontSize=12,
-            titleFontSize=12,
-            titleFontWeight="normal",
-            gridColor="#e4e4e4",
-            domainColor="#888",
-        )
-        .configure_legend(labelFontSize=12, symbolStrokeWidth=2)
-    )
-    return finished

@@ -18,7 +18,7 @@ class GallerySettings(Settings):
         "open_stays", "facts of the trade: the exit gallery is the set of open stays (GAO-20-568)"
     )
     index: Literal["flat", "compressed", "milvus", "auto"] = setting(
-        "flat", f"{ASSUMED}: exact search until N asks for more"
+        "auto", f"{ASSUMED}: exact search until N asks for codes, which lose one mate in a million at most"
     )
     list_length: int = setting(
         20, "NIST FRTE 1:N test driver asks for 20 candidates (validate1N.cpp)", ge=1, le=1000

@@ -130,33 +130,56 @@ def fpir_at(
     ResultsError
         For no gallery, or a size below the base's.
     """
+    return fpir_along(galleries, [size], threshold, law=law, confidence=confidence, resamples=resamples)[0]
+
+
+def fpir_along(
+    galleries: Sequence[Gallery],
+    sizes: Sequence[int],
+    threshold: float,
+    *,
+    law: Law | None = None,
+    confidence: float = 0.95,
+    resamples: int = 200,
+) -> list[list[Estimate]]:
+    """Estimate as `fpir_at` does at several sizes, each bootstrap sample drawn once for all of them.
+
+    Returns
+    -------
+    list of list of Estimate
+        In the order of `sizes`.
+    """
     if not galleries:
         raise ResultsError("no gallery", remedy="give the searches against at least one gallery")
     ordered = sorted(galleries, key=lambda one: one.size)
     base = ordered[-1]
-    if size < base.size:
-        raise ResultsError(f"gallery {size:,}", allowed=f"at least the tested {base.size:,}")
+    small = [size for size in sizes if size < base.size]
+    if small:
+        raise ResultsError(f"gallery {small[0]:,}", allowed=f"at least the tested {base.size:,}")
     measured = rate_above(base.top_scores, base.subjects, threshold, confidence)
     if measured.value is None:
         raise ResultsError("no non-mated search", remedy="FPIR needs probes that are not enrolled")
-    ratio = size / base.size
+    effective = _bootstrapped(
+        "effective N", ordered, sizes, lambda some: _effective(some, sizes, threshold), confidence, resamples
+    )
+    tail = _bootstrapped(
+        "tail", [base], sizes, lambda some: _tail(some[0], sizes, threshold), confidence, resamples
+    )
     low, high = measured.interval
-    found = [
-        Estimate("binomial", grow(measured.value, ratio), (grow(low, ratio), grow(high, ratio))),
-        _bootstrapped(
-            "effective N", ordered, lambda some: _effective(some, size, threshold), confidence, resamples
-        ),
-        _bootstrapped("tail", [base], lambda some: _tail(some[0], size, threshold), confidence, resamples),
-    ]
-    if law is not None:
-        growth = float(_hazard(law.fpir(size, threshold)) / _hazard(law.fpir(base.size, threshold)))
-        found.append(
-            Estimate("face model", grow(measured.value, growth), (grow(low, growth), grow(high, growth)))
-        )
+    found = []
+    for at, size in enumerate(sizes):
+        ratio = size / base.size
+        bounds = (grow(low, ratio), grow(high, ratio))
+        here = [Estimate("binomial", grow(measured.value, ratio), bounds), effective[at], tail[at]]
+        if law is not None:
+            growth = float(_hazard(law.fpir(size, threshold)) / _hazard(law.fpir(base.size, threshold)))
+            bounds = (grow(low, growth), grow(high, growth))
+            here.append(Estimate("face model", grow(measured.value, growth), bounds))
+        found.append(here)
     return found
 
 
-def _effective(galleries: Sequence[Gallery], size: int, threshold: float) -> float | None:
+def _effective(galleries: Sequence[Gallery], sizes: Sequence[int], threshold: float) -> list[float] | None:
     """Fit log(-log(1 - FPIR)) = a + slope * log N at T, or where the smallest gallery still shows errors."""
     if len(galleries) < 2:
         return None
@@ -170,18 +193,19 @@ def _effective(galleries: Sequence[Gallery], size: int, threshold: float) -> flo
     rates = np.array([accept(one.top_scores, at).mean() for one in galleries])
     if (rates <= 0).any() or (rates >= 1).any():
         return None
-    sizes = np.log([one.size for one in galleries])
+    tested = np.log([one.size for one in galleries])
     # Counts of nested galleries share their errors; weighting by them is a fair approximation.
-    slope = float(np.polyfit(sizes, np.log(_hazard(rates)), 1, w=np.sqrt(rates))[0])
+    slope = float(np.polyfit(tested, np.log(_hazard(rates)), 1, w=np.sqrt(rates))[0])
     base = galleries[-1]
     rate = float(accept(base.top_scores, threshold).mean())
-    return grow(rate, (size / base.size) ** float(np.clip(slope, 0.0, 1.0)))
+    held = float(np.clip(slope, 0.0, 1.0))
+    return [grow(rate, (size / base.size) ** held) for size in sizes]
 
 
-def _tail(base: Gallery, size: int, threshold: float) -> float | None:
+def _tail(base: Gallery, sizes: Sequence[int], threshold: float) -> list[float] | None:
     """Fit a generalised Pareto tail by probability-weighted moments (Hosking and Wallis 1987); grow it."""
     rate = pareto_tail(base.top_scores, threshold)
-    return None if rate is None else grow(rate, size / base.size)
+    return None if rate is None else [grow(rate, size / base.size) for size in sizes]
 
 
 def pareto_tail(scores: Floats, threshold: float) -> float | None:
@@ -212,14 +236,15 @@ def pareto_tail(scores: Floats, threshold: float) -> float | None:
 def _bootstrapped(
     method: str,
     galleries: Sequence[Gallery],
-    estimate: Callable[[Sequence[Gallery]], float | None],
+    sizes: Sequence[int],
+    estimate: Callable[[Sequence[Gallery]], list[float] | None],
     confidence: float,
     resamples: int,
-) -> Estimate:
-    """Resample subjects, the same ones in every gallery, and take the quantiles."""
-    value = estimate(galleries)
-    if value is None:
-        return Estimate(method, None, None)
+) -> list[Estimate]:
+    """Resample subjects, the same ones in every gallery, and take the quantiles; an estimate a size."""
+    values = estimate(galleries)
+    if values is None:
+        return [Estimate(method, None, None) for _ in sizes]
     rng = stream(0, "tuning.larger")
     count = galleries[0].top_scores.size
     if any(one.top_scores.size != count for one in galleries):
@@ -234,10 +259,13 @@ def _bootstrapped(
         if found is not None:
             drawn.append(found)
     tail = (1.0 - confidence) / 2.0
-    if len(drawn) < 0.9 * resamples:
-        return Estimate(method, value, None)
-    low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    return Estimate(method, value, (float(low), float(high)))
+    if not drawn or len(drawn) < 0.9 * resamples:
+        return [Estimate(method, value, None) for value in values]
+    lows, highs = np.quantile(drawn, [tail, 1.0 - tail], axis=0)
+    return [
+        Estimate(method, value, (float(low), float(high)))
+        for value, low, high in zip(values, lows, highs, strict=True)
+    ]
 
 
 def _rows_by_subject(subjects: Ints | None, count: int) -> Callable[[np.random.Generator], NDArray[np.int64]]:
