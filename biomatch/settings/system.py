@@ -29,6 +29,13 @@ class GallerySettings(Settings):
         ge=0,
         le=3650,
     )
+    images: int = setting(
+        0,
+        f"{ASSUMED}: policy all keeps every entry photo; else the newest so many of each document",
+        unit="newest images of a document; 0: all",
+        ge=0,
+        le=1000,
+    )
     retention_days: float = setting(27_394.0, "US photos of non-citizens: up to 75 years (90 FR 48604)", gt=0)
     directions: list[Literal["entry", "exit"]] = setting(
         ["exit"], f"{ASSUMED}: biometric exit is searched; entry is verified 1:1", min_length=1

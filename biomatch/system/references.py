@@ -23,7 +23,7 @@ def references(observed: Observed, system: System) -> pl.DataFrame:
     observed : Observed
         The world's observed side.
     system : System
-        Settings; ``gallery.policy``, ``reopen_days`` and ``retention_days`` count here.
+        Settings; ``gallery.policy``, ``reopen_days``, ``images`` and ``retention_days`` count here.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def references(observed: Observed, system: System) -> pl.DataFrame:
     if policy == "open_stays":
         listed = _open_stays(observed, system)
     elif policy == "all":
-        listed = _all_entries(observed)
+        listed = _all_entries(observed, system.gallery.images)
     elif policy == "watchlist":
         listed = _watchlist(observed)
     else:
@@ -91,9 +91,13 @@ def _open_stays(observed: Observed, system: System) -> pl.DataFrame:
     return _shape(closed, gallery=pl.lit("open_stays"), kind="entry_photo")
 
 
-def _all_entries(observed: Observed) -> pl.DataFrame:
-    never = _entries(observed).with_columns(retired_at=pl.lit(None, dtype=pl.Datetime("ms")))
-    return _shape(never, gallery=pl.lit("all"), kind="entry_photo")
+def _all_entries(observed: Observed, images: int) -> pl.DataFrame:
+    """Every entry photo; with `images`, each until so many newer ones of its document were received."""
+    never = pl.lit(None, dtype=pl.Datetime("ms"))
+    newer = never if images == 0 else pl.col("recorded_at").shift(-images).over(DOCUMENT_KEY)
+    # In the order of receipt, not of time: a photo that comes in late retires nothing before it is there.
+    kept = _entries(observed).sort("recorded_at", "encounter_id").with_columns(retired_at=newer)
+    return _shape(kept, gallery=pl.lit("all"), kind="entry_photo")
 
 
 def _watchlist(observed: Observed) -> pl.DataFrame:
