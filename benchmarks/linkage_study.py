@@ -150,8 +150,8 @@ def report(table: pl.DataFrame) -> list[str]:
         "",
         f"`python benchmarks/linkage_study.py --seeds {seeds}`: scenario `country`, {TRAVELLERS:,} "
         f"travellers, 128-dimensional templates, seeds {table['seed'].min()} to {table['seed'].max()}, as of "
-        "the restatement. A lead is a stay that the rules suspect, whatever its posterior. Links: a stay and an "
-        "exit's record. Recall: of stays whose exit's record had been received. Searched links: those that "
+        "the restatement. A lead is a stay that the rules suspect, whatever its posterior. Links: a stay and "
+        "an exit's record. Recall: of stays whose exit's record had been received. Searched links: those that "
         "documents alone do not give.",
         "",
     ]
@@ -179,7 +179,9 @@ def report(table: pl.DataFrame) -> list[str]:
             "",
             "The optimum less each other method, paired over worlds, mean and 95 % interval:",
             "",
-            "| against | " + " | ".join(label for _, label, _ in SHOWN) + " | worlds that differ in a link |",
+            "| against | "
+            + " | ".join(label for _, label, _ in SHOWN)
+            + " | worlds where the objective differs |",
             "|---|" + "---|" * (len(SHOWN) + 1),
         ]
         best = any_.sort("seed")

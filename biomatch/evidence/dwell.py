@@ -80,6 +80,26 @@ class DwellDensity:
             return np.empty(0)
         return np.where(days < 0, -np.inf, table[rows[inverse], at] + np.log(window_days))
 
+    def within(self, days: NDArray[np.float64], classes: NDArray[Any]) -> NDArray[np.float64]:
+        """Give the chance of a dwell time of at most so many days: in [0, 1], shape (n,).
+
+        Parameters
+        ----------
+        days : ndarray
+            Shape (n,); negative ones give 0.
+        classes : ndarray of str
+            Shape (n,): class of admission of the entry; an unknown one counts as all together.
+        """
+        edges = np.array(EDGES)
+        names = np.asarray(classes, dtype=str)
+        out = np.zeros(len(days))
+        for name in np.unique(names):
+            density = np.array(self.densities.get(str(name), self.densities[""]))
+            reached = np.concatenate([[0.0], np.cumsum(density * np.diff(edges))])
+            at = names == name
+            out[at] = np.interp(days[at], edges, reached)
+        return np.clip(out, 0.0, 1.0)
+
     def to_json(self) -> dict[str, Any]:
         """Give the densities as plain data."""
         return {"edges": list(EDGES), "densities": {name: list(d) for name, d in self.densities.items()}}

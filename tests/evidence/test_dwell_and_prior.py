@@ -42,3 +42,18 @@ def test_prior_odds():
         pair_log_odds(1.0, 10)
     with pytest.raises(TableError, match="equal lengths"):
         DwellDensity.fit(np.zeros(2), np.array(["B2"]))
+
+
+def test_the_share_of_short_stays_is_the_integral_of_the_density():
+    rng = np.random.default_rng(5)
+    days = rng.gamma(2, 8, 4_000)
+    classes = np.where(rng.random(4_000) < 0.5, "B2", "F1")
+    model = DwellDensity.fit(days, classes)
+    for name in ("B2", "F1"):
+        asked = np.array([-1.0, 0.0, 1.0, 7.0, 30.0, 1e6])
+        found = model.within(asked, np.full(6, name))
+        counted = [(days[classes == name] <= day).mean() for day in asked]
+        assert found == pytest.approx(counted, abs=0.02)
+        assert found[0] == found[1] == 0.0
+        assert found[-1] == pytest.approx(1.0)
+    assert model.within(np.array([7.0]), np.array(["??"])) == pytest.approx((days <= 7).mean(), abs=0.02)

@@ -69,7 +69,7 @@ def test_the_posterior_keeps_that_doubt(border):
     links = link_documents(border.encounters, AS_OF, manifests=border.manifests, movements=border.movements)
     share = ghost_share(border, links.stays, AS_OF)
     assert 0.1 < share < 0.5
-    assert 0.5 < open_.max() < 1.0
+    assert 0.2 < open_.max() < 0.8  # nobody has come back, so nothing tells missed records from staying on
     assert by_line["p_departed"].to_numpy() == pytest.approx(1.0 - share * (1.0 - open_[0]))
     assert by_line["p_sham_exit"].max() == 0.0
     assert timedelta(days=10) == by_line["exit_time"][0] - by_line["entry_time"][0]

@@ -108,3 +108,28 @@ def test_travellers_order_does_not_matter():
     frame, _ = border(4, 5_000)
     a, b = OverdueStays.fit(frame), OverdueStays.fit(frame.reverse())
     assert a.effects == pytest.approx(b.effects, abs=1e-9)
+
+
+def test_many_open_stays_without_anybody_who_came_back_are_left_in_doubt():
+    """Missed records or people who stay on: either explains them, and only returners could tell."""
+    frame = pl.DataFrame(
+        {
+            "mode": ["air"] * 200,
+            "class": ["B2"] * 200,
+            "over": [60.0] * 200,
+            "exit_over": [-30.0] * 160 + [None] * 40,
+            "received_over": [-30.0] * 160 + [None] * 40,
+            "closed": [1.0] * 160 + [0.0] * 40,
+            "again": [False] * 200,
+            "away": [1.0] * 200,
+        }
+    )
+    model = OverdueStays.fit(frame)
+    alone = model.departed(pl.Series(["air"]), pl.Series(["B2"]), np.array([60.0]), np.ones(1))[0]
+    assert 0.2 < alone < 0.8
+    assert 0.1 < model.weights[0] < 0.9
+    missing = frame.with_columns(again=pl.Series([False] * 100 + [True] * 100))  # 40 of 100 came back unseen
+    told = OverdueStays.fit(missing).departed(
+        pl.Series(["air"]), pl.Series(["B2"]), np.array([60.0]), np.ones(1)
+    )
+    assert told[0] > 0.8

@@ -235,6 +235,9 @@ def _weigh(
     dwell = np.where(stay, known.dwell.llr(days, classes, window), 0.0)
     again = np.isin(kind, ["next_entry", "return"])
     dwell = np.where(again, -days / RETURN_DAYS + np.log(window / RETURN_DAYS), dwell)
+    # Who enters again has left in between: kin who queue behind each other have not.
+    left_by = np.log(np.maximum(known.dwell.within(days, classes), 1e-12))
+    dwell = np.where(kind == "next_entry", dwell + left_by, dwell)
     ids = encounters["encounter_id"]
     return pairs.drop("until").with_columns(
         left=ids[pairs["left_row"]],
