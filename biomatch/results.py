@@ -34,6 +34,9 @@ class Row:
         By stage; not compared.
     peak_megabytes : float
         Largest resident memory of the process; not compared.
+    code : str
+        `biomatch.paths.code_id` of the process that ran it; empty in rows that were written before it was
+        recorded.
     """
 
     id: str
@@ -43,6 +46,7 @@ class Row:
     machine: Mapping[str, Any]
     seconds: Mapping[str, float]
     peak_megabytes: float
+    code: str = ""
 
     def write(self, folder: Path) -> Path:
         """Write the row as one JSON file, whole or absent; a twin that disagrees is refused."""
@@ -101,12 +105,26 @@ def merged(rows: Iterable[Row]) -> list[Row]:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """Read every row of a study's folder."""
+    """Read every row of a study's folder.
+
+    Raises
+    ------
+    ResultsError
+        For a folder without runs, disagreeing twins, or runs that were made by different code.
+    """
     place = folder / "runs" if (folder / "runs").is_dir() else folder
     files = sorted(place.glob("*.json"))
     if not files:
         raise ResultsError(f"{folder} holds no run of a study", remedy="give the --out of `biomatch bench`")
-    return merged(Row.read(file) for file in files)
+    rows = merged(Row.read(file) for file in files)
+    if len({row.code for row in rows}) > 1:
+        counted = ", ".join(f"{row_code or 'unknown'}" for row_code in sorted({row.code for row in rows}))
+        raise ResultsError(
+            f"{folder} holds runs of several codes ({counted})",
+            allowed="runs of one code in one folder",
+            remedy="run the study again with --fresh, or into another folder",
+        )
+    return rows
 
 
 def table(rows: Iterable[Row]) -> pl.DataFrame:

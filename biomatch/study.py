@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from biomatch.errors import BiomatchError, ResultsError, SettingsError, WallError
+from biomatch.paths import code_id
 from biomatch.results import Row
 from biomatch.settings.base import ASSUMED, Settings, setting
 from biomatch.settings.scenario import Scenario
@@ -92,7 +93,7 @@ class Job:
 
     @property
     def point_id(self) -> str:
-        """Hash of what the job's operating point depends on; runs that differ in nothing else share it."""
+        """Hash of what the job's operating point depends on, the code too; runs alike in that share it."""
         return _hash(
             {
                 "scenario": self.scenario_settings.canonical(),
@@ -100,6 +101,7 @@ class Job:
                 "seeds": list(self.tuning_seeds),
                 "target": [self.max_fpir, self.confidence],
                 "biomatch": version("biomatch"),
+                "code": code_id(),
             }
         )
 
@@ -211,6 +213,7 @@ def run_job(job: Job, tuned: Tuned) -> Row:
         machine={"cpus": os.cpu_count(), "system": platform.system(), "processor": platform.machine()},
         seconds={stage: round(value, 3) for stage, value in seconds.items()},
         peak_megabytes=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _MAXRSS_PER_MB, 1),
+        code=code_id(),
     )
 
 
@@ -276,6 +279,7 @@ def run_study(
     *,
     workers: int = 1,
     cluster: str | None = None,
+    fresh: bool = False,
     progress: Progress | None = None,
 ) -> list[Row]:
     """Run what is still missing of a suite and give all its rows.
@@ -291,6 +295,8 @@ def run_study(
         Processes; the rows are the same whatever their number.
     cluster : str, optional
         Address of a Dask scheduler, to run there instead; the rows are the same.
+    fresh : bool
+        Remove what stands in the folder's ``runs/`` and ``points/`` first.
     progress : callable, optional
         Called with (stage, done, total).
 
@@ -299,12 +305,16 @@ def run_study(
     SettingsError
         For both workers and a cluster, or a cluster that is not there.
     ResultsError
-        When a worker's biomatch is another version than this one.
+        When a finished run of the folder was made by other code than is installed here, or a worker's
+        biomatch is another than this one.
     """
     if cluster is not None and workers != 1:
         raise SettingsError("--workers and --cluster", allowed="one: a cluster has its own workers")
     jobs = plan(suite)
     runs = out / "runs"
+    if fresh:
+        _clear(runs, out / "points")
+    _refuse_other_code(out, jobs)
     missing = [job for job in jobs if not (runs / f"{job.id}.json").exists()]
     wanted = {job.id for job in missing}
     report = progress or (lambda stage, done, total: None)
@@ -316,9 +326,34 @@ def run_study(
                 f"{row.versions['biomatch']})",
                 remedy=f"install biomatch {version('biomatch')} on every worker",
             )
+        if row.code != code_id():
+            raise ResultsError(
+                f"a worker ran {row.id} with other code ({row.code or 'unknown'}; here {code_id()})",
+                allowed="the same sources of biomatch here and on every worker",
+                remedy="install the same on every worker, and start the workers again",
+            )
         row.write(runs)
         report("study", len(jobs) - len(missing) + number, len(jobs))
     return [Row.read(runs / f"{job.id}.json") for job in jobs]
+
+
+def _clear(*folders: Path) -> None:
+    for folder in folders:
+        for file in folder.glob("*.json"):
+            file.unlink()
+
+
+def _refuse_other_code(out: Path, jobs: list[Job]) -> None:
+    """Take no row of other code for a finished run: after a change it may count something else."""
+    files = [out / "runs" / f"{job.id}.json" for job in jobs]
+    others = [row.code for row in map(Row.read, filter(Path.exists, files)) if row.code != code_id()]
+    if others:
+        raise ResultsError(
+            f"{len(others)} finished runs in {out} were made by other code ({others[0] or 'unknown'}; "
+            f"installed is {code_id()})",
+            allowed="runs of one code in one folder",
+            remedy="--fresh to run them again, or another --out",
+        )
 
 
 def _execute(jobs: list[Job], points: Path, workers: int, cluster: str | None) -> Iterator[Row]:

@@ -26,6 +26,7 @@ def bench(
         str | None,
         typer.Option("--cluster", metavar="ADDRESS", help="Scheduler of a Dask cluster (extra: dask)."),
     ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove the folder's finished runs first.")] = False,
     as_json: Json = False,
 ) -> None:
     """Run a study: what is finished is kept, what is missing is run."""
@@ -35,7 +36,7 @@ def bench(
 
     asked = Suite.read(suite)
     with progress() as update:
-        rows = run_study(asked, out, workers=workers, cluster=cluster, progress=update)
+        rows = run_study(asked, out, workers=workers, cluster=cluster, fresh=fresh, progress=update)
     laid = table(rows)
     write_text(out / "table.csv", laid.write_csv())
     emit(
