@@ -151,8 +151,8 @@ def report(table: pl.DataFrame) -> list[str]:
         f"`python benchmarks/linkage_study.py --seeds {seeds}`: scenario `country`, {TRAVELLERS:,} "
         f"travellers, 128-dimensional templates, seeds {table['seed'].min()} to {table['seed'].max()}, as of "
         "the restatement. A lead is a stay that the rules suspect, whatever its posterior. Links: a stay and "
-        "an exit's record. Recall: of stays whose exit's record had been received. Searched links: those that "
-        "documents alone do not give.",
+        "an exit's record. Recall: of stays whose exit's record had been received. Searched links: those "
+        "that documents alone do not give.",
         "",
     ]
     for regime in table["regime"].unique(maintain_order=True):
