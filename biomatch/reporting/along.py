@@ -45,6 +45,10 @@ class Slider:
         ascending = tuple(sorted({*found, tuned}))
         return cls(ascending, ascending.index(tuned))
 
+    def alone(self) -> Self:
+        """Give a slider that stands at the tuned threshold and nowhere else."""
+        return type(self)((self.thresholds[self.tuned],), 0)
+
 
 def own_non_mated(trials: pl.DataFrame) -> pl.DataFrame:
     """Choose the non-mated trials that `Result.fpir` is over: the policy's own, else the designed ones."""

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import charts
+from biomatch.reporting import charts, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.tables import Table
@@ -20,6 +20,8 @@ SCRIPTS = ("format.js", "tables.js", "charts.js", "main.js")
 BINDINGS: Mapping[str, Mapping[str, str]] = {
     "det": {"curve": "rows:drawn", "others": "others", "now": "now"},
     "threshold": {"curve": "rows:curve", "now": "threshold"},
+    "growth": {"growth": "rows:growth", "measured": "rows:measured", "operational": "rows:operational"},
+    "costs": {"costs": "rows:costs", "cheapest": "rows:cheapest", "now": "threshold"},
     "causes": {"bars": "table:misses:1"},
     "leads": {"leads": "rows:leads", "now": "threshold"},
     "alerts": {"alerts": "rows:alerts"},
@@ -71,6 +73,8 @@ def specifications() -> dict[str, dict[str, Any]]:
     made = {
         "det": charts.det_of({}),
         "threshold": charts.threshold_of({}),
+        "growth": prospects.growth_of({}),
+        "costs": prospects.costs_of({}),
         "causes": charts.causes_of({}),
         "leads": charts.leads_of({}),
         "alerts": charts.alerts_of({}),

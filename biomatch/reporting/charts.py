@@ -20,6 +20,8 @@ from biomatch.reporting import points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, PURPLE, VERMILION, decades, finished, log, told
 from biomatch.reporting.points import Curve, Rows
+from biomatch.reporting.prospects import costs as costs
+from biomatch.reporting.prospects import growth as growth
 from biomatch.reporting.sections.fraud import HEADS, alerts_table
 from biomatch.reporting.sections.rates import breakdown_table, misses_table
 from biomatch.reporting.tables import Table

@@ -12,7 +12,16 @@ from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.figures import Ratio, clean, threshold
 from biomatch.reporting.points import Rows
-from biomatch.reporting.sections import fraud, overstays, provenance, rates, recommendation, review
+from biomatch.reporting.sections import (
+    costs,
+    fraud,
+    growth,
+    overstays,
+    provenance,
+    rates,
+    recommendation,
+    review,
+)
 from biomatch.reporting.tables import Along, Table, Value
 
 FEW = 4
@@ -76,11 +85,18 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     curve = points.drawn_curve(result)
     curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
     alerts = fraud.alerts_table(result.alerts)
+    priced = costs.days(result, slider.alone() if several else slider)
+    cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
+    estimates, measured, operational = growth.growth_rows(result)
     made, leads = rates.rates_table(tracks), overstays.leads_table(result, slider)
     found = [
         made,
         rates.misses_table(tracks),
+        growth.growth_table(result),
+        growth.back_test_table(result),
         rates.day_table(tracks),
+        costs.costs_table(priced, follow=not several),
+        costs.prices_table(result),
         leads,
         overstays.dates_table(result),
         overstays.causes_table(result, slider),
@@ -105,11 +121,17 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "verdict": recommendation.verdict(result),
             "banner": recommendation.banner(result),
             "gallery": recommendation.gallery(result),
+            "growth": growth.sentence(result),
         },
         tables={table.name: table for table in found if table is not None},
         rows={
             "curve": curve_rows,
             "drawn": points.drawn(curve_rows),
+            "growth": estimates,
+            "measured": measured,
+            "operational": operational,
+            "costs": cost_rows,
+            "cheapest": cheapest,
             "leads": points.lead_rows(result),
             "alerts": alert_rows(alerts),
         },

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Self
+from typing import Any, Self
 
 from biomatch.rates import Rate
 
@@ -39,6 +40,21 @@ class Ratio:
         """Take counts and bounds from a rate."""
         low, high = (float(f"{bound:.4g}") for bound in found.interval)
         return cls(found.numerator, found.denominator, low, high)
+
+    @classmethod
+    def of_json(cls, found: Mapping[str, Any]) -> Self:
+        """Take a rate from plain data (`biomatch.rates.Rate.to_json`).
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            For anything else.
+        """
+        numerator, denominator = int(found["numerator"]), int(found["denominator"])
+        low, high = (float(f"{float(bound):.4g}") for bound in found["interval"])
+        if not 0 <= numerator <= denominator or not 0.0 <= low <= high <= 1.0:
+            raise ValueError("no rate")
+        return cls(numerator, denominator, low, high)
 
     @property
     def value(self) -> float | None:

@@ -10,6 +10,7 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
 from biomatch.reporting import assembly, charts, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
+from biomatch.reporting.sections import growth
 from biomatch.tables import storage
 
 if TYPE_CHECKING:
@@ -127,6 +128,10 @@ def pictures(result: Result) -> dict[str, alt.LayerChart]:
         found["groups-fnir"] = charts.groups(result, "group")
     if result.curve.non_mated:
         found["groups-fpir"] = charts.groups(result, "group", rate="FPIR")
+    if curve.mated and curve.non_mated and result.grid.height:
+        found["costs"] = charts.costs(result)
+    if growth.growth_of(result) is not None:
+        found["growth"] = charts.growth(result)
     if points.lead_rows(result):
         found["leads"] = charts.overstays(result)
     if result.alerts:

@@ -103,6 +103,34 @@ def make_grid(result, size=17):
     return pl.DataFrame(rows)
 
 
+def counted(errors, of, low, high):
+    return {"value": errors / of, "numerator": errors, "denominator": of, "interval": [low, high]}
+
+
+def make_growth(**more):
+    methods = (("binomial", 0.02), ("face model", 0.012), ("tail", None))
+    return {
+        "threshold": 0.42, "tested": 5_000, "operational": 80_000, "searches": 9_000, "confidence": 0.95,
+        "profile": "visa-border-leader",
+        "measured": [{"size": 2_500, **counted(0, 9_000, 0.0, 0.0004)},
+                     {"size": 5_000, **counted(9, 9_000, 0.0004, 0.002)}],
+        "estimates": [
+            {"method": name, "size": size, "fpir": value and value * size / 80_000,
+             "low": value and 0.001, "high": value and 0.05}
+            for size in (20_000, 80_000)
+            for name, value in methods
+        ],
+        "back_test": [
+            {"threshold": 0.31, "fitted_up_to": 1_250,
+             "fitted": {"size": 1_250, **counted(200, 9_000, 0.02, 0.03)},
+             "measured": {"size": 5_000, **counted(800, 9_000, 0.08, 0.1)},
+             "estimates": [{"method": "binomial", "size": 5_000, "fpir": 0.1, "low": 0.09, "high": 0.11},
+                           {"method": "tail", "size": 5_000, "fpir": None, "low": None, "high": None}]}
+        ],
+        **more,
+    }  # fmt: skip
+
+
 def make_result(
     seed=7, count=6_000, *, name="drawn", groups=GROUPS, grid=True, by_mode=None, about=None, **point
 ):
@@ -124,6 +152,7 @@ def make_result(
             "realised": {"value": 11 / 22_310, "numerator": 11, "denominator": 22_310,
                          "interval": [0.0002, 0.0009]},
             "subjects": 11_000, "subjects_with_errors": 11, "method": "fixed sequence of binomial tests",
+            "growth": make_growth(),
         },
         **({"face_threshold_by": {"mode": by_mode}} if by_mode else {}), **point,
     }  # fmt: skip
@@ -150,6 +179,11 @@ def make_result(
 @pytest.fixture(scope="session")
 def result():
     return make_result()
+
+
+@pytest.fixture(scope="session")
+def grown():
+    return make_growth
 
 
 @pytest.fixture(scope="session")

@@ -118,7 +118,7 @@ def test_charts_follow_too(path, look, made):
         wanted = [f"{row[1].numerator:,}" for row in made.tables["misses"].at(at).rows]
         seen.page.wait_for_function(BARS + "(wanted)", arg=wanted)  # drawn a moment after the tables
     charts = seen.page.locator("figure:visible .canvas svg")
-    assert charts.count() == 7
+    assert charts.count() == 9
     for name in charts.all():
         assert name.locator("[aria-label]").count() > 0
     check_quiet(seen, path)

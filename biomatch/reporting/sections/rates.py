@@ -9,7 +9,7 @@ import polars as pl
 
 from biomatch.evaluation.result import Result
 from biomatch.rates import rate
-from biomatch.reporting.along import Slider, Tracks, mated, own_non_mated
+from biomatch.reporting.along import Tracks, mated, own_non_mated
 from biomatch.reporting.figures import NO_TRIALS, Ratio, count, shorten, words
 from biomatch.reporting.tables import Along, Table, Value
 
@@ -79,7 +79,7 @@ def misses_table(tracks: Tracks) -> Table:
 def breakdown_table(tracks: Tracks, by: str, *, follow: bool = True) -> Table:
     """Break FNIR, FPIR and failures to acquire down by a column of the trials."""
     if not follow:
-        tracks = Tracks(tracks.result, Slider((tracks.slider.thresholds[tracks.slider.tuned],), 0))
+        tracks = Tracks(tracks.result, tracks.slider.alone())
     trials = tracks.result.trials.filter(pl.col("counted") & ~pl.col("designed"))
     labelled = trials.with_columns(stratum=pl.col(by).cast(pl.String).fill_null("unknown"))
     sizes = labelled.group_by("stratum").len().sort(["len", "stratum"], descending=[True, False])
