@@ -1,0 +1,53 @@
+"""Copies the figures of README's table from the committed tables of the suites; ``--check`` only compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).parent))
+from suite_tables import ALERTS, RESULTS, cell
+
+from biomatch.comparison import FIGURES
+
+README = Path(__file__).parents[1] / "README.md"
+ROW = re.compile(
+    r"^\| (?P<what>[^|]+) \| (?P<suite>[a-z0-9-]+) \| (?P<world>[^| ]+) \| (?P<system>[^| ]+) "
+    r"\| (?P<figure>[a-z_]+) \|(?P<value>[^|]*)\|$",
+    re.MULTILINE,
+)
+
+
+def figure(suite: str, world: str, system: str, name: str) -> str:
+    """Pool a cell over its seeds, from the suite's committed counts; without a control."""
+    counts = pl.read_csv(RESULTS / f"{suite}.csv").filter(world=world, system=system, control="none")
+    if counts.is_empty():
+        raise SystemExit(f"{suite}.csv has no runs of {world} under {system}")
+    top, bottom = (FIGURES | ALERTS)[name]
+    return cell(int(counts[top].sum()), int(counts[bottom].sum()))
+
+
+def renewed(text: str) -> str:
+    """Give the page with every figure as the tables have it today."""
+
+    def row(found: re.Match[str]) -> str:
+        value = figure(found["suite"], found["world"], found["system"], found["figure"])
+        return f"{found[0][: found.start('value') - found.start()]} {value} |"
+
+    return ROW.sub(row, text)
+
+
+def main() -> None:
+    """Write README, or with ``--check`` exit 1 where it differs."""
+    old = README.read_text(encoding="utf-8")
+    new = renewed(old)
+    if "--check" in sys.argv:
+        raise SystemExit(int(new != old))
+    README.write_text(new, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
