@@ -25,6 +25,7 @@ from scipy.stats import genpareto, norm
 
 from biomatch.scorelaw import ScoreLaw
 from biomatch.scorelaw.fit import fit_embeddings
+from biomatch.scorelaw.fit.report import fpir_band
 from biomatch.settings.profile import FaceProfile, load_profile
 
 LIMIT, PROBES, MATED, TAIL, SEED = 0.01, 8000, 40_000, 0.01, 2**32 + 207
@@ -118,7 +119,6 @@ def answers(case: str, people: int, turn: int) -> dict[str, Any]:
         "threshold": asked,
         "fnir": expected,
         "warnings": list(found.goodness.warnings),
-        "fpir_model": found.profile.errors.fpir_model,
     }
 
 
@@ -165,7 +165,7 @@ def table(store: dict[str, Any]) -> list[str]:
                 fnir, said = ([row[key][law] for row in rows] for key in ("true_fnir", "fnir"))
                 factor = off(list(fpir), [LIMIT] * len(rows), PROBES)
                 missed = off(fnir, said, MATED)
-                inside = sum(f <= 1.0 + row["fpir_model"] for f, row in zip(factor, rows, strict=True))
+                inside = int((factor <= 1.0 + fpir_band(int(people))).sum())
                 best = medians[law] == min(medians.values())
                 low, high = np.quantile(fpir, [0.1, 0.9])
                 lines.append(

@@ -16,9 +16,6 @@ from biomatch.settings.profile import FaceProfile
 from biomatch.streams import stream
 
 Progress = Callable[[str, int, int], None]
-BAND = 20.0
-"""Over the square root of the identities: the band of FPIR, which about nine fits in ten of a known profile
-keep two decades of N beyond their data (benchmarks/results/fit.md)."""
 NOT_FITTED = "ageing, kin and capture are the built-in model's, and there are no groups: the data do not tell"
 
 
@@ -87,6 +84,15 @@ def fit_scores(sample: ScoreSample, name: str, progress: Progress | None = None)
     return _finish(fit_twin(sample, name, progress=progress), sample, ())
 
 
+def fpir_band(identities: int) -> float:
+    """Give the declared band of FPIR: it is off by a factor of up to 1 plus this, two decades of N away.
+
+    Nine fits in ten of known profiles keep it (back-test of 20 repetitions each, benchmarks/results/fit.md);
+    range [0.3, 2].
+    """
+    return float(f"{min(max(32.0 / np.sqrt(identities), 0.3), 2.0):.3g}")
+
+
 def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitted:
     goodness = judge_fit(twin, sample, held)
     law = ScoreLaw(twin.profile)
@@ -101,7 +107,7 @@ def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitte
             "anchor.gallery": people,
             "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
             "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),
-            "errors.fpir_model": float(f"{min(max(BAND / np.sqrt(people), 0.3), 2.0):.3g}"),
+            "errors.fpir_model": fpir_band(people),
         }
     )
     return Fitted(_tidy(profile), sample, goodness, twin.misfit)
