@@ -121,6 +121,9 @@ class Truth:
         The settings that the world was made from, as plain data.
     world_id : str
         `Observed.id` of the world that these answers belong to.
+    profile_id : str
+        `FaceProfile.id` of the face profile that the templates were drawn from: a file of one name may be
+        fitted again. Empty in worlds that were made before it was recorded.
     """
 
     people: pl.DataFrame
@@ -132,6 +135,7 @@ class Truth:
     seed: int
     scenario: Mapping[str, Any]
     world_id: str = ""
+    profile_id: str = ""
 
     def __repr__(self) -> str:
         return f"<Truth of {self.world_id or 'an unsealed world'}: {self.people.height:,} people>"
@@ -152,10 +156,8 @@ class Truth:
         folder.mkdir(parents=True, exist_ok=True)
         for name, schema in SCHEMAS.items():
             storage.write_table(folder, schema, getattr(self, name))
-        storage.write_text(
-            folder / "made_from.json",
-            json.dumps({"seed": self.seed, "scenario": dict(self.scenario)}, indent=1, sort_keys=True) + "\n",
-        )
+        made_from = {"seed": self.seed, "scenario": dict(self.scenario), "profile_id": self.profile_id}
+        storage.write_text(folder / "made_from.json", json.dumps(made_from, indent=1, sort_keys=True) + "\n")
 
     @classmethod
     def read(cls, place: Path, contents: Mapping[str, Any], world_id: str) -> Truth:
@@ -167,4 +169,10 @@ class Truth:
         made_from = json.loads(
             storage.check_hash(place, "truth/made_from.json", contents).read_text(encoding="utf-8")
         )
-        return cls(**tables, seed=made_from["seed"], scenario=made_from["scenario"], world_id=world_id)
+        return cls(
+            **tables,
+            seed=made_from["seed"],
+            scenario=made_from["scenario"],
+            world_id=world_id,
+            profile_id=made_from.get("profile_id", ""),
+        )

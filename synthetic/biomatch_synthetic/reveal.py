@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from biomatch import truth as truths
+from biomatch.settings.profile import load_profile
 from biomatch.tables import observed as seen
 from biomatch.tables.observed import CLASSES, MODES
 from biomatch_synthetic.documents import ISSUERS, numbers
@@ -36,6 +37,7 @@ def reveal(draft: Draft, labels: Labels, scenario: dict[str, Any]) -> truths.Tru
         subversion=_subversion(draft, labels),
         seed=draft.seed,
         scenario=scenario,
+        profile_id=load_profile(draft.scenario.faces.profile).id,
     )
 
 
