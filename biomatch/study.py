@@ -10,7 +10,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -334,7 +334,8 @@ def run_study(
             )
         row.write(runs)
         report("study", len(jobs) - len(missing) + number, len(jobs))
-    return [Row.read(runs / f"{job.id}.json") for job in jobs]
+    # A run is known by what is asked; what the suite calls it may have changed since it was written.
+    return [replace(Row.read(runs / f"{job.id}.json"), cell=job.cell) for job in jobs]
 
 
 def _clear(*folders: Path) -> None:

@@ -41,6 +41,15 @@ def test_a_second_call_repeats_nothing(suite, finished):
     assert {file: file.stat().st_mtime_ns for file in (out / "runs").iterdir()} == stamps
 
 
+def test_a_cell_that_was_renamed_keeps_its_runs_under_its_new_name(suite, finished):
+    out, rows = finished
+    (old,) = suite.systems
+    renamed = suite.model_copy(update={"systems": {"new name": suite.systems[old]}})
+    again = run_study(renamed, out)
+    assert {row.cell["system"] for row in again} == {"new name"}
+    assert [row.counts for row in again] == [row.counts for row in rows]
+
+
 def test_two_processes_count_the_same(suite, finished, tmp_path):
     rows = run_study(suite, tmp_path, workers=2)
     assert [dict(row.counts) for row in rows] == [dict(row.counts) for row in finished[1]]
