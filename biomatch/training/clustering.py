@@ -3,7 +3,8 @@
 The closed form treats strangers as independent given what a probe is like (its place in the latent space,
 its typicality, its noise). A probe's own vector also leans a little towards or away from all of its
 look-alikes at once, for the feature map fills few directions. That lean is a part ``likeness.common`` of
-the scatter; it is estimated once for a profile from the best scores of simulated searches, and then the
+the scatter (at one likeness, and more of it the more alike two people are: `nonmated.LEAN_AT`); it is
+estimated once for a profile from the best scores of simulated searches, and then the
 closed form extrapolates it to any gallery.
 """
 

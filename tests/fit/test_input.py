@@ -64,6 +64,20 @@ def test_dimension_and_number(good):
         from_embeddings(templates[:20], labels[:20])
 
 
+def test_enrolled_images_come_first_if_so_said(truth, embeddings):
+    templates, labels = embeddings(truth, 40, 4)
+    alike = from_embeddings(templates, labels)
+    sided = from_embeddings(templates, labels, first_enrolled=True)
+    assert (len(alike.mated), len(sided.mated)) == (40 * 6, 40 * 3)
+    with_first = [templates[4 * p] @ templates[4 * p + i] for p in range(40) for i in (1, 2, 3)]
+    np.testing.assert_allclose(sided.mated, np.sort(with_first), atol=1e-6)
+    np.testing.assert_array_equal(sided.above, alike.above)
+    first, both = (fit_twin(sample).profile.noise for sample in (sided, alike))
+    assert (first.unusable_enrolment, first.enrolment_image) == (0.0, 0.6)
+    assert both.unusable_enrolment == both.unusable
+    assert both.enrolment_image == 1.0
+
+
 def test_scores_that_are_no_cosines():
     high, low = np.full(300, 0.8), np.full(300, 0.1)
     with pytest.raises(TableError, match="not finite"):
