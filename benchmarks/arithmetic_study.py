@@ -79,11 +79,11 @@ def page(found: list[MissedExits], load: float) -> str:
     lines += [
         f"| `{one.system}` | {one.false_leads} | {scaled(one.false_leads)} | {one.hidden} |" for one in found
     ]
-    floor = found[-1].false_leads.numerator / max(found[-1].false_leads.denominator, 1)
-    fold = (alone.value or 0.0) / floor if floor else float("inf")
+    rest = next(one for one in found if one.system == "linked-open")
+    fold = (alone.value or 0.0) / rest.false_leads.value if rest.false_leads.value else float("inf")
     lines += [
         "",
-        f"Against all false leads of `{found[-1].system}`, faces alone flag {fold:.2g} times as many: the "
+        f"Against all false leads of `{rest.system}`, faces alone flag {fold:.2g} times as many: the "
         "world's unrecorded and late departures (0.44% of exits are missed by default, the identity of the "
         "published 42%) are no matter of matching.",
         "",
