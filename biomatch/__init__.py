@@ -24,7 +24,7 @@ _HOMES = {
     "identification_curve": "evaluation.curves",
     "open_world": "worlds",
     "report": "reporting.report",
-    "review": "evaluation.review",
+    "review": "evaluation.reviewing",
     "run": "system.run",
     "search": "system.replay",
     "sweep": "evaluation.sweep",

@@ -7,6 +7,7 @@ from biomatch.evaluation.curves import identification_curve as identification_cu
 from biomatch.evaluation.curves import verification_curve as verification_curve
 from biomatch.evaluation.judge import evaluate as evaluate
 from biomatch.evaluation.result import Result as Result
+from biomatch.evaluation.reviewing import review as review
 from biomatch.evaluation.sweep import sweep as sweep
 from biomatch.gallery import Gallery as Gallery
 from biomatch.policy import OperatingPoint as OperatingPoint

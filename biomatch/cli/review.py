@@ -33,8 +33,9 @@ def review(
     false_confirmation, found_elsewhere, seed. Default: those that the result was judged with.
     """
     from biomatch.evaluation.result import Result
-    from biomatch.evaluation.review import PARTS, review_orders
-    from biomatch.evaluation.review import review as review_list
+    from biomatch.evaluation.review import PARTS
+    from biomatch.evaluation.reviewing import review as review_list
+    from biomatch.evaluation.reviewing import review_orders
     from biomatch.settings.base import parse_changes
     from biomatch.settings.review import ReviewSettings
     from biomatch.tables.storage import write_text

@@ -19,7 +19,7 @@ from biomatch.evaluation.curves import IdentificationCurve
 from biomatch.evaluation.misses import count_causes
 from biomatch.evaluation.overstays import Overstays, count_overstays
 from biomatch.evaluation.rating import by_subject
-from biomatch.evaluation.review import Review, review
+from biomatch.evaluation.review import Review, review_stays
 from biomatch.evaluation.sweep import curve_of
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, clustered_rate, rate
@@ -173,7 +173,7 @@ class Result:
     @cached_property
     def review(self) -> Review | None:
         """The last date's list, worked through by people; None where no stay is listed."""
-        return review(self)
+        return review_stays(self.stays, self.review_settings)
 
     def to_json(self) -> dict[str, Any]:
         """Give the summary as plain data: what ``evaluate --json`` prints."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,11 +21,8 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.rating import by_subject
 from biomatch.overstay.rules.us_days import number, severities
 from biomatch.rates import Rate, clustered_rate
-from biomatch.settings.review import ORDERS, Order, ReviewSettings
+from biomatch.settings.review import Order, ReviewSettings
 from biomatch.streams import stream
-
-if TYPE_CHECKING:
-    from biomatch.evaluation.result import Result
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -194,49 +191,30 @@ class Review:
         }
 
 
-def review(
-    result: Result, settings: ReviewSettings | None = None, *, order: Order | None = None
-) -> Review | None:
-    """Have the list of a result reviewed, as of its last date.
+def review_stays(judged: pl.DataFrame, settings: ReviewSettings, order: Order | None = None) -> Review | None:
+    """Have the last list of judged stays reviewed.
 
     Parameters
     ----------
-    result : Result
-        What `evaluate` gave; its judged stays say who is listed, and who truly is an overstay.
-    settings : ReviewSettings, optional
-        Default: those that the result was judged with.
+    judged : polars.DataFrame
+        Judged stays, as a `Result` holds them; they say who is listed, and who truly is an overstay.
+    settings : ReviewSettings
+        Capacity, order and errors.
     order : str, optional
         Instead of the settings' own.
 
     Returns
     -------
     Review or None
-        None where the result lists no stays at all (an external matcher's).
-
-    Examples
-    --------
-    >>> import biomatch as bm
-    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 1500}), seed=1)
-    >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
-    >>> found = bm.review(bm.evaluate(done, made.truth, grid=0))
-    >>> found.reviews + found.waiting == found.leads, found.backlog[0] == found.leads
-    (True, True)
+        None where no stay was judged at all (an external matcher's result).
     """
-    if not result.stays.height:
+    if not judged.height:
         return None
-    asked = settings or result.review_settings
-    last = result.stays["as_of"].max()
+    last = judged["as_of"].max()
     if not isinstance(last, date):
         raise ResultsError(f"as_of of the judged stays is {last!r}", allowed="a date")
-    if order is not None:
-        asked = asked.with_({"order": order})
-    return review_leads(leads_of(result.stays, last), asked, as_of=last)
-
-
-def review_orders(result: Result, settings: ReviewSettings | None = None) -> list[Review]:
-    """Have the same list reviewed in every order that it offers; each lead meets the same officer's eyes."""
-    found = [review(result, settings, order=order) for order in ORDERS]
-    return [one for one, asked in zip(found, ORDERS, strict=True) if one is not None and one.order == asked]
+    asked = settings if order is None else settings.with_({"order": order})
+    return review_leads(leads_of(judged, last), asked, as_of=last)
 
 
 def leads_of(judged: pl.DataFrame, as_of: date) -> pl.DataFrame:

@@ -1,7 +1,9 @@
 """The public names are asserted: adding or losing one is a decision."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +44,8 @@ def test_the_door_is_light():
 def test_each_name_has_an_example(name):
     """It is run by tests/docs/test_doctests.py."""
     assert ">>>" in getattr(bm, name).__doc__
+
+
+def test_type_checkers_are_told_of_every_name_of_the_front_door():
+    told = Path(bm.__file__).with_suffix(".pyi").read_text(encoding="utf-8")
+    assert set(re.findall(r" as (\w+)$", told, re.MULTILINE)) == set(bm.__all__)
