@@ -19,8 +19,8 @@ TARGET = 10.0
 WAYS = {
     "document-only": "documents; faces are not asked",
     "default": "documents, and a pair whose faces disagree is taken apart",
-    "linked-open": "documents, then every residual exit linked by all evidence; every open stay listed",
-    "linked": "the same; only stays likelier an overstay than not",
+    "linked": "documents, then every residual exit linked by all evidence; every open stay listed",
+    "linked-likelier-than-not": "the same; only stays likelier an overstay than not",
 }
 
 
@@ -79,7 +79,7 @@ def page(found: list[MissedExits], load: float) -> str:
     lines += [
         f"| `{one.system}` | {one.false_leads} | {scaled(one.false_leads)} | {one.hidden} |" for one in found
     ]
-    rest = next(one for one in found if one.system == "linked-open")
+    rest = next(one for one in found if one.system == "linked")
     fold = (alone.value or 0.0) / rest.false_leads.value if rest.false_leads.value else float("inf")
     lines += [
         "",

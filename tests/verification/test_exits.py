@@ -12,7 +12,7 @@ def test_the_identity_and_the_fallback():
     """FY2024 [S1]: 1% of 46,657,108 is 466,571, beside 482,954 reported."""
     share = 0.01 * YEAR_EXPECTED / YEAR_REPORTED
     assert share == pytest.approx(0.966, abs=5e-4)
-    checked, linked = missed_exits(5000, (11,), ("default", "linked-open"))
+    checked, linked = missed_exits(5000, (11,), ("default", "linked"))
     assert checked.unfound == linked.unfound
     assert linked.unfound.interval[0] < 0.01 < linked.unfound.interval[1]
     assert linked.fold >= 10
