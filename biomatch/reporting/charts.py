@@ -19,6 +19,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, PURPLE, VERMILION, decades, finished, log, told
+from biomatch.reporting.explained import waterfall as waterfall
 from biomatch.reporting.points import Curve, Rows
 from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth
