@@ -147,7 +147,8 @@ def main() -> None:
         f"One process {one:.1f} s, two {two:.1f} s: {one / two:.2f} of 2. Load of the machine {loads}; "
         f"{os.cpu_count()} cores.",
         "",
-        f"Made by `python benchmarks/killed_study.py --kills {given.kills} --seed {given.seed} --seeds {given.seeds}`.",
+        f"Made by `python benchmarks/killed_study.py --kills {given.kills} --seed {given.seed} "
+        f"--seeds {given.seeds}`.",
         "",
     ]
     write_text(given.out, "\n".join(lines))
