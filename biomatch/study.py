@@ -252,6 +252,8 @@ def counts_of(result: Any) -> dict[str, float]:
             "true_departures": last.true_departures,
         }
     for kind, counted in result.alerts.items():
+        if kind == "explained":  # single alerts, no counts
+            continue
         found |= {
             f"alerts_{kind}_events": counted["events"],
             f"alerts_{kind}_caught": counted["caught"]["numerator"],

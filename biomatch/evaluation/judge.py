@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from biomatch.errors import WallError
 from biomatch.evaluation.alerts import judge_alerts
+from biomatch.evaluation.explained import NAME, explained
 from biomatch.evaluation.grid import threshold_grid
 from biomatch.evaluation.misses import causes_of_misses
 from biomatch.evaluation.overstays import judge_stays
@@ -121,13 +122,14 @@ def evaluate(
     trials = enumerate_trials(run.lists, truth)
     frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
+    told = explained(run, judged, truth)
     result = Result(
         point=point,
         trials=frame,
         list_length=trials.list_length,
         stays=judge_stays(run.stays, observed, truth, point),
         judged_alerts=judged,
-        alerts=counts.to_json(),
+        alerts=counts.to_json() | ({NAME: told} if told else {}),
         grid=pl.DataFrame(),
         about={
             **run.about,

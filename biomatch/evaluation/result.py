@@ -49,7 +49,8 @@ class Result:
     judged_alerts : polars.DataFrame
         Judged alerts (see `biomatch.evaluation.alerts`).
     alerts : mapping
-        Counts and rates of alerts by kind, as plain data.
+        Counts and rates of alerts by kind, as plain data; under ``"explained"`` single alerts, where one
+        was raised (see `biomatch.evaluation.explained`).
     grid : polars.DataFrame
         What a slider shows: a row a threshold, with decisions, leads and alerts counted there.
     about : mapping

@@ -17,6 +17,7 @@ from biomatch.models import ColumnModel, load
 MODEL = "fusion"
 LATER = ("swap", "ghost", "days")
 """Pieces of evidence that can come to light after the encounter that they speak of."""
+EARLY = tuple(piece for piece in PIECES if piece not in LATER)
 
 
 def fusion_model() -> ColumnModel:
@@ -52,12 +53,16 @@ def weigh(facts: Facts, alerts: pl.DataFrame, pieces: Collection[str] | None = N
     rows = facts.rows_of(alerts["encounter_id"])
     if pieces is not None:
         return alerts.with_columns(log_likelihood_ratio=pl.Series(_at(facts, rows, pieces), dtype=pl.Float64))
-    at_once = (alerts["subject_type"] == "encounter") & (alerts["kind"] != swapped_exit.KIND)
-    early = at_once.to_numpy()
+    early = at_once(alerts)
     ratio = np.zeros(len(rows))
-    ratio[early] = _at(facts, rows[early], [piece for piece in PIECES if piece not in LATER])
+    ratio[early] = _at(facts, rows[early], EARLY)
     ratio[~early] = _at(facts, rows[~early], PIECES)
     return alerts.with_columns(log_likelihood_ratio=pl.Series(ratio, dtype=pl.Float64))
+
+
+def at_once(alerts: pl.DataFrame) -> NDArray[np.bool_]:
+    """Say which alerts arise at the encounter itself and so hear only what is `EARLY`; shape (n,)."""
+    return ((alerts["subject_type"] == "encounter") & (alerts["kind"] != swapped_exit.KIND)).to_numpy()
 
 
 def _at(facts: Facts, rows: Ints, pieces: Collection[str]) -> NDArray[np.float32]:
@@ -72,7 +77,7 @@ def ratios(facts: Facts, rows: Ints, pieces: Collection[str] = PIECES) -> NDArra
     return fusion_model().run(values)
 
 
-def waterfall(facts: Facts, encounter_id: int) -> dict[str, float]:
+def waterfall(facts: Facts, encounter_id: int, pieces: Collection[str] = PIECES) -> dict[str, float]:
     """Explain one ratio: what each piece of evidence adds to it.
 
     Parameters
@@ -81,6 +86,8 @@ def waterfall(facts: Facts, encounter_id: int) -> dict[str, float]:
         Of the world.
     encounter_id : int
         Where the alert arose.
+    pieces : collection of str
+        Pieces of evidence that may speak; the others add 0.
 
     Returns
     -------
@@ -97,6 +104,7 @@ def waterfall(facts: Facts, encounter_id: int) -> dict[str, float]:
     if row < 0:
         raise ModelError(f"encounter {encounter_id}", allowed="an encounter that a port recorded")
     values, names = basis(evidence_at(facts, np.array([row])))
+    values[:, [piece_of(name) not in pieces for name in names]] = 0.0
     owner = np.array([PIECES.index(piece_of(name)) for name in names])
     # One row with nothing, one with each piece alone, one with all: the model is linear in its columns.
     table = np.zeros((len(PIECES) + 2, len(names)), dtype=np.float32)

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import charts, prospects
+from biomatch.reporting import charts, explained, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.tables import Table
@@ -25,6 +25,8 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "causes": {"bars": "table:misses:1"},
     "leads": {"leads": "rows:leads", "now": "threshold"},
     "alerts": {"alerts": "rows:alerts"},
+    "explained-caught": {"steps": "rows:explained-caught"},
+    "explained-false": {"steps": "rows:explained-false"},
     "groups-fnir": {"strata": "table:by-group:1"},
     "groups-fpir": {"strata": "table:by-group:2"},
 }
@@ -78,6 +80,8 @@ def specifications() -> dict[str, dict[str, Any]]:
         "causes": charts.causes_of({}),
         "leads": charts.leads_of({}),
         "alerts": charts.alerts_of({}),
+        "explained-caught": explained.waterfall_of({}),
+        "explained-false": explained.waterfall_of({}),
         "groups-fnir": charts.intervals_of({}, "FNIR"),
         "groups-fpir": charts.intervals_of({}, "FPIR"),
     }

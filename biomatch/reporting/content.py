@@ -10,6 +10,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
+from biomatch.reporting.explained import explained_of, explained_table, steps
 from biomatch.reporting.figures import Ratio, clean, threshold
 from biomatch.reporting.points import Rows
 from biomatch.reporting.sections import (
@@ -85,6 +86,10 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     curve = points.drawn_curve(result)
     curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
     alerts = fraud.alerts_table(result.alerts)
+    told = {
+        f"explained-{name}": explained_of(result.alerts, caught=name == "caught")
+        for name in ("caught", "false")
+    }
     priced = costs.days(result, slider.alone() if several else slider)
     cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
     estimates, measured, operational = growth.growth_rows(result)
@@ -94,7 +99,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         rates.misses_table(tracks),
         growth.growth_table(result),
         growth.back_test_table(result),
-        rates.day_table(tracks),
+        rates.day_table(tracks, leads),
         costs.costs_table(priced, follow=not several),
         costs.prices_table(result),
         leads,
@@ -107,6 +112,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         overstays.arithmetic_table(result),
         alerts,
         fraud.causes_table(result.alerts),
+        *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
         None if several else thresholds_table(slider, made, leads),
         provenance.provenance_table(result, sparing=several),
@@ -122,6 +128,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "banner": recommendation.banner(result),
             "gallery": recommendation.gallery(result),
             "growth": growth.sentence(result),
+            "explained": "One alert explained" if any(told.values()) else "",
         },
         tables={table.name: table for table in found if table is not None},
         rows={
@@ -134,6 +141,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "cheapest": cheapest,
             "leads": points.lead_rows(result),
             "alerts": alert_rows(alerts),
+            **{name: steps(one) for name, one in told.items()},
         },
         now=[_mark(now_row(curve, one)) for one in slider.thresholds]
         if curve.mated and curve.non_mated

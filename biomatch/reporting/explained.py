@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import altair as alt
 
 PRIOR, POSTERIOR = "Before any evidence", "After all evidence"
-SIGNS = ("for fraud (+)", "against fraud (\N{MINUS SIGN})", "log-odds")
+SIGNS = ("for fraud (+)", "against (\N{MINUS SIGN})", "log-odds")
 
 
 def explained_of(alerts: Mapping[str, Any], *, caught: bool) -> Mapping[str, Any] | None:
@@ -72,7 +72,7 @@ def waterfall_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     import altair as alt
 
     base = alt.Chart(alt.NamedData(name="steps")).encode(
-        alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=280)),
+        alt.Y("label:N", title=None, sort=None, axis=None),
         tooltip=[
             alt.Tooltip("label:N", title="evidence"),
             alt.Tooltip("said:N", title="nats"),
@@ -86,14 +86,16 @@ def waterfall_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
         legend=alt.Legend(orient="top"),
     )
     x = alt.X("start:Q", title="log-odds of fraud, nats", scale=alt.Scale(padding=36))
-    bars = base.mark_bar(height=16).encode(x, alt.X2("end:Q"), colour)
-    text = base.mark_text(align="left", dx=4).encode(alt.X("right:Q"), text="said:N")
+    bars = base.mark_bar(height=14, yOffset=8).encode(x, alt.X2("end:Q"), colour)
+    text = base.mark_text(align="left", dx=4, yOffset=8).encode(alt.X("right:Q"), text="said:N")
+    # Names stand above their bars: beside them they would leave a telephone no room for any bar.
+    name = base.mark_text(align="left", fontSize=12, yOffset=-8).encode(x=alt.value(0), text="label:N")
     zero = alt.Chart(alt.NamedData(name="steps")).mark_rule(color=GREY, strokeDash=[3, 3])
     return finished(
-        alt.layer(bars, text, zero.encode(x=alt.datum(0))),
+        alt.layer(bars, text, name, zero.encode(x=alt.datum(0))),
         rows,
         "Waterfall of one alert: log-odds of fraud before, what each piece of evidence adds, and after.",
-        height=alt.Step(26),
+        height=alt.Step(38),
     )
 
 

@@ -110,6 +110,18 @@ def test_a_day_at_the_port_counts_what_the_period_counts(result, tracks):
     assert table.rows[0][3] == result.curve.mated + result.curve.non_mated
 
 
+def test_a_day_at_the_port_carries_on_to_leads_and_fraud(result, tracks):
+    table = rates.day_table(tracks, overstays.leads_table(result, tracks.slider))
+    false = row(table, "False overstay leads, on the last list")
+    grid = result.grid.sort("threshold")["false_leads"].to_list()
+    assert list(false[3].values) == grid
+    assert false[1].values[0] == pytest.approx(grid[0] / 90, rel=1e-3)
+    alerts = {"all": {"false_alarms": rate(18, 9_000).to_json(), "caught": rate(9, 12).to_json()}}
+    told = rates.day_table(Tracks(replace(result, alerts=alerts), tracks.slider))
+    assert row(told, "Honest travellers stopped by an alert of fraud")[1:] == (0.2, None, 18)
+    assert row(told, "Fraud caught")[3] == 9
+
+
 def test_no_days_no_figures(make):
     found = make(about={"observed": {}})
     assert rates.day_table(Tracks(found, Slider.of(found))) is None
@@ -167,7 +179,7 @@ def test_alerts_are_shown_whatever_the_judge_counts(result):
     assert row(shown, "sham exit")[1] == Ratio.of(rate(10, 14))
     assert str(row(shown, "watchlist")[1]) == "no trials"
     causes = fraud.causes_table(result.alerts)
-    assert causes.rows[0] == ("second identity", "relative", Ratio.of(rate(1, 1)))
+    assert causes.rows[0] == ("second identity", "relative", Ratio.of(rate(1, 1)), 1e6 / 9_000)
     assert fraud.alerts_table({}) is None
 
 

@@ -53,14 +53,26 @@ def causes_table(alerts: Mapping[str, Any]) -> Table | None:
         if isinstance(judged, Mapping) and isinstance(judged.get("causes"), Mapping) and judged["causes"]
     }
     rows = tuple(
-        (_kind(kind), words(cause), Ratio.of(rate(int(number), sum(causes.values()))))
+        (
+            _kind(kind),
+            words(cause),
+            Ratio.of(rate(int(number), sum(causes.values()))),
+            _per_million(int(number), alerts[kind].get("false_alarms")),
+        )
         for kind, causes in _all_first(found)
         for cause, number in sorted(causes.items(), key=lambda pair: (-pair[1], pair[0]))
     )
     if not rows:
         return None
-    columns = ("Kind", "Cause", "Of its false alarms, 95% interval")
-    return Table("alert-causes", "Why honest travellers were stopped", columns, rows)
+    columns = ("Kind", "Cause", "Of its false alarms, 95% interval", "A million honest encounters")
+    note = "False alarms, of which one encounter can raise several."
+    return Table("alert-causes", "Why honest travellers were stopped", columns, rows, note)
+
+
+def _per_million(number: int, stopped: Any) -> float | None:
+    """Give false alarms a million honest encounters; None where nobody counted those."""
+    honest = stopped.get("denominator") if isinstance(stopped, Mapping) else None
+    return 1e6 * number / honest if honest else None
 
 
 def _shown(found: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,57 @@
+"""A few alerts explained: the parts add up to the fused score that the alert carries."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import biomatch as bm
+from biomatch.evaluation.explained import NAME, REST, explained
+from biomatch.evaluation.result import Result
+from biomatch.fraud.detect import EVEN_ODDS
+
+
+@pytest.fixture(scope="module")
+def judged():
+    made = bm.world(bm.Scenario.load("tiny"), seed=1)
+    done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
+    return made, done, bm.evaluate(done, made.truth, grid=0)
+
+
+def test_the_parts_add_up_to_the_highest_fused_scores(judged):
+    _, _, result = judged
+    raised = result.judged_alerts.filter("raised", "counted")
+    told = result.alerts[NAME]
+    assert [one["caught"] for one in told] == [True, False]
+    for one in told:
+        among = raised.filter("true" if one["caught"] else (~pl.col("true") & ~pl.col("affected")))
+        assert one["ratio"] == among["log_likelihood_ratio"].max()
+        assert sum(part["nats"] for part in one["parts"]) == pytest.approx(one["ratio"], abs=1e-3)
+        assert REST not in {part["evidence"] for part in one["parts"]}
+        assert one["posterior"] == pytest.approx(one["ratio"] - EVEN_ODDS)
+        row = among.filter(pl.col("encounter_id") == one["encounter_id"], pl.col("kind") == one["kind"])
+        assert len(row) >= 1
+        if not one["caught"]:
+            assert one["truth"] in set(row["cause"])
+
+
+def test_what_no_model_explains_is_said(judged):
+    made, done, result = judged
+    off = result.judged_alerts.with_columns(pl.col("log_likelihood_ratio") + 2.0)
+    for one in explained(done, off, made.truth):
+        assert {part["evidence"]: part["nats"] for part in one["parts"]}[REST] == pytest.approx(2.0, abs=1e-3)
+        assert sum(part["nats"] for part in one["parts"]) == pytest.approx(one["ratio"])
+
+
+def test_nothing_raised_or_weighed_explains_nothing(judged):
+    made, done, result = judged
+    alerts = result.judged_alerts
+    assert explained(done, alerts.with_columns(raised=pl.lit(value=False)), made.truth) == []
+    unweighed = alerts.with_columns(log_likelihood_ratio=pl.lit(None, pl.Float64))
+    assert explained(done, unweighed, made.truth) == []
+
+
+def test_explained_alerts_survive_the_disk(judged, tmp_path):
+    result = judged[2]
+    result.write(tmp_path / "result")
+    assert Result.read(tmp_path / "result").alerts == result.alerts
