@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -121,8 +122,16 @@ def days_of(result: Result) -> int | None:
         return None
 
 
-def day_table(tracks: Tracks) -> Table | None:
-    """Say what the threshold means for a day at the port; None where the days are unknown."""
+def day_table(tracks: Tracks, leads: Table | None = None) -> Table | None:
+    """Say what the threshold means for a day at the port; None where the days are unknown.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        Of the result.
+    leads : Table or None
+        Overstay leads (`biomatch.reporting.sections.overstays.leads_table`), for those that are false.
+    """
     result, days = tracks.result, days_of(tracks.result)
     if days is None:
         return None
@@ -137,6 +146,9 @@ def day_table(tracks: Tracks) -> Table | None:
         (what, *(_a_day(events[what], over) for events, over in columns), _numerators(whole[what]))
         for what in whole
     ]
+    rows += [
+        (what, _a_day(events, days), None, _numerators(events)) for what, events in _later(result, leads)
+    ]
     return Table(
         "day",
         "A day at the port, at this threshold",
@@ -144,6 +156,22 @@ def day_table(tracks: Tracks) -> Table | None:
         tuple(rows),
         "Means over the graded days; a single day varies around them.",
     )
+
+
+def _later(result: Result, leads: Table | None) -> list[tuple[str, int | Along]]:
+    """Give what decisions lead to: leads along the slider, alerts at the point's own thresholds."""
+    found: list[tuple[str, int | Along]] = []
+    for name, number, *_ in leads.rows if leads else ():
+        if name == "Leads that are false" and isinstance(number, int | Along):
+            found.append(("False overstay leads, on the last list", number))
+    every = result.alerts.get("all", {})
+    for what, name in (
+        ("Honest travellers stopped by an alert of fraud", "false_alarms"),
+        ("Fraud caught", "caught"),
+    ):
+        if isinstance(every.get(name), Mapping) and isinstance(every[name].get("numerator"), int):
+            found.append((what, every[name]["numerator"]))
+    return found
 
 
 def _events(tracks: Tracks, part: pl.DataFrame) -> dict[str, Any]:
@@ -163,14 +191,14 @@ def _events(tracks: Tracks, part: pl.DataFrame) -> dict[str, Any]:
 def _numerators(events: int | Along) -> Value | Along:
     if isinstance(events, int):
         return events
-    return Along(tuple(one.numerator if isinstance(one, Ratio) else None for one in events.values))
+    return Along(tuple(one.numerator if isinstance(one, Ratio) else one for one in events.values))
 
 
 def _a_day(events: int | Along, days: int) -> Value | Along:
     if isinstance(events, int):
         return _rounded(events / days)
-    values = [_rounded(one.numerator / days) if isinstance(one, Ratio) else None for one in events.values]
-    return Along(tuple(values))
+    counts = [one.numerator if isinstance(one, Ratio) else one for one in events.values]
+    return Along(tuple(_rounded(one / days) if isinstance(one, int) else None for one in counts))
 
 
 def _rounded(mean: float) -> float:
