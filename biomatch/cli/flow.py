@@ -106,13 +106,14 @@ def search(
             "lists": out,
             "world_id": lists.world_id,
             "system": settings.name,
+            "index": lists.about["index"],
             "searches": len(lists),
             "references": lists.references.height,
             "enrolled_count": {"median": middle, "least": sizes.min(), "greatest": sizes.max()},
         },
         [
             f"{len(lists):,} searches under policy {settings.gallery.policy} "
-            f"({settings.gallery.index} index), N = {middle:,} (median)",
+            f"({lists.about['index']} index), N = {middle:,} (median)",
             f"written: {out.absolute()}",
         ],
     )

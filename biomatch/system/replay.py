@@ -78,7 +78,7 @@ def search(
         references=refs,
         system=system.model_dump(mode="json"),
         world_id=observed.id,
-        about={"index": system.gallery.index},
+        about={"index": stream.index},
         observed=observed,
     )
 
@@ -95,6 +95,7 @@ class Stream:
         progress: Progress | None = None,
     ) -> None:
         self.templates = observed.templates
+        self.index = "flat"  # closed galleries are searched exactly; a running one says what it picked
         self.length = list_length
         self.progress = progress or (lambda stage, done, total: None)
         self.ref_row = refs["template_row"].to_numpy()
@@ -226,6 +227,7 @@ class Stream:
                 left = gone
             self._search_batch(gallery, probes)
             self.progress("search", begin + len(probes), len(acquired))
+        self.index = str(gallery.about()["index"])
 
     def _search_batch(self, gallery: Gallery, probes: NDArray[np.int64]) -> None:
         faces = np.ascontiguousarray(self.templates[self.probe_row[probes]])
