@@ -160,6 +160,15 @@ def report(limits: dict[str, float], runs: list[dict[str, Any]], profile: dict[s
             slopes.append(float(np.polyfit(encounters, np.log(spent), 1)[0]))
         lines.append(f"| {stage} | {slopes[0]:.2f} ({slopes[1]:.2f}) |")
     last = runs[-1]
+    whole = sum(last["seconds"][stage][0] for stage in STAGES)
+    lines += ["", f"Targets at {last['travellers']:,} travellers:", ""]
+    for what, found, most, unit in (
+        ("time", whole, 600.0, "s"),
+        ("peak memory of the one process", last["peak_gb"], 8.0, "GB"),
+        ("exponent of all", slopes[0], 1.1, ""),
+    ):
+        verdict = "met" if found <= most else "**missed**"
+        lines.append(f"- {what}: {found:.3g} {unit}".rstrip() + f", at most {most:g}: {verdict};")
     product = 2 * last["multiplications"] / limits["flops"]
     moved = last["templates"] * DIMENSION * 4 / limits["bytes"]
     lines += [
