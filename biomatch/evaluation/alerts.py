@@ -8,7 +8,7 @@ cause. Only what happens from ``measure_from`` on is counted.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 JOINT = "all"
 """Name of the row that counts all kinds of alerts together."""
+GROUPS = "false_alarms_by_group"
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,8 @@ class KindCounts:
         ``false_encounters / honest_encounters``, in [0, 1], a traveller's encounters taken as a cluster.
     causes : mapping of str to int
         False alarms by cause.
+    groups : mapping of str to Rate
+        ``false_alarms`` of each group of travellers (`Truth.people`); of all kinds together only.
     """
 
     kind: str
@@ -76,6 +79,7 @@ class KindCounts:
     own_catch_rate: Rate
     false_alarms: Rate
     causes: Mapping[str, int]
+    groups: Mapping[str, Rate] = field(default_factory=dict)
 
     @property
     def missed(self) -> int:
@@ -102,7 +106,7 @@ class KindCounts:
             "false_alarms": self.false_alarms.to_json(),
             "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
             "causes": dict(self.causes),
-        }
+        } | ({GROUPS: {name: one.to_json() for name, one in self.groups.items()}} if self.groups else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,4 +231,16 @@ def _counts(
         own_catch_rate=clustered_rate(*by_subject(by_own, clusters)),
         false_alarms=clustered_rate(errors, trials),
         causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
+        groups=_by_group(stopped, scene) if kind == JOINT else {},
     )
+
+
+def _by_group(stopped: pl.Series, scene: Scene) -> dict[str, Rate]:
+    """Give stopped / honest encounters of each group, a traveller's encounters taken as a cluster."""
+    people = scene.truth.people.select("person_id", "group")
+    told = scene.honest.with_columns(stopped=stopped).join(people, on="person_id", how="left")
+    told = told.with_columns(pl.col("group").cast(pl.String).fill_null("unknown"))
+    return {
+        str(name): clustered_rate(*by_subject(part["stopped"].to_numpy(), part["person_id"].to_numpy()))
+        for (name,), part in told.sort("group").group_by("group", maintain_order=True)
+    }

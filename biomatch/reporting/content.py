@@ -112,6 +112,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         overstays.arithmetic_table(result),
         alerts,
         fraud.causes_table(result.alerts),
+        fraud.groups_table(result.alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
         None if several else thresholds_table(slider, made, leads),

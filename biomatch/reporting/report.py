@@ -10,6 +10,7 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
 from biomatch.reporting import assembly, charts, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
+from biomatch.reporting.explained import explained_of
 from biomatch.reporting.sections import growth
 from biomatch.tables import storage
 
@@ -136,6 +137,10 @@ def pictures(result: Result) -> dict[str, alt.LayerChart]:
         found["leads"] = charts.overstays(result)
     if result.alerts:
         found["alerts"] = charts.alerts(result)
+    for name in ("caught", "false"):
+        told = explained_of(result.alerts, caught=name == "caught")
+        if told is not None:
+            found[f"explained-{name}"] = charts.waterfall(told)
     return found
 
 

@@ -9,6 +9,7 @@ import biomatch as bm
 from biomatch.evaluation.explained import NAME, REST, explained
 from biomatch.evaluation.result import Result
 from biomatch.fraud.detect import EVEN_ODDS
+from biomatch.reporting.sections.fraud import alerts_table, groups_table
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +56,18 @@ def test_explained_alerts_survive_the_disk(judged, tmp_path):
     result = judged[2]
     result.write(tmp_path / "result")
     assert Result.read(tmp_path / "result").alerts == result.alerts
+
+
+def test_false_alarms_by_group_add_up_to_all(judged):
+    made, _, result = judged
+    joint = result.alerts["all"]
+    groups = joint["false_alarms_by_group"]
+    assert set(groups) <= set(made.truth.people["group"])
+    for part in ("numerator", "denominator"):
+        assert sum(one[part] for one in groups.values()) == joint["false_alarms"][part] > 0
+    table = groups_table(result.alerts)
+    assert [(row[0], row[1].numerator) for row in table.rows] == [
+        (name, one["numerator"]) for name, one in groups.items()
+    ]
+    assert not any("group" in head.lower() for head in alerts_table(result.alerts).columns)
+    assert groups_table({"all": {}}) is None

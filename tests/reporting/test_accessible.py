@@ -23,6 +23,13 @@ def axe():
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(axe, make, tmp_path, look, scheme, width):
     results = [make(), make(3, name="other", resubstitution=True)]
+    told = {
+        "kind": "sham_exit", "caught": True, "truth": "sham_exit", "encounter_id": 5, "ratio": 13.0,
+        "prior": -11.74, "posterior": 1.26,
+        "parts": [{"evidence": "Face", "nats": 13.5}, {"evidence": "Capture", "nats": -0.5}],
+    }  # fmt: skip
+    for one in results:
+        object.__setattr__(one, "alerts", {**one.alerts, "explained": [told, {**told, "caught": False}]})
     path = report(results, tmp_path / "report.html")
     seen = look(path, color_scheme=scheme, viewport={"width": width, "height": 900})
     seen.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")

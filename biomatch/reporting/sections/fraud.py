@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from biomatch.evaluation.alerts import GROUPS
 from biomatch.rates import rate
-from biomatch.reporting.figures import Ratio, words
+from biomatch.reporting.figures import Ratio, shorten, words
 from biomatch.reporting.tables import Table, Value
 
 HEADS = {
@@ -16,7 +17,7 @@ HEADS = {
     "false_alarms": "Honest encounters stopped",
 }
 """Heads of the judge's rates (see ``biomatch.evaluation.alerts``); others are shown by their names."""
-ELSEWHERE = frozenset({"causes", "events", "missed", "alerts", "false_alarms_per_million"})
+ELSEWHERE = frozenset({"causes", "events", "missed", "alerts", "false_alarms_per_million", GROUPS})
 """Counts that the rates hold already, and causes, which have a table of their own."""
 
 
@@ -67,6 +68,21 @@ def causes_table(alerts: Mapping[str, Any]) -> Table | None:
     columns = ("Kind", "Cause", "Of its false alarms, 95% interval", "A million honest encounters")
     note = "False alarms, of which one encounter can raise several."
     return Table("alert-causes", "Why honest travellers were stopped", columns, rows, note)
+
+
+def groups_table(alerts: Mapping[str, Any]) -> Table | None:
+    """Show who is stopped for nothing, by group; None where nobody counted it."""
+    found = alerts.get("all", {}).get(GROUPS, {})
+    cells = flat(found) if isinstance(found, Mapping) else {}
+    rows = tuple(
+        (shorten(group), one, None if one.value is None else 1e6 * one.value)
+        for group, one in cells.items()
+        if isinstance(one, Ratio)
+    )
+    if not rows:
+        return None
+    columns = ("Group", HEADS["false_alarms"], "A million honest encounters")
+    return Table("alerts-by-group", "Honest travellers stopped by any alert, by group", columns, rows)
 
 
 def _per_million(number: int, stopped: Any) -> float | None:
