@@ -24,7 +24,7 @@ EXACT_BELOW = 16_384
 """Up to so many searched rows an exact scan is as fast, so nothing is risked."""
 LOSS_BUDGET = 1e-6
 _SLACK = 8
-_FIRST_FETCH, _MOST_FIRST = 64, 1024
+_FIRST_FETCH, _MOST_FIRST = 64, 2048
 _MOST, _MOST_AT_ONCE = 1 << 16, 1 << 24
 """Codes that are fetched for one probe, and for all of a pass (200 MB), before an exact scan is better."""
 _SAMPLED_PROBES, _SAMPLED_REFERENCES = 256, 512
