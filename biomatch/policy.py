@@ -70,7 +70,7 @@ class OperatingPoint(Settings):
     Examples
     --------
     >>> OperatingPoint.of(0.4, System.load("default")).lead_threshold
-    0.5
+    0.0
     """
 
     face_threshold: float = setting(..., "tuned")

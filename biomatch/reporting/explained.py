@@ -90,7 +90,7 @@ def waterfall_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     text = base.mark_text(align="left", dx=4, yOffset=8).encode(alt.X("right:Q"), text="said:N")
     # Names stand above their bars: beside them they would leave a telephone no room for any bar.
     name = base.mark_text(align="left", fontSize=12, yOffset=-8).encode(x=alt.value(0), text="label:N")
-    zero = alt.Chart(alt.NamedData(name="steps")).mark_rule(color=GREY, strokeDash=[3, 3])
+    zero = alt.Chart(alt.NamedData(name="steps")).mark_rule(color=GREY, strokeDash=[3, 3], aria=False)
     return finished(
         alt.layer(bars, text, name, zero.encode(x=alt.datum(0))),
         rows,

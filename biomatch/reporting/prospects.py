@@ -67,9 +67,9 @@ def growth_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     line = estimates.mark_line(strokeWidth=2).encode(x, y, colour, dash)
     dots = estimates.mark_point(size=50).encode(x, y, colour, shape, tooltip=said)
     seen = alt.Chart(alt.NamedData(name="measured"))
-    bars = seen.transform_filter("isValid(datum.low)").mark_rule(color=VERMILION)
+    bars = seen.transform_filter("isValid(datum.low)").mark_rule(color=VERMILION, aria=False)
     marks = seen.mark_point(color=VERMILION, filled=True, shape="diamond", size=90, opacity=1)
-    asked = alt.Chart(alt.NamedData(name="operational")).mark_rule(color=GREY, strokeDash=[3, 3])
+    asked = alt.Chart(alt.NamedData(name="operational")).mark_rule(color=GREY, strokeDash=[3, 3], aria=False)
     return finished(
         alt.layer(
             band,
@@ -119,7 +119,9 @@ def costs_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     least = alt.Chart(alt.NamedData(name="cheapest")).mark_point(
         color=VERMILION, filled=True, shape="diamond", size=110, opacity=1
     )
-    now = alt.Chart(alt.NamedData(name="now")).mark_rule(color=GREEN, strokeWidth=2, strokeDash=[2, 2])
+    now = alt.Chart(alt.NamedData(name="now")).mark_rule(
+        color=GREEN, strokeWidth=2, strokeDash=[2, 2], aria=False
+    )
     return finished(
         alt.layer(band, line, dots, least.encode(x, y, tooltip=said), now.encode(x=x)),
         rows,

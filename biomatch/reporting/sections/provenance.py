@@ -27,9 +27,10 @@ def provenance_table(result: Result, *, sparing: bool = False) -> Table:
         "face threshold, every digit": repr(point.face_threshold),
         "face thresholds by field": point.face_threshold_by or None,
         "alert thresholds": point.alert_thresholds or None,
+        "alert thresholds by field": point.alert_thresholds_by or None,
         "lead posterior": point.lead_threshold,
         "resubstitution": "yes" if point.resubstitution else "no",
-        "guarantee": point.guarantee or None,
+        "guarantee": {name: value for name, value in point.guarantee.items() if name != "growth"} or None,
     }
     rest = {
         name: value
