@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
-from biomatch.evidence.recalibrate import Recalibration
+from biomatch.evidence.recalibrate import FEWEST, Recalibration
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def honesty(probability: ArrayLike, happened: ArrayLike, bins: int = 10) -> Hone
     if not len(p):
         return Honesty(0, 0, None, None, None, None, None)
     cox = None
-    if min(y.sum(), (~y).sum()) >= _FEWEST:
+    if min(y.sum(), (~y).sum()) >= FEWEST:
         cox = Recalibration.fit(p, y)
     table = equal_mass(p, y, bins)
     x, seen, weight = (table[name].to_numpy() for name in ("stated", "happened", "cases"))
@@ -77,9 +77,6 @@ def honesty(probability: ArrayLike, happened: ArrayLike, bins: int = 10) -> Hone
         log_loss(p, y),
         log_loss(np.full(len(y), y.mean()), y),
     )
-
-
-_FEWEST = 20  # cases of either kind from which a slope is fitted, as in `Recalibration.fit`
 
 
 def log_loss(probability: ArrayLike, happened: ArrayLike) -> float:

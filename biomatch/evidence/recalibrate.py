@@ -21,6 +21,8 @@ from biomatch.paths import models_dir
 FAMILY = "log-odds-line-1"
 SHIPPED = "posterior.json"
 """File below ``models/`` of the line that ships with the package."""
+FEWEST = 20
+"""Cases of either kind from which a line is fitted."""
 _EDGE = 1e-6
 
 
@@ -70,10 +72,10 @@ class Recalibration:
             raise TableError(
                 f"{p.shape} probabilities and {y.shape} labels", allowed="equal lengths; values in [0, 1]"
             )
-        if min(y.sum(), (~y).sum()) < 20:
+        if min(y.sum(), (~y).sum()) < FEWEST:
             raise ModelError(
                 f"{int(y.sum())} of {len(y)} happened",
-                allowed="at least 20 of either kind",
+                allowed=f"at least {FEWEST} of either kind",
                 remedy="add worlds",
             )
         x = np.stack([np.ones(len(p)), _log_odds(p)])

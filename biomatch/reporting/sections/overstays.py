@@ -13,7 +13,7 @@ from biomatch.evaluation.result import Result
 from biomatch.rates import Rate, rate
 from biomatch.reporting.along import Slider
 from biomatch.reporting.figures import Ratio, shorten, words
-from biomatch.reporting.sections.rates import MOST_STRATA
+from biomatch.reporting.sections.rates import FALSE_LEADS, MOST_STRATA
 from biomatch.reporting.tables import Along, Table, Value
 
 PARTS = ("admission_class", "mode", "exit_document", "group")
@@ -52,7 +52,7 @@ def leads_table(result: Result, slider: Slider) -> Table | None:
     figures = (
         ("Overstay leads", "leads", last.leads, "expected_departures", last.reported_in_country_rate),
         ("Leads that are true", "true_leads", last.true_leads, "leads", last.precision),
-        ("Leads that are false", "false_leads", last.false_leads, "leads", wrong),
+        (FALSE_LEADS, "false_leads", last.false_leads, "leads", wrong),
         ("Overstays that the list lacks", "hidden", last.hidden, "true_in_country", lacking),
     )
     rows: list[tuple[Value | Along, ...]] = [

@@ -17,6 +17,8 @@ from biomatch.reporting.tables import Along, Table, Value
 MOST_STRATA = 40
 """Strata that a breakdown shows; the smallest are pooled, or a report would outgrow its file."""
 BREAKDOWNS = ("group", "mode", "port")
+FALSE_LEADS = "Leads that are false"
+"""Name of the row of the table of leads that a day at the port carries on."""
 MEANINGS = {
     "not acquired": "No usable image: nothing was searched.",
     "lost by the index": "The index did not return the mate although its score was high enough for the list.",
@@ -162,7 +164,7 @@ def _later(result: Result, leads: Table | None) -> list[tuple[str, int | Along]]
     """Give what decisions lead to: leads along the slider, alerts at the point's own thresholds."""
     found: list[tuple[str, int | Along]] = []
     for name, number, *_ in leads.rows if leads else ():
-        if name == "Leads that are false" and isinstance(number, int | Along):
+        if name == FALSE_LEADS and isinstance(number, int | Along):
             found.append(("False overstay leads, on the last list", number))
     every = result.alerts.get("all", {})
     for what, name in (
