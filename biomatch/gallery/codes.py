@@ -9,9 +9,11 @@ in segments, which are shared out among threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import faiss as faiss_typed
@@ -29,6 +31,8 @@ _SPARE_FETCH = 32
 _BATCH_SCAN = 15
 """FAISS's ``implem`` 15 (reservoirs, queries kept in registers): a third faster than its default for
 batches; the set above the k-th score is the same for all of them."""
+
+_Found = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
 
 
 @contextmanager
@@ -203,31 +207,33 @@ class CodeSegments:
         for first, segment in self._stretches():
             count = int(segment.ntotal)
             each.append((first, segment, min(count, _SPARE_FETCH + -(-fetch * count // total))))
-
-        def scan(first: int, segment: Any, share: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-            # Passes that run at once may undo each other's choice: they differ in speed alone.
-            segment.implem = _BATCH_SCAN if len(probes) > 1 else 0
-            with faiss_threads(1):  # FAISS's number of threads belongs to the calling thread
-                scores, rows = segment.search(padded, share)
-            rows[rows >= 0] += first
-            return scores, rows
-
         if alone and self.threads > 1 and len(each) > 1:
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(self.threads)
-            found = list(self._pool.map(lambda one: scan(*one), each))
+            found = self._shared_out([partial(_scanned, padded, *one) for one in each])
         else:
-            found = [scan(*one) for one in each]
-        # What a segment did not give scores at most what it gave last, unless it gave all it has.
-        reach = np.max(
-            [
-                scores[:, -1] if share < int(segment.ntotal) else np.full(len(probes), -np.inf, np.float32)
-                for (_, segment, share), (scores, _) in zip(each, found, strict=True)
-            ],
-            axis=0,
-        )
-        scores, rows = (np.concatenate(parts, axis=1) for parts in zip(*found, strict=True))
-        return scores, rows, reach
+            found = [_scanned(padded, *one) for one in each]
+        scores, rows, reach = zip(*found, strict=True)
+        return np.concatenate(scores, axis=1), np.concatenate(rows, axis=1), np.max(reach, axis=0)
+
+    def _shared_out(self, scans: list[Callable[[], _Found]]) -> list[_Found]:
+        """Run scans in this thread and in others: this one need not wait for the others to wake up."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.threads - 1)
+        found: list[Any] = [None] * len(scans)
+        waiting = deque(range(len(scans)))
+
+        def work() -> None:
+            while waiting:
+                try:
+                    at = waiting.popleft()
+                except IndexError:  # another thread was faster
+                    return
+                found[at] = scans[at]()
+
+        others = [self._pool.submit(work) for _ in range(min(self.threads, len(scans)) - 1)]
+        work()
+        for other in others:
+            other.result()
+        return found
 
     def trial(
         self, references: NDArray[np.float32], probes: NDArray[np.float32]
@@ -244,6 +250,18 @@ class CodeSegments:
         which, at = np.nonzero(place >= 0)  # the scan leaves out who scores the least its tables can say
         scores[which, place[which, at]] = found[which, at]
         return decoded, scores
+
+
+def _scanned(padded: NDArray[np.float32], first: int, segment: Any, share: int) -> _Found:
+    """Give the `share` rows of a segment with the best codes, and the score beyond which none is missing."""
+    # Passes that run at once may undo each other's choice: they differ in speed alone.
+    segment.implem = _BATCH_SCAN if len(padded) > 1 else 0
+    with faiss_threads(1):  # FAISS's number of threads belongs to the calling thread
+        scores, rows = segment.search(padded, share)
+    rows[rows >= 0] += first
+    # What a segment did not give scores at most what it gave last, unless it gave all it has.
+    reach = scores[:, -1] if share < int(segment.ntotal) else np.full(len(padded), -np.inf, np.float32)
+    return scores, rows, reach
 
 
 def _places(segment: Any, rows: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:

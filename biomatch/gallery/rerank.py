@@ -19,16 +19,12 @@ from biomatch.gallery.store import Store, taken
 
 StoreKind = Literal["exact", "int8", "float16"]
 STORE_KINDS = ("exact", "int8", "float16")
-_PAIRS = 4096
-"""Rows a step: 4,096 of 512 float32 are 8 MB."""
+_BLOCK = 4096
+"""Rows a step of storing: 4,096 of 512 float32 are 8 MB."""
 
 
 class Ranker(Protocol):
     """Rows to rank by, and how far a score from them can be off."""
-
-    @property
-    def error(self) -> float:
-        """Largest distance of a stored row from its template."""
 
     def add(self, templates: NDArray[np.float32]) -> None:
         """Store rows at the end."""
@@ -36,14 +32,21 @@ class Ranker(Protocol):
     def keep(self, rows: NDArray[np.int64]) -> None:
         """Keep these rows (ascending)."""
 
-    def take(self, store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give some rows as float32, shape (n, d)."""
+    def look(
+        self, store: Store, rows: NDArray[np.int64], probe: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compare one probe, shape (d,), with some rows.
+
+        Returns
+        -------
+        scores, distance : ndarray
+            Shape (n,), float32: the score of each row as it is stored, and a bound of how far the stored
+            row lies from its template.
+        """
 
 
 class ExactRanker:
     """Ranks by the float32 templates themselves, in memory or mapped from disk: nothing more is kept."""
-
-    error = 0.0
 
     def add(self, templates: NDArray[np.float32]) -> None:
         """Store nothing."""
@@ -51,9 +54,12 @@ class ExactRanker:
     def keep(self, rows: NDArray[np.int64]) -> None:
         """Forget nothing."""
 
-    def take(self, store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give some templates."""
-        return taken(store, rows)
+    def look(
+        self, store: Store, rows: NDArray[np.int64], probe: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compare with the templates; nothing is off but the rounding."""
+        scores = np.einsum("ij,j->i", taken(store, rows), probe)
+        return scores, np.zeros(len(rows), np.float32)
 
 
 class CoarseRanker:
@@ -71,24 +77,24 @@ class CoarseRanker:
         self.kind = kind
         self._rows = Growing(np.int8 if kind == "int8" else np.float16, dimension)
         self._scales = Growing(np.float32)
-        self.error = 0.0
+        self._off = 0.0
+        """Largest distance of a stored row from its template, in units of its scale (float16: of 1)."""
 
     def add(self, templates: NDArray[np.float32]) -> None:
         """Store rows at the end, and note how far the worst of them lies from its template."""
-        for begin in range(0, len(templates), _PAIRS):
-            block = templates[begin : begin + _PAIRS]
+        for begin in range(0, len(templates), _BLOCK):
+            block = templates[begin : begin + _BLOCK]
             if self.kind == "int8":
                 scales = (np.abs(block).max(axis=1) / np.float32(127)).astype(np.float32)
                 coarse = np.rint(block / scales[:, None]).astype(np.int8)
                 self._scales.append(scales)
-                again = coarse * scales[:, None]
+                far = np.linalg.norm(coarse * scales[:, None] - block, axis=1) / scales
             else:
                 coarse = block.astype(np.float16)
-                again = coarse.astype(np.float32)
+                far = np.linalg.norm(coarse.astype(np.float32) - block, axis=1)
             self._rows.append(coarse)
-            far = np.linalg.norm(again - block, axis=1).max(initial=0)
             # The distance is itself a float32 sum: a hundredth more covers its rounding many times.
-            self.error = max(self.error, 1.01 * float(far))
+            self._off = max(self._off, 1.01 * float(far.max(initial=0)))
 
     def keep(self, rows: NDArray[np.int64]) -> None:
         """Keep these rows (ascending)."""
@@ -96,12 +102,18 @@ class CoarseRanker:
         if self.kind == "int8":
             self._scales.keep(rows)
 
-    def take(self, store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Give some rows as float32."""
-        found = self._rows.values.take(rows, axis=0).astype(np.float32)
-        if self.kind == "int8":
-            found *= self._scales.values[rows][:, None]
-        return found
+    def look(
+        self,
+        store: Store,  # noqa: ARG002
+        rows: NDArray[np.int64],
+        probe: NDArray[np.float32],
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Compare with the copies; a row of larger values is rounded more coarsely."""
+        scores = np.einsum("ij,j->i", self._rows.values.take(rows, axis=0).astype(np.float32), probe)
+        if self.kind == "float16":
+            return scores, np.full(len(rows), self._off, np.float32)
+        scales = self._scales.values.take(rows)
+        return scores * scales, scales * np.float32(self._off)
 
 
 def ranker_of(kind: StoreKind, dimension: int) -> Ranker:
@@ -135,27 +147,19 @@ def may_be_listed(
     who, rows : ndarray
         int64: pairs of probe and row.
     """
+    margin = np.float32(rounding_margin(probes.shape[1]))
     who, column = np.nonzero(valid)
     chosen = rows[who, column]
-    ranked = np.full(rows.shape, -np.inf, np.float32)
-    scores = np.empty(len(chosen), np.float32)
+    may = np.ones(len(chosen), np.bool_)
     ends = np.cumsum(valid.sum(axis=1))
     begin = 0
-    while begin < len(chosen):
-        # Whole probes, about _PAIRS rows together: rows are gathered once, probes not at all.
-        last = max(int(who[begin]), int(np.searchsorted(ends, begin + _PAIRS, side="right")) - 1)
-        block = ranker.take(store, chosen[begin : ends[last]])
-        at = begin
-        for probe in range(int(who[begin]), last + 1):
-            part = block[at - begin : ends[probe] - begin]
-            scores[at : ends[probe]] = np.einsum("ij,j->i", part, probes[probe])
-            at = int(ends[probe])
-        begin = at
-    ranked[who, column] = scores
-    if rows.shape[1] > list_length:
-        margin = rounding_margin(probes.shape[1]) + 2 * ranker.error * (1 + NORM_TOLERANCE)
-        at_l = rows.shape[1] - list_length
-        lowest = np.partition(ranked, at_l, axis=1)[:, at_l] - np.float32(margin)
-        keep = scores >= lowest[who]
-        who, chosen = who[keep], chosen[keep]
-    return who, chosen
+    for probe, end in enumerate(ends.tolist()):
+        if end - begin > list_length:
+            scores, distance = ranker.look(store, chosen[begin:end], probes[probe])
+            distance *= np.float32(1 + NORM_TOLERANCE)  # the probe's length
+            at = end - begin - list_length
+            # L rows score at least this much, whatever their copies hide.
+            sure = np.partition(scores - distance, at)[at]
+            may[begin:end] = scores + distance >= sure - margin
+        begin = end
+    return who[may], chosen[may]

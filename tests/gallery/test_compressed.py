@@ -187,9 +187,14 @@ def test_coarse_stores_lose_nothing(templates, captures, kind):
     store, ranker = MemoryStore(DIMENSION), CoarseRanker(DIMENSION, kind)
     store.append(templates[:3000])
     ranker.add(templates[:3000])
-    far = np.linalg.norm(ranker.take(store, np.arange(3000)) - templates[:3000], axis=1)
-    assert 0 < far.max() <= ranker.error < 0.05
     probes = captures(templates[:20], noise=1.0)
+    every = np.arange(3000)
+    for probe in probes:
+        scores, distance = ranker.look(store, every, probe)
+        exact, none = ExactRanker().look(store, every, probe)
+        assert (np.abs(scores - exact) <= distance).all()
+        assert (distance < 0.05).all()
+        assert not none.any()
     rows = np.random.default_rng(0).integers(0, 3000, (20, 400))
     rows = np.sort(rows, axis=1)
     valid = np.ones(rows.shape, bool)
