@@ -39,16 +39,26 @@ def scores(
     ] = None,
     enrolled: Annotated[int, typer.Option("--enrolled", help="N, where the file does not hold it.")] = 0,
     distances: Annotated[bool, typer.Option("--distances", help="Lower is closer.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Comparisons larger than memory: one pass, no curve.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Give rates, curve and threshold of scores or candidate lists that somebody else produced."""
     from biomatch.evaluation.curves import IdentificationCurve
-    from biomatch.evaluation.scorefiles import read_scores
-    from biomatch.tuning.claims import MET, claims_of, judge
+    from biomatch.evaluation.scorefiles import read_scores, stream_scores
+    from biomatch.tuning.claims import claims_of
 
     if max_fpir is not None and max_fmr is not None:
         raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
     wanted = [claim for text in claims or [] for claim in claims_of(text)]
+    if stream:
+        if max_fpir is not None or truth is not None or any(claim.of_searches for claim in wanted):
+            raise SettingsError("--stream and searches", allowed="comparisons: --max-fmr, claims of fmr")
+        streamed = stream_scores(files, form=form, distances=distances)
+        notes = (f"read in one pass: exact where fewer than {streamed.non_mated.tail:,} errors are made",)
+        _report(streamed, streamed.format, notes, files, max_fmr, confidence, cap, wanted, as_json=as_json)
+        return
     found = read_scores(files, form=form, truth=truth, enrolled=enrolled, distances=distances)
     identification = True if max_fpir is not None else False if max_fmr is not None else None
     if identification is None and wanted:
@@ -62,23 +72,32 @@ def scores(
     if wanted and not apply:
         kind = "searches" if not of_searches else "comparisons"
         raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
-    for text in found.notes:
-        note(f"note: {text}")
-    payload: dict[str, Any] = {"files": [path.absolute() for path in files], "format": found.format}
-    payload |= {"notes": list(found.notes), **_counts(curve)}
-    lines = [_headline(curve, found.format)]
     target = max_fpir if max_fpir is not None else max_fmr
+    _report(curve, found.format, found.notes, files, target, confidence, cap, apply, as_json=as_json)
+
+
+def _report(
+    curve: Any, form: str, notes: tuple[str, ...], files: list[Path],
+    target: float | None, confidence: float, cap: int | None, claims: list[Any], *, as_json: bool,
+) -> None:  # fmt: skip
+    """Print counts, threshold and verdicts; exit code 1 where a claim is not met."""
+    from biomatch.tuning.claims import MET, judge
+
+    for text in notes:
+        note(f"note: {text}")
+    payload: dict[str, Any] = {"files": [path.absolute() for path in files], "format": form}
+    counts = _counts(curve)
+    payload |= {"notes": list(notes), **counts}
+    lines = [_headline(counts, form)]
     if target is not None:
         more, told = _at_target(curve, target, confidence, cap)
         payload |= more
         lines += told
-    big = max(payload["mated"], payload["non_mated"]) > BIG
+    big = max(payload["mated"], payload["non_mated"]) > BIG or not hasattr(curve, "points")
     payload["curve"] = None if big else _curve(curve)
-    if big:
-        note(
-            f"note: no curve and no EER beyond {BIG:,} scores; use biomatch.evaluation.scorefiles.accumulate"
-        )
-    verdicts = [judge(claim, curve, confidence=confidence, cap=cap) for claim in apply]
+    if big and hasattr(curve, "points"):
+        note(f"note: no curve and no EER beyond {BIG:,} scores; one pass in constant memory: --stream")
+    verdicts = [judge(claim, curve, confidence=confidence, cap=cap) for claim in claims]
     payload["claims"] = verdicts
     lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})" for v in verdicts]
     emit(as_json, payload, lines)
@@ -88,6 +107,7 @@ def scores(
 
 def _counts(curve: Any) -> dict[str, Any]:
     from biomatch.evaluation.curves import IdentificationCurve
+    from biomatch.evaluation.scorefiles import StreamedComparisons
 
     if isinstance(curve, IdentificationCurve):
         median, least, greatest = curve.enrolled_counts
@@ -99,17 +119,20 @@ def _counts(curve: Any) -> dict[str, Any]:
             "enrolled": {"median": median, "least": least, "greatest": greatest} if greatest else None,
             "failure_to_acquire": curve.failure_to_acquire(),
         }
-    equal = None if curve.non_mated_scores.size > BIG else curve.eer()
+    if isinstance(curve, StreamedComparisons):
+        mated, non_mated, equal = curve.mated.total, curve.non_mated.total, None
+    else:
+        mated, non_mated = curve.mated_scores.size, curve.non_mated_scores.size
+        equal = None if non_mated > BIG else curve.eer()
     return {
         "kind": "comparisons",
-        "mated": curve.mated_scores.size,
-        "non_mated": curve.non_mated_scores.size,
+        "mated": mated,
+        "non_mated": non_mated,
         "eer": None if equal is None else {"value": equal.value, "threshold": equal.threshold},
     }
 
 
-def _headline(curve: Any, form: str) -> str:
-    counts = _counts(curve)
+def _headline(counts: dict[str, Any], form: str) -> str:
     tail = ""
     if counts["kind"] == "searches":
         enrolled = counts["enrolled"]

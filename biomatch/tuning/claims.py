@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
+from biomatch.evaluation.curves import IdentificationCurve
 from biomatch.rates import Rate
-from biomatch.tuning.of_curve import guarantee_of
+from biomatch.tuning.of_curve import Curve, guarantee_of
 
 MET, NOT_MET, NOT_SHOWN = "met", "not met", "not shown"
-Curve = IdentificationCurve | VerificationCurve
 
 FALSE_POSITIVE = {"fpir": "searches", "fmr": "comparisons"}
 MISS = {"fnir": "searches", "fnmr": "comparisons"}
@@ -149,7 +148,7 @@ def judge(claim: Claim, curve: Curve, *, confidence: float = 0.95, cap: int | No
     ----------
     claim : Claim
         About searches for an identification curve, about comparisons for a verification curve.
-    curve : IdentificationCurve or VerificationCurve
+    curve : IdentificationCurve, VerificationCurve or StreamedComparisons
         The evidence.
     confidence : float
         One-sided confidence of each bound; *met* rests on two bounds where a false-positive rate is held.

@@ -132,24 +132,31 @@ def guarantee(
     ResultsError
         Where the data cannot support the claim; says how many searches it takes.
     """
-    unit = "comparisons" if measure == "FMR" else "searches"
-    _check(scores, target, confidence, cap, measure, unit)
+    check_claim(int(scores.size), target, confidence, cap, measure)
     n = int(scores.size)
-    codes = np.arange(n) if subjects is None else np.unique(subjects, return_inverse=True)[1]
-    trials = np.ones(n, dtype=np.int64) if subjects is None else np.bincount(codes)
+    if subjects is None:
+        # No array as long as the scores: they may be a file larger than memory.
+        codes, trials = np.zeros(0, dtype=np.int64), np.ones(1, dtype=np.int64)
+        number = n
+    else:
+        codes = np.unique(subjects, return_inverse=True)[1]
+        trials = np.bincount(codes)
+        number = int(trials.size)
     largest = int(trials.max())
     limit = min(largest, cap) if cap is not None else largest
     if largest == 1:
-        allowed = _most_binomial(n, target, 1.0 - confidence)
+        allowed = most_independent(n, target, 1.0 - confidence)
     else:
         allowed = _most_clustered(scores, codes, trials, target, 1.0 - confidence, limit)
     if allowed < 0:
-        raise _refusal(n, trials, target, confidence, limit, measure, unit)
+        raise refusal(n, number, largest, target, confidence, limit, measure)
     low, _ = counting.interval_allowing(scores, allowed)
     threshold = lower_end(low, scores, scores if others is None else others)
     realised = rate_above(scores, None if largest == 1 else codes, threshold, confidence)
-    per_subject = np.bincount(codes[accept(scores, threshold)], minlength=trials.size)
-    most = max(limit, int(per_subject.max()))
+    erring, most = realised.numerator, limit
+    if largest > 1:
+        per_subject = np.bincount(codes[accept(scores, threshold)], minlength=trials.size)
+        erring, most = int(np.count_nonzero(per_subject)), max(limit, int(per_subject.max()))
     if target >= 1.0:
         bound = 1.0
     elif largest == 1:
@@ -162,11 +169,11 @@ def guarantee(
         )
     return Guarantee(
         measure, target, confidence, threshold, realised, bound,
-        int(trials.size), int(np.count_nonzero(per_subject)), most, largest,
+        number, erring, most, largest,
     )  # fmt: skip
 
 
-def _most_binomial(n: int, target: float, level: float) -> int:
+def most_independent(n: int, target: float, level: float) -> int:
     """Give the most errors among n independent trials that still exclude the target; -1: not even 0."""
     if target >= 1.0:
         return n
@@ -225,9 +232,8 @@ def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float) -> flo
     return float(beta.ppf(confidence, a, b)) if b > 0 else 1.0
 
 
-def _check(
-    scores: Floats, target: float, confidence: float, cap: int | None, measure: str, unit: str
-) -> None:
+def check_claim(n: int, target: float, confidence: float, cap: int | None, measure: str) -> None:
+    """Refuse a target, a confidence or a cap that cannot be, and a claim without a trial."""
     counting.checked_target(target, f"max_{measure.lower()}")
     if target == 0.0:
         raise ResultsError(
@@ -238,26 +244,34 @@ def _check(
         raise ResultsError(f"confidence {confidence}", allowed="a number between 0 and 1, such as 0.95")
     if cap is not None and cap < 1:
         raise ResultsError(f"cap={cap}", allowed="a whole number from 1: errors that one subject can make")
-    if not scores.size:
-        raise ResultsError(f"no non-mated {unit}", remedy=f"{measure} needs people who are not enrolled")
+    if not n:
+        raise ResultsError(
+            f"no non-mated {_unit(measure)}", remedy=f"{measure} needs people who are not enrolled"
+        )
 
 
-def _refusal(
-    n: int, trials: Ints, target: float, confidence: float, cap: int, measure: str, unit: str
+def refusal(
+    n: int, subjects: int, largest: int, target: float, confidence: float, cap: int, measure: str
 ) -> ResultsError:
-    mean = n / trials.size
+    """Make the error that says how many searches the claim would take."""
+    unit = _unit(measure)
+    mean = n / subjects
     needed = clusters.subjects_needed(target * mean, cap, confidence)
     advice = f"bring at least {int(np.ceil(needed * mean)):,} {unit}"
-    if trials.max() > 1:
+    if largest > 1:
         advice += f" by {needed:,} subjects"
     advice += ", all without a false positive, or raise the target"
     if cap > 1:
         advice += (
-            f" (one subject made {int(trials.max())} {unit}, so up to {cap} errors of one unseen look-alike "
+            f" (one subject made {largest} {unit}, so up to {cap} errors of one unseen look-alike "
             "are allowed for; a smaller cap, stated as an assumption, needs fewer)"
         )
     return ResultsError(
-        f"{n:,} non-mated {unit} of {trials.size:,} subjects cannot show {measure} <= {target:g} "
+        f"{n:,} non-mated {unit} of {subjects:,} subjects cannot show {measure} <= {target:g} "
         f"with {confidence:.0%} confidence",
         remedy=advice,
     )
+
+
+def _unit(measure: str) -> str:
+    return "comparisons" if measure == "FMR" else "searches"

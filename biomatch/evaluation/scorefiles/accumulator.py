@@ -22,6 +22,7 @@ BINS = 1 << 20
 DROPPED = 12
 CHUNK = 1 << 21
 """Scores binned at once: more than there are bins, or adding the bins would cost more than filling them."""
+BLOCK = 1 << 15  # scores whose bins are found at once: what the steps hand on stays in the second-level cache
 
 
 @dataclass(eq=False)
@@ -48,6 +49,7 @@ class ScoreAccumulator:
     _pending: list[NDArray[np.float64]] = field(default_factory=list)
     _waiting: int = 0
     _floor: float = -np.inf
+    _sorted: bool = True
 
     def add(self, scores: ArrayLike) -> None:
         """Add scores, (n,); NaN and +inf are refused, -inf counts as a trial without a score."""
@@ -55,13 +57,13 @@ class ScoreAccumulator:
         self.total += values.size
         for start in range(0, values.size, CHUNK):
             chunk = values[start : start + CHUNK]
-            self._bins += np.bincount(_bin(chunk), minlength=BINS)
+            self._bins += np.bincount(_bins_of(chunk), minlength=BINS)
             high = chunk[chunk >= self._floor] if self._floor > -np.inf else chunk
             if high.size:
                 self._pending.append(high.astype(np.float64))
                 self._waiting += high.size
                 if self._waiting > self.tail:
-                    self._settle()
+                    self._trim()
 
     def merge(self, other: ScoreAccumulator) -> None:
         """Add the counts of another accumulator with the same `tail`."""
@@ -73,15 +75,21 @@ class ScoreAccumulator:
         self._pending.append(other._top.copy())
         self._settle()
 
+    def _trim(self) -> None:
+        """Drop what lies below the exact tail; sorting waits until somebody asks."""
+        both = np.concatenate([self._top, *self._pending])
+        if both.size >= self.tail > 0:
+            both = np.partition(both, both.size - self.tail)[both.size - self.tail :].copy()
+            self._floor = float(both[0])
+        self._top, self._sorted = both, False
+        self._pending, self._waiting = [], 0
+
     def _settle(self) -> None:
         if self._pending:
-            both = np.concatenate([self._top, *self._pending])
-            if both.size > self.tail:
-                both = np.partition(both, both.size - self.tail)[both.size - self.tail :]
-            self._top = np.sort(both)
-            self._pending, self._waiting = [], 0
-            if self._top.size == self.tail:
-                self._floor = float(self._top[0])
+            self._trim()
+        if not self._sorted:
+            self._top = np.sort(self._top)
+            self._sorted = True
 
     @property
     def exact_above(self) -> float:
@@ -111,9 +119,14 @@ class ScoreAccumulator:
 
         Exact where it lies in the tail (`exact_above`), else the next edge of a bin above it.
         """
+        return self.threshold_allowing(
+            counting.most_events(counting.checked_target(max_rate, "max_rate"), self.total)
+        )
+
+    def threshold_allowing(self, allowed: int) -> float:
+        """Give the lowest threshold that surely accepts at most this many scores; see `threshold`."""
         if not self.total:
             raise ResultsError("no scores", remedy="add some first")
-        allowed = counting.most_events(counting.checked_target(max_rate, "max_rate"), self.total)
         self._settle()
         if allowed < self._top.size:
             low = self._top[self._top.size - 1 - allowed]
@@ -125,6 +138,19 @@ class ScoreAccumulator:
         least = int(np.flatnonzero(self._bins)[0])
         return _edge(max(int(fits[0]), least)) if fits.size else float(self._top[-1])
 
+    def next_score(self, threshold: float) -> float | None:
+        """Give the lowest score at or above a threshold: inf for none, None where it was not kept."""
+        if threshold <= self.exact_above:
+            return None
+        at = int(np.searchsorted(self._top, threshold, side="left"))
+        return float(self._top[at]) if at < self._top.size else np.inf
+
+    def middle(self) -> float:
+        """Give the median's bin by its lower edge, within a part in 2,048 of the median itself."""
+        if not self.total:
+            raise ResultsError("no scores", remedy="add some first")
+        return _edge(int(np.searchsorted(np.cumsum(self._bins), (self.total + 1) // 2)))
+
 
 def accumulate(chunks: Iterable[ArrayLike], *, tail: int = 1 << 20) -> ScoreAccumulator:
     """Accumulate an iterable of score arrays."""
@@ -134,18 +160,26 @@ def accumulate(chunks: Iterable[ArrayLike], *, tail: int = 1 << 20) -> ScoreAccu
     return found
 
 
+def _bins_of(scores: Floats) -> NDArray[np.int64]:
+    """Give the bin of each score, block by block."""
+    found = np.empty(scores.size, dtype=np.int64)
+    for start in range(0, scores.size, BLOCK):
+        found[start : start + BLOCK] = _bin(scores[start : start + BLOCK])
+    return found
+
+
 def _bin(scores: Floats) -> NDArray[Any]:
     """Give the bin of each score: float32 bits, rounded down, in an order that follows the numbers."""
-    narrow = scores.astype(np.float32) + np.float32(0.0)  # -0.0 is 0.0
-    if scores.dtype != np.float32:
-        # Rounding to float32 must never lift a score over a bin's edge.
-        over = narrow.astype(np.float64) > scores
-        if over.any():
-            narrow[over] = np.nextafter(narrow[over], np.float32(-np.inf))
+    with np.errstate(over="ignore"):  # beyond float32 is its last bin
+        narrow = scores.astype(np.float32) + np.float32(0.0)  # -0.0 is 0.0
     bits = narrow.view(np.uint32)
     # All bits of a negative number turn, and the sign bit of any other: then integers order like numbers.
     turned = (narrow.view(np.int32) >> 31).view(np.uint32) | np.uint32(0x80000000)
-    return (bits ^ turned) >> DROPPED
+    ordered = bits ^ turned
+    if scores.dtype != np.float32:
+        # Rounding to float32 must never lift a score over a bin's edge: one step down in that order.
+        ordered -= narrow.astype(np.float64) > scores
+    return ordered >> DROPPED
 
 
 def _edge(number: int) -> float:

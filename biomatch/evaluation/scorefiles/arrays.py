@@ -87,9 +87,9 @@ def read_frame(path: Path) -> pl.DataFrame:
 
 def frame_comparisons(frame: pl.DataFrame, path: Path) -> VerificationCurve:
     """Make a curve from the columns score, mated and, where given, subject and strata."""
-    _need(frame, ("score", "mated"), VERIFICATION, path)
-    mated = _flags(frame["mated"], path)
-    scores = _numbers(frame["score"], path, empty=False)
+    need(frame, ("score", "mated"), VERIFICATION, path)
+    mated = flags(frame["mated"], path)
+    scores = numbers(frame["score"], path, empty=False)
     subjects = frame["subject"].to_numpy() if "subject" in frame.columns else None
     rest = [name for name in frame.columns if name not in ("score", "mated", "subject")]
     labels = {name: frame[name].cast(pl.String).to_numpy().astype(str) for name in rest}
@@ -109,14 +109,14 @@ def frame_searches(frame: pl.DataFrame, path: Path) -> IdentificationCurve:
     Empty: no such score (the mate got none, the list was empty). Further columns are strata.
     """
     known = ("mated", "mate_score", "mate_rank", "top_score")
-    _need(frame, known, IDENTIFICATION, path)
-    mated = _flags(frame["mated"], path)
-    own = _numbers(frame["mate_score"], path, empty=True)
-    top = _numbers(frame["top_score"], path, empty=True)
-    ranks = _numbers(frame["mate_rank"], path, empty=True)
+    need(frame, known, IDENTIFICATION, path)
+    mated = flags(frame["mated"], path)
+    own = numbers(frame["mate_score"], path, empty=True)
+    top = numbers(frame["top_score"], path, empty=True)
+    ranks = numbers(frame["mate_rank"], path, empty=True)
     ranks = np.where(np.isneginf(ranks), 0, ranks).astype(np.int64)
     counts = (
-        _numbers(frame["enrolled_count"], path, empty=False).astype(np.int64)
+        numbers(frame["enrolled_count"], path, empty=False).astype(np.int64)
         if "enrolled_count" in frame.columns
         else np.array([0])
     )
@@ -135,7 +135,8 @@ def frame_searches(frame: pl.DataFrame, path: Path) -> IdentificationCurve:
     )
 
 
-def _need(frame: pl.DataFrame, names: tuple[str, ...], allowed: str, path: Path) -> None:
+def need(frame: pl.DataFrame, names: tuple[str, ...], allowed: str, path: Path) -> None:
+    """Refuse a table that lacks one of the columns."""
     lacking = [name for name in names if name not in frame.columns]
     if lacking:
         raise TableError(
@@ -143,30 +144,32 @@ def _need(frame: pl.DataFrame, names: tuple[str, ...], allowed: str, path: Path)
         )
 
 
-def _flags(column: pl.Series, path: Path) -> NDArray[np.bool_]:
+def flags(column: pl.Series, path: Path, first: int = 2) -> NDArray[np.bool_]:
+    """Read the column `mated`, whose first row stands in line `first`; a word that is neither is refused."""
     words = column.cast(pl.String).fill_null("").str.to_lowercase().str.strip_chars()
     unknown = ~words.is_in([*TRUE, *FALSE])
     if unknown.any():
         row = int(unknown.arg_max() or 0)
-        raise TableError(f"{path}, line {row + 2}: mated is {column[row]!r}", allowed="1 or 0, true or false")
+        raise TableError(
+            f"{path}, line {row + first}: mated is {column[row]!r}", allowed="1 or 0, true or false"
+        )
     return words.is_in([*TRUE]).to_numpy()
 
 
-def _numbers(column: pl.Series, path: Path, *, empty: bool) -> NDArray[np.float64]:
+def numbers(column: pl.Series, path: Path, *, empty: bool, first: int = 2) -> NDArray[np.float64]:
+    """Read finite numbers, the first of them in line `first`; empty (where allowed): -inf."""
     if column.dtype == pl.String:
         text = column.str.strip_chars()
-        numbers = text.cast(pl.Float64, strict=False)
+        found = text.cast(pl.Float64, strict=False)
         absent = text == ""
     else:
-        numbers = column.cast(pl.Float64, strict=False)
+        found = column.cast(pl.Float64, strict=False)
         absent = column.is_null()
-    wrong = (numbers.is_null() | ~numbers.is_finite()).fill_null(True) & ~(
-        absent if empty else absent & False
-    )
+    wrong = (found.is_null() | ~found.is_finite()).fill_null(True) & ~(absent if empty else absent & False)
     if wrong.any():
         row = int(wrong.arg_max() or 0)
         raise TableError(
-            f"{path}, line {row + 2}: {column.name} is {column[row]!r}",
+            f"{path}, line {row + first}: {column.name} is {column[row]!r}",
             allowed="a finite number" + (", or nothing where there is no score" if empty else ""),
         )
-    return numbers.fill_null(-np.inf).to_numpy()
+    return found.fill_null(-np.inf).to_numpy()

@@ -26,6 +26,12 @@ FIVE = (
     ("score", "score"),
 )
 TWO = (("label", "text"), ("score", "score"))
+COLUMNS = {
+    "bob-2": (TWO, "1 0.82"),
+    "bob-4": (FOUR, "S17 S17 q0001 0.812345"),
+    "bob-5": (FIVE, "S17 t17a S17 q0001 0.812345"),
+}
+"""Columns and a well-formed line of each text form."""
 CSV_COLUMNS = {
     "claimed": ("bio_ref_subject_id",),
     "real": ("probe_subject_id",),
@@ -38,15 +44,22 @@ CSV_COLUMNS = {
 
 def read_two(path: Path) -> pl.DataFrame:
     """Read ``label score`` lines; label 1 is mated, any other is not (as `bob measure` counts)."""
-    frame = read_table(path, TWO, example="1 0.82")
-    return frame.select(mated=pl.col("label").is_in(["1", "1.0", "+1"]), score="score")
+    columns, example = COLUMNS["bob-2"]
+    frame = read_table(path, columns, example=example)
+    return frame.select(is_mated(frame).alias("mated"), "score")
 
 
 def read_columns(path: Path, count: int) -> pl.DataFrame:
     """Read a four- or five-column file: claimed, (model,) real, probe, score."""
-    if count == 5:
-        return read_table(path, FIVE, example="S17 t17a S17 q0001 0.812345")
-    return read_table(path, FOUR, example="S17 S17 q0001 0.812345")
+    columns, example = COLUMNS[f"bob-{count}"]
+    return read_table(path, columns, example=example)
+
+
+def is_mated(frame: pl.DataFrame) -> pl.Series:
+    """Say which rows are mated: by the label of two columns, or where claimed and real id are the same."""
+    if "label" in frame.columns:
+        return frame["label"].is_in(["1", "1.0", "+1"])
+    return frame["claimed"] == frame["real"]
 
 
 def read_csv(path: Path) -> tuple[pl.DataFrame, int]:
@@ -87,7 +100,7 @@ def comparisons(frame: pl.DataFrame) -> VerificationCurve:
         mated = frame["mated"].to_numpy()
         scores = frame["score"].to_numpy()
         return verification_curve(scores[mated], scores[~mated])
-    same = (frame["claimed"] == frame["real"]).to_numpy()
+    same = is_mated(frame).to_numpy()
     scores = frame["score"].to_numpy()
     subject = frame["real"].rank("dense").to_numpy().astype(np.int64)
     return verification_curve(

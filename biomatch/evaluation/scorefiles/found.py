@@ -91,17 +91,23 @@ def read_scores(
     TableError
         Naming the line and what to do.
     """
+    form = checked_form(paths, form, truth)
+    found = _read(form, paths, truth, enrolled)
+    comparisons = found.comparisons
+    if comparisons is None:
+        return found
+    return replace(found, comparisons=lambda: _similarities(comparisons(), distances, paths[0]))
+
+
+def checked_form(paths: Sequence[Path], form: str | None, truth: Path | None = None) -> str:
+    """Give the form of the files, told by suffix and first line where it is not said."""
     form = form or _guess(paths, truth)
     if form not in FORMATS:
         raise TableError(f"format {form!r}", allowed=", ".join(FORMATS))
     wanted = 2 if form in PAIRS else 1
     if len(paths) != wanted:
         raise TableError(f"{len(paths)} files", allowed=f"{wanted} for {form}: {FORMATS[form]}")
-    found = _read(form, paths, truth, enrolled)
-    comparisons = found.comparisons
-    if comparisons is None:
-        return found
-    return replace(found, comparisons=lambda: _similarities(comparisons(), distances, paths[0]))
+    return form
 
 
 def _read(form: str, paths: Sequence[Path], truth: Path | None, enrolled: int) -> ScoreFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -13,6 +13,8 @@ import polars as pl
 from biomatch.errors import TableError
 
 NUMBERS = ("score", "number")
+BLOCK = 1 << 26
+"""Bytes of a text file that are read at once where it may be larger than memory."""
 
 
 def read_table(
@@ -49,10 +51,62 @@ def read_table(
     TableError
         Naming file, line and what is wrong with it.
     """
+    return _parsed(_bytes(path), path, columns, separator, header, example, above=0)
+
+
+def read_blocks(
+    path: Path,
+    columns: Sequence[tuple[str, str]],
+    *,
+    example: str,
+    size: int = BLOCK,
+) -> Iterator[pl.DataFrame]:
+    """Read a text table of any length in blocks; parameters and errors as of `read_table`.
+
+    Parameters
+    ----------
+    size : int
+        Bytes a block, about; a block ends with a whole line.
+    """
+    above = 0
+    for data in blocks(path, size):
+        yield _parsed(data, path, columns, " ", 0, example, above=above)
+        above += data.count(b"\n")
+    if not above:
+        raise TableError(f"{path} holds no scores", allowed=f"lines such as {example!r}")
+
+
+def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
+    """Give a text file's bytes in blocks of whole lines, the last one ended where it was not."""
+    rest = b""
+    with _open(path) as file:
+        while data := file.read(size):
+            if b"\0" in data[:4096]:
+                raise TableError(
+                    f"{path} is not text", remedy="name its form with --format, or give a text file"
+                )
+            cut = data.rfind(b"\n") + 1
+            if cut:
+                yield rest + data[:cut]
+                rest = data[cut:]
+            else:
+                rest += data
+    if rest:
+        yield rest + b"\n"
+
+
+def _parsed(
+    data: bytes,
+    path: Path,
+    columns: Sequence[tuple[str, str]],
+    separator: str,
+    header: int,
+    example: str,
+    above: int,
+) -> pl.DataFrame:
     kinds = {
         name: {"score": pl.Float64, "number": pl.Int64, "text": pl.String}[kind] for name, kind in columns
     }
-    data = _bytes(path)
     blanks = separator == " " and (b"\t" in data or _runs(data, columns))
     if blanks:
         data = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data))
@@ -67,7 +121,7 @@ def read_table(
             raise_if_empty=False,
         )
     except pl.exceptions.PolarsError:
-        raise _first_fault(path, data, columns, separator, header, example) from None
+        raise _first_fault(path, data, columns, separator, header, example, above) from None
     numbers = [name for name, kind in columns if kind in NUMBERS]
     wrong = frame.select(
         pl.any_horizontal(
@@ -76,7 +130,7 @@ def read_table(
         ).any()
     ).item()
     if not len(frame) or wrong:
-        raise _first_fault(path, data, columns, separator, header, example)
+        raise _first_fault(path, data, columns, separator, header, example, above)
     # An empty text is a text; only an empty number is missing.
     return frame.with_columns(pl.col(name).fill_null("") for name, kind in columns if kind == "text")
 
@@ -119,12 +173,13 @@ def _first_fault(
     separator: str,
     header: int,
     example: str,
+    above: int,
 ) -> TableError:
-    """Find the first line at fault, slowly."""
+    """Find the first line at fault, slowly; `above` lines of the file come before these."""
     lines = data.decode("utf-8", errors="replace").splitlines()
     if not lines[header:]:
         return TableError(f"{path} holds no scores", allowed=f"lines such as {example!r}")
-    for number, line in enumerate(lines[header:], start=header + 1):
+    for number, line in enumerate(lines[header:], start=above + header + 1):
         fields = line.split(separator)
         if not line.strip():
             return fault_at(path, number, "blank", remedy="remove it")

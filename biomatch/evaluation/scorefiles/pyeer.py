@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import polars as pl
 
 from biomatch.errors import TableError
 from biomatch.evaluation.counting import Floats
-from biomatch.evaluation.scorefiles.lines import fault_at, first_line, read_table
+from biomatch.evaluation.scorefiles.lines import fault_at, first_line, read_blocks, read_table
 
 MOST = 1 << 28
 """A histogram with more counts than this is not unrolled."""
@@ -17,9 +18,21 @@ MOST = 1 << 28
 
 def read_scores(path: Path) -> Floats:
     """Read one score a line; of several columns the last one is the score."""
+    columns, example = _columns(path)
+    return read_table(path, columns, example=example)["score"].to_numpy()
+
+
+def read_in_blocks(path: Path, size: int) -> Iterator[Floats]:
+    """Read the same from a file of any length, about `size` bytes at once."""
+    columns, example = _columns(path)
+    for frame in read_blocks(path, columns, example=example, size=size):
+        yield frame["score"].to_numpy()
+
+
+def _columns(path: Path) -> tuple[list[tuple[str, str]], str]:
     count = max(1, len(first_line(path).split()))
     columns = [(f"column {number + 1}", "text") for number in range(count - 1)] + [("score", "score")]
-    return read_table(path, columns, example="0.91" if count == 1 else "q1 t7 0.88")["score"].to_numpy()
+    return columns, "0.91" if count == 1 else "q1 t7 0.88"
 
 
 def read_histogram(path: Path) -> Floats:
