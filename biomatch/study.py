@@ -204,7 +204,7 @@ def run_job(job: Job, tuned: Tuned) -> Row:
     with _clock(seconds, "run"):
         done = run(observed, at=tuned.point, lists=lists)
     with _clock(seconds, "evaluate"):
-        result = evaluate(done, made.truth, grid=0)
+        result = evaluate(done, made.truth, grid=0, pools=False)
     return Row(
         id=job.id,
         cell=job.cell,
@@ -252,7 +252,7 @@ def counts_of(result: Any) -> dict[str, float]:
             "true_departures": last.true_departures,
         }
     for kind, counted in result.alerts.items():
-        if kind == "explained":  # single alerts, no counts
+        if kind in ("explained", "adversary"):  # no counts of a kind
             continue
         found |= {
             f"alerts_{kind}_events": counted["events"],

@@ -7,6 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import WallError
+from biomatch.evaluation.alert_adversary import NAME as ADVERSARY
+from biomatch.evaluation.alert_adversary import adversary
 from biomatch.evaluation.alerts import judge_alerts
 from biomatch.evaluation.explained import NAME, explained
 from biomatch.evaluation.grid import threshold_grid
@@ -85,6 +87,7 @@ def evaluate(
     resubstitution: bool = False,
     grid: int = 33,
     review: ReviewSettings | None = None,
+    pools: bool = True,
 ) -> Result:
     """Judge a run.
 
@@ -100,6 +103,9 @@ def evaluate(
         Number of thresholds at which a slider can stop; 0 for none.
     review : ReviewSettings, optional
         How people review the list of overstays (see `biomatch.evaluation.review`); default: the settings'.
+    pools : bool
+        Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alert_adversary`): a
+        second or two, which a study of many runs saves.
 
     Raises
     ------
@@ -129,7 +135,9 @@ def evaluate(
         list_length=trials.list_length,
         stays=judge_stays(run.stays, observed, truth, point),
         judged_alerts=judged,
-        alerts=counts.to_json() | ({NAME: told} if told else {}),
+        alerts=counts.to_json()
+        | ({NAME: told} if told else {})
+        | ({ADVERSARY: adversary(observed, truth, point, judged)} if pools else {}),
         grid=pl.DataFrame(),
         about={
             **run.about,

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import charts, explained, prospects
+from biomatch.reporting import adversary, charts, explained, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.tables import Table
@@ -25,6 +25,7 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "causes": {"bars": "table:misses:1"},
     "leads": {"leads": "rows:leads", "now": "threshold"},
     "alerts": {"alerts": "rows:alerts"},
+    "adversary": {"pools": "rows:pools", "expected": "rows:expected"},
     "explained-caught": {"steps": "rows:explained-caught"},
     "explained-false": {"steps": "rows:explained-false"},
     "groups-fnir": {"strata": "table:by-group:1"},
@@ -80,6 +81,7 @@ def specifications() -> dict[str, dict[str, Any]]:
         "causes": charts.causes_of({}),
         "leads": charts.leads_of({}),
         "alerts": charts.alerts_of({}),
+        "adversary": adversary.adversary_chart({}),
         "explained-caught": explained.waterfall_of({}),
         "explained-false": explained.waterfall_of({}),
         "groups-fnir": charts.intervals_of({}, "FNIR"),

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from biomatch.evaluation.result import Result
 from biomatch.reporting import points
+from biomatch.reporting.adversary import adversary as adversary
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, PURPLE, VERMILION, decades, finished, log, told
 from biomatch.reporting.explained import waterfall as waterfall

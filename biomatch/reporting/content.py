@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from biomatch.evaluation.result import Result
-from biomatch.reporting import points
+from biomatch.reporting import adversary, points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.explained import explained_of, explained_table, steps
@@ -93,6 +93,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     priced = costs.days(result, slider.alone() if several else slider)
     cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
     estimates, measured, operational = growth.growth_rows(result)
+    pools, expected = adversary.adversary_rows(result.alerts)
     made, leads = rates.rates_table(tracks), overstays.leads_table(result, slider)
     found = [
         made,
@@ -113,6 +114,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         alerts,
         fraud.causes_table(result.alerts),
         fraud.groups_table(result.alerts),
+        adversary.pools_table(result.alerts),
+        adversary.others_table(result.alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
         None if several else thresholds_table(slider, made, leads),
@@ -129,6 +132,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "banner": recommendation.banner(result),
             "gallery": recommendation.gallery(result),
             "growth": growth.sentence(result),
+            "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
+            "adversary": adversary.sentence(result.alerts),
             "explained": "One alert explained" if any(told.values()) else "",
         },
         tables={table.name: table for table in found if table is not None},
@@ -142,6 +147,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "cheapest": cheapest,
             "leads": points.lead_rows(result),
             "alerts": alert_rows(alerts),
+            "pools": pools,
+            "expected": expected,
             **{name: steps(one) for name, one in told.items()},
         },
         now=[_mark(now_row(curve, one)) for one in slider.thresholds]

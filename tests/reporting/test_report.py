@@ -114,8 +114,9 @@ def test_every_table_is_written_as_csv(result, make, tmp_path):
 
 def test_every_chart_is_written_as_a_picture(result, tmp_path):
     drawn = write_charts([result], tmp_path, "svg")
-    # This result explains no alert: what has nothing to show is not written.
-    assert {path.stem for path in drawn} == set(assembly.BINDINGS) - {"explained-caught", "explained-false"}
+    # This result explains no alert and tries no impostor: what has nothing to show is not written.
+    empty = {"explained-caught", "explained-false", "adversary"}
+    assert {path.stem for path in drawn} == set(assembly.BINDINGS) - empty
     for path in drawn:
         assert path.read_text().startswith("<svg")
         assert "NaN" not in path.read_text()
