@@ -159,9 +159,11 @@ def _table(name: str, table: Table | None, first: Content) -> str:
     where = "" if table is None or name == "comparison" else first.where(table)
     inner = "" if table is None else table.to_html(first.slider.tuned, where)
     hidden = " hidden" if table is None else ""
+    kind = ' class="stacked"' if table is not None and table.stacked else ""
     caption = escape(name if table is None else clean(table.caption))
     return (
-        f'<div class="table" data-table="{name}"{hidden}><div class="scroll"><table>{inner}</table></div>'
+        f'<div class="table" data-table="{name}"{hidden}><div class="scroll">'
+        f"<table{kind}>{inner}</table></div>"
         f'<button type="button" class="csv" data-csv="{name}" '
         f'aria-label="Download as CSV: {caption}">CSV</button></div>'
     )

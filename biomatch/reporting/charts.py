@@ -19,7 +19,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.adversary import adversary as adversary
 from biomatch.reporting.along import Slider, Tracks
-from biomatch.reporting.drawing import BLUE, GREEN, GREY, PURPLE, VERMILION, decades, finished, log, told
+from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, decades, finished, log, told
 from biomatch.reporting.explained import waterfall as waterfall
 from biomatch.reporting.points import Curve, Rows
 from biomatch.reporting.prospects import costs as costs
@@ -30,6 +30,9 @@ from biomatch.reporting.tables import Table
 
 if TYPE_CHECKING:
     import altair as alt
+
+BESIDE = {"left": 5, "top": 5, "right": 45, "bottom": 5}
+"""Room in pixels for a figure that stands beside the longest bar."""
 
 
 def det(
@@ -173,7 +176,7 @@ def causes_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     said = [alt.Tooltip("label:N", title="cause"), alt.Tooltip("errors:Q", title="misses")]
     bars = base.mark_bar(color=BLUE, height=18).encode(tooltip=said)
     text = base.mark_text(align="left", dx=5).encode(text=alt.Text("errors:Q", format=",d"))
-    return finished(alt.layer(bars, text), rows, "Misses by cause.", height=alt.Step(30))
+    return finished(alt.layer(bars, text), rows, "Misses by cause.", height=alt.Step(30), padding=BESIDE)
 
 
 def groups(result: Result, by: str = "group", *, rate: str = "FNIR") -> alt.LayerChart:
@@ -225,7 +228,7 @@ def leads_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     what = list(points.LEADS.values())
     x = alt.X("threshold:Q", title="threshold T", scale=alt.Scale(zero=False, nice=False))
     colour = alt.Color("what:N", title=None, scale=alt.Scale(domain=what, range=[GREEN, VERMILION, BLUE]),
-                       legend=alt.Legend(orient="top", symbolType="stroke"))  # fmt: skip
+                       legend=alt.Legend(orient="top", symbolType="stroke", columns=2))  # fmt: skip
     dash = alt.StrokeDash("what:N", title=None, scale=alt.Scale(domain=what, range=[[1, 0], [6, 3], [2, 2]]))
     said = [
         alt.Tooltip("what:N", title="who"),
@@ -237,7 +240,13 @@ def leads_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
         .mark_line(strokeWidth=2)
         .encode(
             x,
-            alt.Y("number:Q", title="stays", axis=alt.Axis(format=",d", tickMinStep=1)),
+            # Logarithmic from one stay on, with a place for none: false leads grow a hundredfold.
+            alt.Y(
+                "number:Q",
+                title="stays",
+                scale=alt.Scale(type="symlog", constant=1),
+                axis=alt.Axis(format=",d", values=[0, *(step * 10**k for k in range(8) for step in (1, 3))]),
+            ),
             colour,
             dash,
             tooltip=said,
@@ -270,12 +279,13 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     """Draw intervals from rows ``alerts``, a colour and a shape for each rate."""
     import altair as alt
 
-    palette = [BLUE, VERMILION, GREEN, PURPLE]
+    heads = [head for name, head in HEADS.items() if name != "false_alarms"]
+    palette = alt.Scale(domain=heads, range=[BLUE, VERMILION, GREEN])
     legend = alt.Legend(orient="top", labelLimit=300, columns=1)
     base = alt.Chart(alt.NamedData(name="alerts")).encode(
         alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, grid=True)),
         alt.YOffset("what:N"),
-        alt.Color("what:N", title=None, scale=alt.Scale(range=palette), legend=legend),
+        alt.Color("what:N", title=None, scale=palette, legend=legend),
         tooltip=[
             alt.Tooltip("label:N", title="kind"),
             alt.Tooltip("what:N", title="rate"),
@@ -289,7 +299,7 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     )
     rule = base.mark_rule(strokeWidth=2).encode(x, alt.X2("high:Q"))
     dot = base.mark_point(filled=True, size=60, opacity=1).encode(
-        alt.X("value:Q"), alt.Shape("what:N", title=None, legend=legend)
+        alt.X("value:Q"), alt.Shape("what:N", scale=alt.Scale(domain=heads))
     )
     return finished(alt.layer(rule, dot), rows, "Rates of alerts by kind.", height=alt.Step(18))
 

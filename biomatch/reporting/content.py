@@ -98,6 +98,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     found = [
         made,
         rates.misses_table(tracks),
+        growth.measured_table(result),
         growth.growth_table(result),
         growth.back_test_table(result),
         rates.day_table(tracks, leads),
@@ -129,6 +130,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "sentence": recommendation.sentence(result),
             "guarantee": recommendation.guarantee(result),
             "verdict": recommendation.verdict(result),
+            "consequences": recommendation.consequences(result),
             "banner": recommendation.banner(result),
             "gallery": recommendation.gallery(result),
             "growth": growth.sentence(result),

@@ -34,6 +34,13 @@ def decades() -> alt.Axis:
     return alt.Axis(values=[10.0**-k for k in range(9)], labelExpr=PERCENT)
 
 
+def tens(shown: str) -> alt.Axis:
+    """Give an axis of counts with a mark a decade, written in a format of D3."""
+    import altair as alt
+
+    return alt.Axis(values=[10.0**k for k in range(-3, 13)], format=shown)
+
+
 def told(name: str, key: str) -> alt.Tooltip:
     """Give a rate's line in a tooltip."""
     import altair as alt
@@ -43,9 +50,9 @@ def told(name: str, key: str) -> alt.Tooltip:
 
 def finished(chart: Any, rows: Mapping[str, Rows], says: str, **more: Any) -> alt.LayerChart:
     """Give a chart its data, size, and quiet look."""
-    height = more.get("height", HEIGHT)
+    height = more.pop("height", HEIGHT)
     done: alt.LayerChart = (
-        chart.properties(width=WIDTH, height=height, description=says, datasets=dict(rows))
+        chart.properties(width=WIDTH, height=height, description=says, datasets=dict(rows), **more)
         .configure(font=FONT, background="white")
         .configure_view(stroke=None)
         .configure_axis(

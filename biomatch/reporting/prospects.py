@@ -16,6 +16,7 @@ from biomatch.reporting.drawing import (
     decades,
     finished,
     log,
+    tens,
     told,
 )
 from biomatch.reporting.points import Rows
@@ -44,19 +45,19 @@ def growth_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     """Draw growth from rows: ``growth``, ``measured``, ``operational``."""
     import altair as alt
 
-    x = alt.X("n:Q", title="references enrolled, N", scale=log(), axis=alt.Axis(format="~s"))
+    x = alt.X("n:Q", title="references enrolled, N", scale=log(), axis=tens("~s"))
     y = alt.Y("fpir:Q", title="FPIR at the tuned threshold", scale=log(), axis=decades())
     estimates = alt.Chart(alt.NamedData(name="growth"))
     colour = alt.Color(
         "method:N",
         title=None,
         scale=alt.Scale(domain=list(METHODS), range=[BLUE, GREEN, PURPLE, GREY]),
-        legend=alt.Legend(orient="top", columns=2),
+        legend=alt.Legend(orient="top", columns=2, symbolType="stroke", symbolSize=300),
     )
     dash = alt.StrokeDash(
-        "method:N", scale=alt.Scale(domain=list(METHODS), range=[[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]])
+        "method:N",
+        scale=alt.Scale(domain=list(METHODS), range=[[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]]),
     )
-    shape = alt.Shape("method:N", scale=alt.Scale(domain=list(METHODS)))
     said = [
         alt.Tooltip("method:N", title="method"),
         alt.Tooltip("n:Q", title="N", format=",d"),
@@ -65,7 +66,7 @@ def growth_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     safe = estimates.transform_filter(f"datum.method === '{RESTS_ON}' && isValid(datum.low)")
     band = safe.mark_area(opacity=0.18, color=BLUE).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"))
     line = estimates.mark_line(strokeWidth=2).encode(x, y, colour, dash)
-    dots = estimates.mark_point(size=50).encode(x, y, colour, shape, tooltip=said)
+    dots = estimates.mark_point(size=40, filled=True, opacity=1).encode(x, y, colour, tooltip=said)
     seen = alt.Chart(alt.NamedData(name="measured"))
     bars = seen.transform_filter("isValid(datum.low)").mark_rule(color=VERMILION, aria=False)
     marks = seen.mark_point(color=VERMILION, filled=True, shape="diamond", size=90, opacity=1)
@@ -104,7 +105,7 @@ def costs_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     import altair as alt
 
     x = alt.X("threshold:Q", title="threshold T", scale=alt.Scale(zero=False, nice=False))
-    y = alt.Y("hours:Q", title="cost of a day, officers' hours", scale=log())
+    y = alt.Y("hours:Q", title="cost of a day, officers' hours", scale=log(), axis=tens(","))
     base = alt.Chart(alt.NamedData(name="costs"))
     said = [
         alt.Tooltip("threshold:Q", title="threshold T", format=".4f"),

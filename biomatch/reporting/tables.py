@@ -69,6 +69,12 @@ class Table:
         """Whether any cell is a rate or follows the slider, so that N, L and T belong to it."""
         return any(isinstance(cell, Along | Ratio) for row in self.rows for cell in row)
 
+    @property
+    def stacked(self) -> bool:
+        """Whether rates stand on top of their counts: two fit beside each other, unless columns are many."""
+        rated = [any(_is_rated(row[at]) for row in self.rows) for at in range(len(self.columns))]
+        return sum(rated) > 2 or len(self.columns) > 5
+
     def at(self, position: int) -> Table:
         """Give the table as it stands at one position of the slider."""
         rows = tuple(tuple(_at(cell, position) for cell in row) for row in self.rows)
@@ -120,6 +126,10 @@ class Table:
         at = f' <span class="at">{escape(where)}</span>' if where else ""
         caption = f"<caption>{escape(clean(self.caption))}{note}{at}</caption>"
         return f"{caption}<thead><tr>{heads}</tr></thead><tbody>{body}</tbody>"
+
+
+def _is_rated(cell: Value | Along) -> bool:
+    return isinstance(cell, Ratio) or (isinstance(cell, Along) and isinstance(cell.values[0], Ratio))
 
 
 def _at(cell: Value | Along, position: int) -> Value:

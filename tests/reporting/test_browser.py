@@ -88,6 +88,10 @@ def test_every_figure_follows_the_slider(result, made, path, look):
         assert seen.page.text_content("#fnir") == shown(fnir)
         assert seen.page.text_content("#fpir") == shown(fpir)
         assert rows_of(seen.page, "leads")[3][1] == f"{grid['false_leads'][at]:,}"
+        stacked = seen.page.locator("[data-table] table.stacked").evaluate_all(
+            "all => all.map(one => one.closest('[data-table]').dataset.table)"
+        )
+        assert set(stacked) == {name for name, table in made.tables.items() if table.stacked}
         tuned = at == made.slider.tuned
         assert seen.page.inner_text("#label") == ("tuned threshold" if tuned else MOVED)
         heads = seen.page.text_content("[data-table=by-group] caption")
@@ -106,6 +110,7 @@ def test_the_page_without_scripts_says_the_tuned_threshold(made, path, browser):
             for row in page.locator(f"[data-table={name}] tbody tr").all()
         ]
         assert found == wanted
+        assert page.locator(f"[data-table={name}] table.stacked").count() == table.stacked
     assert not page.locator("#slider").is_visible()
     context.close()
 

@@ -3,12 +3,12 @@
 import pytest
 
 import biomatch as bm
-from biomatch.reporting.along import Slider
+from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.content import content
 from biomatch.reporting.figures import Ratio
 from biomatch.reporting.points import drawn_curve
 from biomatch.reporting.report import pictures
-from biomatch.reporting.sections import costs, growth
+from biomatch.reporting.sections import costs, growth, rates
 from biomatch.tuning.costs import Costs, cheapest, day
 
 
@@ -25,14 +25,18 @@ def result(make, grown):
 
 def test_growth_is_told_as_it_was_tuned(result):
     table = growth.growth_table(result)
-    assert table.columns[2:] == ("By binomial", "By face model", "By tail")
-    assert [row[0] for row in table.rows] == ["2,500", "5,000", "20,000", "80,000"]
-    assert table.rows[1][1] == Ratio(9, 9_000, 0.0004, 0.002)
-    assert table.rows[3][2:] == ("2.00% (0.10% to 5.0%)", "1.20% (0.10% to 5.0%)", None)
-    tests = growth.back_test_table(result).rows
-    assert [row[2] for row in tests] == ["binomial", "tail"]
-    assert tests[0][5] == pytest.approx(0.1 / (800 / 9_000))
-    assert tests[1][5] is None
+    assert table.columns[1:] == ("By binomial", "By face model", "By tail")
+    assert [row[0] for row in table.rows] == ["20,000", "80,000"]
+    assert table.rows[1][1:] == ("2.00% (0.10% to 5.0%)", "1.20% (0.10% to 5.0%)", None)
+    measured = growth.measured_table(result).rows
+    assert [row[0] for row in measured] == ["2,500", "5,000"]
+    assert measured[1][1] == Ratio(9, 9_000, 0.0004, 0.002)
+    tests = growth.back_test_table(result)
+    assert tests.columns[3:] == ("Predicted by binomial", "Predicted by tail")
+    (row,) = tests.rows
+    assert (row[0], row[1].numerator, row[2].numerator) == ("0.3100", 200, 800)
+    assert row[3] == "10.0% (9.0% to 11%): 1.13 times"  # 0.1 of 800 in 9,000
+    assert row[4] is None
     said = growth.sentence(result)
     assert "At the operational gallery of 80,000, 16 times the tested 5,000" in said
     assert "2.00% (binomial), 1.20% (face model)" in said
@@ -48,6 +52,7 @@ def test_the_growth_chart_leaves_out_what_a_logarithm_cannot_show(result):
 def test_without_growth_nothing_is_said(make):
     plain = with_growth(make, None)
     assert growth.growth_table(plain) is growth.back_test_table(plain) is None
+    assert growth.measured_table(plain) is None
     assert growth.sentence(plain) == ""
     assert "growth" not in pictures(plain)
 
@@ -92,9 +97,24 @@ def test_costs_follow_the_slider_and_say_who_priced_them(result):
     assert [row["threshold"] for row in rows] == list(slider.thresholds)
     assert rows[3]["hours"] == made[3].cost_minutes[0] / 60
     assert least == [] or least[0]["threshold"] == cheapest(curve, prices).threshold
-    assert {row[2] for row in costs.prices_table(result).rows} >= {
-        "share of mated searches in the graded world"
-    }
+    sources = {row[0]: row[2] for row in costs.prices_table(result).rows}
+    assert sources["Prevalence"] == "share of mated searches in the graded world"
+    assert sources["Traffic per day"] == "searches on a mean day of the graded world"
+
+
+def test_a_priced_day_has_the_searches_of_a_graded_day(result, make, grown):
+    slider = Slider.of(result)
+    tracks = Tracks(result, slider)
+    searches = rates.day_table(tracks).rows[0]
+    prices, _ = costs.costs_of(result)
+    assert prices.traffic_per_day == pytest.approx(searches[2], rel=1e-3)
+    alarms = rates.day_table(tracks).rows[1]
+    made = costs.days(result, slider)
+    for at in range(len(slider.thresholds)):
+        assert made[at].false_alarms[0] == pytest.approx(alarms[2].values[at], rel=1e-3)
+    undated = with_growth(make, grown())
+    object.__setattr__(undated, "about", {**undated.about, "observed": {}})
+    assert costs.costs_of(undated)[0].traffic_per_day == Costs(prevalence=0.5).traffic_per_day
 
 
 def test_prices_of_the_tuning_are_kept(make, grown):

@@ -102,24 +102,51 @@ def test_a_stratum_without_trials_has_no_number(make):
 
 def test_a_day_at_the_port_counts_what_the_period_counts(result, tracks):
     table = rates.day_table(tracks)
-    assert table.columns[-1] == "In all 90 days"
+    assert table.columns[1] == "In all 90 days"
     alarms = table.rows[1]
     for at in range(len(tracks.slider.thresholds)):
-        assert alarms[3].values[at] == result.grid.sort("threshold")["false_positives"][at]
-        assert alarms[1].values[at] * 90 == pytest.approx(alarms[3].values[at], rel=1e-3)
-    assert table.rows[0][3] == result.curve.mated + result.curve.non_mated
+        number, mean, apart = (alarms[column].values[at] for column in (1, 2, 4))
+        assert number == result.grid.sort("threshold")["false_positives"][at]
+        assert mean * 90 == pytest.approx(number, rel=1e-3)
+        assert apart == (pytest.approx(90 / number, rel=1e-3) if 0 < number < 90 else None)
+    assert any(alarms[4].values)
+    assert table.rows[0][1] == result.curve.mated + result.curve.non_mated
 
 
 def test_a_day_at_the_port_carries_on_to_leads_and_fraud(result, tracks):
     table = rates.day_table(tracks, overstays.leads_table(result, tracks.slider))
     false = row(table, "False overstay leads, on the last list")
     grid = result.grid.sort("threshold")["false_leads"].to_list()
-    assert list(false[3].values) == grid
-    assert false[1].values[0] == pytest.approx(grid[0] / 90, rel=1e-3)
+    assert list(false[1].values) == grid
+    assert false[2].values[0] == pytest.approx(grid[0] / 90, rel=1e-3)
     alerts = {"all": {"false_alarms": rate(18, 9_000).to_json(), "caught": rate(9, 12).to_json()}}
     told = rates.day_table(Tracks(replace(result, alerts=alerts), tracks.slider))
-    assert row(told, "Honest travellers stopped by an alert of fraud")[1:] == (0.2, None, 18)
-    assert row(told, "Fraud caught")[3] == 9
+    assert row(told, "Honest travellers stopped by an alert of fraud")[1:] == (18, 0.2, None, 5.0)
+    assert row(told, "Fraud caught")[1] == 9
+
+
+def test_one_port_is_not_told_twice(result):
+    alone = replace(result, trials=result.trials.with_columns(port=pl.lit("Aerilon")))
+    table = rates.day_table(Tracks(alone, Slider.of(alone)))
+    assert len(table.columns) == 4
+    assert all("port" not in name for name in table.columns)
+
+
+def test_the_consequences_are_the_counts_of_the_tables(result):
+    said = recommendation.consequences(result)
+    last = result.overstays[-1]
+    for wanted in (
+        "90 days long",
+        f"{result.fpir.numerator} false alarm",
+        f"{result.fnir.numerator} travellers who were not recognised",
+        f"{last.false_leads} false overstay leads",
+    ):
+        assert wanted in said
+    alerts = {"all": {"false_alarms": rate(1, 9_000).to_json(), "caught": rate(9, 12).to_json()}}
+    told = recommendation.consequences(replace(result, alerts=alerts))
+    assert "1 honest traveller stopped by an alert of fraud and 9 of 12 frauds caught." in told
+    bare = replace(result, trials=result.trials.clear(), stays=result.stays.clear(), alerts={})
+    assert recommendation.consequences(bare) == ""
 
 
 def test_no_days_no_figures(make):

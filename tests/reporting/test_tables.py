@@ -93,3 +93,11 @@ def test_the_page_gets_rates_along_the_slider_as_columns():
     assert cell == {"n": [1, 2], "d": 10, "lo": [0.002529, 0.02521], "hi": [0.445, 0.5561]}
     assert TABLE.follows
     assert not TABLE.at(0).follows
+
+
+def test_rates_stand_beside_their_counts_where_there_is_room():
+    ratio, along = Ratio(1, 4, 0.0, 0.9), Along((Ratio(1, 4, 0.0, 0.9), Ratio(2, 4, 0.1, 0.9)))
+    two = Table("two", "c", ("a", "b", "c"), (("x", ratio, along),))
+    three = Table("three", "c", ("a", "b", "c", "d"), (("x", None, along, 1), ("y", ratio, None, ratio)))
+    many = Table("many", "c", tuple("abcdef"), (("x", *range(5)),))
+    assert [one.stacked for one in (two, three, many)] == [False, True, True]

@@ -45,6 +45,12 @@ function isFigures(rows, at) {
   return at > 0 && !(cells.length && cells.every((cell) => typeof cell === "string"));
 }
 
+// Two rates fit beside each other; more of them, or many columns, stand on top of their counts.
+function isStacked(rows, columns) {
+  const rated = columns.filter((_, at) => rows.some((row) => Array.isArray(row[at])));
+  return rated.length > 2 || columns.length > 5;
+}
+
 function renderTable(place, model, position, where) {
   const rows = model.rows.map((row) => row.map((cell) => cellAt(cell, position)));
   const caption = element("caption", "", model.caption);
@@ -68,6 +74,7 @@ function renderTable(place, model, position, where) {
       }
     });
   }
+  place.className = isStacked(rows, model.columns) ? "stacked" : "";
   place.replaceChildren(caption, head, body);
 }
 

@@ -8,8 +8,9 @@ from biomatch.errors import BiomatchError
 from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.along import Slider
-from biomatch.reporting.figures import number, percent, shorten
+from biomatch.reporting.figures import number, percent, shorten, words
 from biomatch.reporting.points import Rows
+from biomatch.reporting.sections.rates import days_of
 from biomatch.reporting.tables import Along, Table
 from biomatch.tuning.costs import Costs, Day, cheapest, day
 
@@ -22,7 +23,8 @@ def costs_of(result: Result) -> tuple[Costs, bool] | None:
     Returns
     -------
     (Costs, bool) or None
-        The bool says that they are the user's own. Assumed prices take the graded world's own prevalence.
+        The bool says that they are the user's own. Assumed prices take prevalence and, where the world says
+        how many days were graded, searches a day from the graded world.
     """
     curve = points.drawn_curve(result)
     if not curve.mated or not curve.non_mated:
@@ -36,7 +38,9 @@ def costs_of(result: Result) -> tuple[Costs, bool] | None:
     searches = result.trials.filter(pl.col("counted") & pl.col("acquired") & ~pl.col("designed"))
     if not searches.height:
         return None
-    return Costs(prevalence=float(searches["mated"].sum()) / searches.height), False
+    days_graded = days_of(result)
+    traffic = {} if days_graded is None else {"traffic_per_day": searches.height / days_graded}
+    return Costs(prevalence=float(searches["mated"].sum()) / searches.height, **traffic), False
 
 
 def days(result: Result, slider: Slider) -> list[Day]:
@@ -65,8 +69,9 @@ def costs_table(made: list[Day], *, follow: bool = True) -> Table | None:
         "What a day is expected to cost, at this threshold",
         ("On a day", "Expected, 95% interval"),
         (*told, ("Alarms that are right", shares)),
-        "One threshold for all. A miss costs what it is priced at below; bounds come from the corners of "
-        "both rates' intervals.",
+        "An alarm is a search with a candidate at or above the threshold: right when the candidate is the "
+        "traveller, false otherwise. An officer looks at every alarm; a miss costs its price below. "
+        "Bounds come from the corners of both rates' intervals.",
     )
     return table if follow else table.at(0)
 
@@ -85,7 +90,9 @@ def prices_table(result: Result) -> Table | None:
             source = "given in the costs that tuned the threshold"
         elif name == "prevalence":
             source = "share of mated searches in the graded world"
-        rows.append((name, float(getattr(costs, name)), shorten(source, 120)))
+        elif name == "traffic_per_day" and days_of(result) is not None:
+            source = "searches on a mean day of the graded world"
+        rows.append((words(name).capitalize(), float(getattr(costs, name)), shorten(source, 120)))
     return Table(
         "prices",
         "Prices behind the costs",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from biomatch.evaluation.result import Result
-from biomatch.reporting.figures import Ratio, count, percent, shorten
+from biomatch.reporting.figures import Ratio, count, number, percent, shorten
 from biomatch.reporting.points import Rows
 from biomatch.reporting.tables import Table, Value
 
@@ -61,67 +61,91 @@ def sentence(result: Result) -> str:
     )
     return (
         f"{asked}, {last / found['tested']:.3g} times the tested {count(found['tested'])}, FPIR at the tuned "
-        f"threshold is expected at {said}. The {RESTS_ON} figure is never too low for a larger gallery, "
-        "because false matches cluster in few travellers; the others say how much it may give away."
+        f"threshold is expected at {said}. The {RESTS_ON} method gives every added reference the same new "
+        "chance of a false match. In truth false matches cluster in few travellers, so for a larger gallery "
+        "its figure is never too low; the other methods estimate how much too high it is."
+    )
+
+
+def measured_table(result: Result) -> Table | None:
+    """Show FPIR against N as it was measured on shares of the tuning world's gallery."""
+    found = growth_of(result)
+    if found is None or not found["measured"]:
+        return None
+    return Table(
+        "growth-measured",
+        "FPIR against the number of references, as measured at the tuned threshold",
+        ("Gallery N", "FPIR, 95% interval"),
+        tuple(
+            (count(one["size"]), Ratio.of_json(one))
+            for one in sorted(found["measured"], key=lambda one: one["size"])
+        ),
+        "The tuning world's own searches against nested shares of its people.",
     )
 
 
 def growth_table(result: Result) -> Table | None:
-    """Show FPIR against N: measured on shares of the tuning world's gallery, then carried on."""
+    """Show FPIR at larger galleries than the tested one, by every method."""
     found = growth_of(result)
     if found is None:
         return None
     methods = list(dict.fromkeys(one["method"] for one in found["estimates"]))
     carried = {(one["size"], one["method"]): one for one in found["estimates"]}
-    rows: list[tuple[Value, ...]] = [
-        (count(one["size"]), Ratio.of_json(one), *(None for _ in methods))
-        for one in sorted(found["measured"], key=lambda one: one["size"])
-    ]
-    rows += [
-        (count(size), None, *(_figure(carried.get((size, method))) for method in methods))
+    rows = tuple(
+        (count(size), *(_figure(carried.get((size, method))) for method in methods))
         for size in sorted({one["size"] for one in found["estimates"]})
-    ]
+    )
     return Table(
         "growth",
-        "FPIR against the number of references, at the tuned threshold",
-        ("Gallery N", "Measured, 95% interval", *(shorten(f"By {name}", 30) for name in methods)),
-        tuple(rows),
-        "Measured: the tuning world's own searches against nested shares of its people. Carried on: estimate "
-        "and 95% interval of sampling error; the model's own error is what the back-test shows."
+        "FPIR carried on to larger galleries, at the tuned threshold",
+        ("Gallery N", *(shorten(f"By {name}", 30) for name in methods)),
+        rows,
+        "Estimate and 95% interval of sampling error; the model's own error is what the back-test shows."
         + (f" Face model: {shorten(found.get('profile'), 40)}." if found.get("profile") else ""),
     )
 
 
 def back_test_table(result: Result) -> Table | None:
-    """Show what each method predicted for the whole gallery from a quarter of it."""
+    """Show what each method predicted for the whole gallery from a quarter of it, a row a threshold."""
     found = growth_of(result)
     if found is None or not found["back_test"]:
         return None
+    tests = found["back_test"]
+    methods = list(dict.fromkeys(one["method"] for test in tests for one in test["estimates"]))
     rows: list[tuple[Value, ...]] = []
-    for test in found["back_test"]:
+    for test in tests:
         measured = Ratio.of_json(test["measured"])
-        for one in test["estimates"]:
-            share = one["fpir"] / measured.value if one["fpir"] is not None and measured.value else None
-            rows.append(
-                (
-                    f"{float(test['threshold']):.4f}",
-                    Ratio.of_json(test["fitted"]),
-                    shorten(one["method"], 30),
-                    _figure(one),
-                    measured,
-                    share,
-                )
+        told = {one["method"]: _against(one, measured) for one in test["estimates"]}
+        rows.append(
+            (
+                f"{float(test['threshold']):.4f}",
+                Ratio.of_json(test["fitted"]),
+                measured,
+                *(told.get(name) for name in methods),
             )
-    first = found["back_test"][0]
+        )
+    first = tests[0]
+    small, whole = count(first["fitted_up_to"]), count(first["measured"]["size"])
     return Table(
         "growth-back-test",
-        f"Back-test: fitted on galleries up to N = {count(first['fitted_up_to'])}, "
-        f"predicted and measured at {count(first['measured']['size'])}",
-        ("Threshold T", "FPIR where fitted", "Method", "Predicted", "Measured", "Predicted over measured"),
+        f"Back-test: fitted on galleries up to N = {small}, predicted and measured at {whole}",
+        (
+            "Threshold T",
+            f"Fitted: FPIR at {small}",
+            f"Measured: FPIR at {whole}",
+            *(shorten(f"Predicted by {name}", 40) for name in methods),
+        ),
         tuple(rows),
         "Thresholds with FPIR near 10% and 1% of the whole gallery, where a quarter of it still errs, and "
-        "the tuned one where it does.",
+        "the tuned one where it does. Behind a prediction: how many times what was measured it is.",
     )
+
+
+def _against(one: Mapping[str, Any], measured: Ratio) -> str | None:
+    figure = _figure(one)
+    if figure is None or not measured.value:
+        return figure
+    return f"{figure}: {number(one['fpir'] / measured.value)} times"
 
 
 def growth_rows(result: Result) -> tuple[Rows, Rows, Rows]:

@@ -140,23 +140,35 @@ def day_table(tracks: Tracks, leads: Table | None = None) -> Table | None:
     trials = result.trials.filter(pl.col("counted") & ~pl.col("designed"))
     if not trials.height:
         return None
-    busiest = trials.group_by("port").len().sort(["len", "port"], descending=[True, False])["port"][0]
-    here = trials.filter(pl.col("port").eq_missing(pl.lit(busiest)))
-    columns = [(_events(tracks, part), days) for part in (trials, here)]
-    whole = columns[0][0]
+    ports = trials.group_by("port").len().sort(["len", "port"], descending=[True, False])["port"]
+    here = trials.filter(pl.col("port").eq_missing(pl.lit(ports[0])))
+    whole, busiest = _events(tracks, trials), _events(tracks, here)
+    several = len(ports) > 1
+    found = [(what, events, busiest[what]) for what, events in whole.items()]
+    found += [(what, events, None) for what, events in _later(result, leads)]
     rows = [
-        (what, *(_a_day(events[what], over) for events, over in columns), _numerators(whole[what]))
-        for what in whole
-    ]
-    rows += [
-        (what, _a_day(events, days), None, _numerators(events)) for what, events in _later(result, leads)
+        (
+            what,
+            _numerators(events),
+            _a_day(events, days),
+            *([None if there is None else _a_day(there, days)] if several else []),
+            _days_between(events, days),
+        )
+        for what, events, there in found
     ]
     return Table(
         "day",
         "A day at the port, at this threshold",
-        ("On a mean day", "All ports", f"Busiest port: {shorten(busiest, 30)}", f"In all {count(days)} days"),
+        (
+            "What",
+            f"In all {count(days)} days",
+            "On a mean day",
+            *([f"On a mean day, busiest port: {shorten(ports[0], 30)}"] if several else []),
+            "Days from one to the next",
+        ),
         tuple(rows),
-        "Means over the graded days; a single day varies around them.",
+        "Means over the graded days; a single day varies around them. Days from one to the next: of what "
+        "happens less than once a day.",
     )
 
 
@@ -201,6 +213,13 @@ def _a_day(events: int | Along, days: int) -> Value | Along:
         return _rounded(events / days)
     counts = [one.numerator if isinstance(one, Ratio) else one for one in events.values]
     return Along(tuple(_rounded(one / days) if isinstance(one, int) else None for one in counts))
+
+
+def _days_between(events: int | Along, days: int) -> Value | Along:
+    if isinstance(events, int):
+        return _rounded(days / events) if 0 < events < days else None
+    counts = [one.numerator if isinstance(one, Ratio) else one for one in events.values]
+    return Along(tuple(_rounded(days / n) if isinstance(n, int) and 0 < n < days else None for n in counts))
 
 
 def _rounded(mean: float) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 from biomatch.evaluation.result import Result
 from biomatch.reporting.figures import Ratio, count, percent, shorten, threshold, words
+from biomatch.reporting.sections.rates import days_of
 
 
 def sentence(result: Result) -> str:
@@ -28,32 +29,67 @@ def sentence(result: Result) -> str:
 
 
 def guarantee(result: Result) -> str:
-    """Say where the guarantee comes from: bound, counts, method, lineages."""
-    given = result.point.guarantee
-    digits = f"Every digit counts: T = {result.point.face_threshold!r}."
+    """Say where the guarantee comes from: lineages, counts, bound, method."""
+    given, point = result.point.guarantee, result.point
+    digits = f"Every digit of the threshold counts: {point.face_threshold!r}."
     if not given:
         return f"No guarantee came with this operating point. {digits}"
-    parts = []
+    where = "the tuning world"
+    if point.lineages:
+        where += f" (lineage {', '.join(map(str, point.lineages))})"
+    said = []
     counts = counts_of(given)
     if counts is not None:
-        parts.append(
-            f"On the tuning world {count(counts[0])} of {count(counts[1])} non-mated searches raised an alarm"
+        people = ""
+        if isinstance(given.get("subjects"), int):
+            erred, every = int(given.get("subjects_with_errors", 0)), given["subjects"]
+            people = f", made by {count(erred)} of {count(every)} travellers"
+        said.append(
+            f"On {where}, {count(counts[0])} of {count(counts[1])} searches for people who are not in the "
+            f"gallery raised an alarm{people}."
         )
-    if isinstance(given.get("subjects"), int):
-        parts.append(
-            f"made by {count(given['subjects'])} travellers, "
-            f"{count(int(given.get('subjects_with_errors', 0)))} of them with an alarm"
-        )
+    else:
+        said.append(f"The threshold was tuned on {where}.")
     if isinstance(given.get("bound"), int | float):
-        parts.append(f"the one-sided upper confidence bound of FPIR is {percent(float(given['bound']))}")
+        method = shorten(words(str(given["method"])), 160) if given.get("method") else ""
+        said.append(
+            f"From this, the share (FPIR) is at most {percent(float(given['bound']))} in the population that "
+            "was sampled" + (f", by a {method}" if method else "") + "."
+        )
+    elif given.get("method"):
+        said.append(f"Method: {shorten(words(str(given['method'])), 160)}.")
     if given.get("conditional_on"):
-        parts.append(f"it holds for {shorten(given['conditional_on'], 120)} as it was")
-    if given.get("method"):
-        parts.append(f"method: {shorten(words(str(given['method'])), 160)}")
-    if result.point.lineages:
-        parts.append("tuned on lineage " + ", ".join(map(str, result.point.lineages)))
-    details = "; ".join(parts) if parts else "The guarantee's details stand under provenance"
-    return f"{details}. {digits}"
+        said.append(f"That holds for {shorten(given['conditional_on'], 120)} as it was.")
+    return " ".join([*said, digits])
+
+
+def consequences(result: Result) -> str:
+    """Say in a sentence what the tuned threshold brought on the grading world; empty without counts."""
+    days = days_of(result)
+    parts = []
+    if result.fpir.denominator:
+        parts.append(_counted(result.fpir.numerator, "false alarm"))
+    if result.fnir.denominator:
+        missed = result.fnir.numerator
+        parts.append(f"{_counted(missed, 'traveller')} who {'was' if missed == 1 else 'were'} not recognised")
+    if result.overstays:
+        parts.append(_counted(result.overstays[-1].false_leads, "false overstay lead"))
+    every = result.alerts.get("all")
+    if isinstance(every, Mapping):
+        stopped, caught = (counts_of(every.get(name) or {}) for name in ("false_alarms", "caught"))
+        if stopped is not None:
+            parts.append(f"{_counted(stopped[0], 'honest traveller')} stopped by an alert of fraud")
+        if caught is not None and caught[1]:
+            parts.append(f"{count(caught[0])} of {_counted(caught[1], 'fraud')} caught")
+    if not parts:
+        return ""
+    when = "On the grading world" + ("" if days is None else f", {_counted(days, 'day')} long,")
+    listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return f"{when} this threshold brought {listed}."
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def counts_of(given: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -69,7 +105,9 @@ def verdict(result: Result) -> str:
     found, target = Ratio.of(result.fpir), result.point.guarantee.get("target")
     if found.value is None:
         return "The grading world had no non-mated search: it can neither support nor refute the guarantee."
-    measured = f"On the grading world FPIR was {found}"
+    measured = f"On the grading world, which shares no people with the tuning world, FPIR was {found}"
+    if result.point.resubstitution:
+        measured = f"On the grading world FPIR was {found}"
     if not isinstance(target, int | float):
         return f"{measured}."
     if found.value <= target:
