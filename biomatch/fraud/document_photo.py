@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from biomatch.fraud.comparison import compared
 from biomatch.fraud.facts import CONFLICT_FLOOR, Facts
 
 KIND = "document_photo_conflict"
@@ -17,6 +18,7 @@ def find(facts: Facts) -> pl.DataFrame:
     -------
     polars.DataFrame
         Schema ``ALERTS``; subject: the encounter; score: minus the similarity, above ``-CONFLICT_FLOOR``.
+        Its evidence says in ``photo_nats`` what the comparison alone weighs (`compared`).
     """
     similarity = facts.photo_similarity
     rows = np.flatnonzero(similarity < CONFLICT_FLOOR)
@@ -26,6 +28,7 @@ def find(facts: Facts) -> pl.DataFrame:
         -similarity[rows],
         evidence={
             "photo_similarity": similarity[rows],
+            "photo_nats": compared(facts, rows, "photo"),
             "quality": facts.table["quality"].gather(rows).cast(pl.Float64),
             "photo_years": facts.photo_years[rows],
             "attempts": facts.table["attempts"].gather(rows),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from biomatch.fraud.comparison import compared
 from biomatch.fraud.facts import CONFLICT_FLOOR, Facts
 
 KIND = "sham_exit"
@@ -22,7 +23,8 @@ def find(facts: Facts) -> pl.DataFrame:
     -------
     polars.DataFrame
         Schema ``ALERTS``; subject: the stay, by its entry_id; score: minus the similarity of exit and
-        entry, above ``-CONFLICT_FLOOR``.
+        entry, above ``-CONFLICT_FLOOR``. Its evidence says in ``entry_nats`` and ``photo_nats`` what
+        each comparison alone weighs (`compared`).
     """
     similarity = facts.entry_similarity
     stays = (facts.table["admission_class"] != "RESIDENT").to_numpy()
@@ -36,7 +38,9 @@ def find(facts: Facts) -> pl.DataFrame:
         subject_rows=facts.entry_of[rows],
         evidence={
             "entry_similarity": similarity[rows],
+            "entry_nats": compared(facts, rows, "entry"),
             "photo_similarity": facts.photo_similarity[rows],
+            "photo_nats": compared(facts, rows, "photo"),
             "other_similarity": top[rows],
             "other_encounter_id": other[rows],
             "quality": facts.table["quality"].gather(rows).cast(pl.Float64),

@@ -21,12 +21,14 @@ _WHAT = {
     "photo": (
         "Live face against the document's photo",
         "another person than the photo's, against the photo's own person",
-        "Weighing a comparison with a photo by similarity, quality and the photo's age.",
+        "Evidence of an alert (`photo_nats`): what a comparison with a photo says alone, by similarity, "
+        "quality and the photo's age. No alert is raised or ranked by it.",
     ),
     "entry": (
         "Face at exit against the face at entry",
         "another person than who entered, against the same person",
-        "Weighing the pair that a document closes, by similarity and quality.",
+        "Evidence of an alert (`entry_nats`): what the pair that a document closes says alone, by similarity "
+        "and quality. No alert is raised or ranked by it.",
     ),
 }
 STOPS_PER_MILLION = 1_000

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import polars as pl
 import pytest
 
 from biomatch.errors import ModelError
 from biomatch.evaluation.alert_curves import alert_curve
-from biomatch.fraud.basis import PIECES
+from biomatch.fraud.basis import PIECES, basis, evidence_at
+from biomatch.fraud.comparison import compared
 from biomatch.fraud.detect import DETECTORS, EVEN_ODDS, alert_threshold, detect
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import ratios, waterfall
+from biomatch.models import load
 from biomatch.overstay.linkage.documents import link_documents
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
@@ -41,6 +45,33 @@ def test_every_alert_is_weighed_and_the_score_stays(caught):
     curve = alert_curve(weighed, observed, truth, by="log_likelihood_ratio")
     assert curve.events == 1
     assert curve.event_scores[0] > curve.false_scores.max()
+
+
+@pytest.mark.parametrize(("what", "kind"), [("photo", "document_photo_conflict"), ("entry", "sham_exit")])
+def test_a_conflict_says_what_its_comparison_alone_weighs(border, what, kind):
+    border.honest(range(10, 40))
+    border.document("D", 1)
+    border.meet(1, "D", "entry", 5)
+    bad = border.meet(2, "D", "exit", 9)
+    alerts, observed, *_ = border.alerts(kind)
+    lists = search(observed, System.load("all"))
+    links = link_documents(observed.encounters, border.rows[-1]["time"]).stays
+    facts = Facts(observed, lists, links, None)
+    rows = np.arange(len(facts))
+    nats = compared(facts, rows, what)
+    # The slow way: all evidence of every encounter, of which the model takes its own columns.
+    values, names = basis(evidence_at(facts, rows))
+    model = load(what)
+    slow = model.run(values[:, [names.index(name) for name in model.entry.inputs]])
+    was = ~np.isnan(facts.photo_similarity if what == "photo" else facts.entry_similarity)
+    assert np.array_equal(~np.isnan(nats), was)
+    np.testing.assert_allclose(nats[was], slow[was], atol=1e-5)
+    top = alerts.sort("score", descending=True).row(0, named=True)
+    assert top["encounter_id"] == bad
+    told = json.loads(top["evidence"])[f"{what}_nats"]
+    row = int(facts.rows_of(pl.Series([bad]))[0])
+    assert told == pytest.approx(nats[row], abs=1e-5)
+    assert told > 4.0 > 0.0 > np.nanmedian(nats)
 
 
 def test_fusion_as_the_score(caught):
