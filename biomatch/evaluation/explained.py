@@ -71,7 +71,7 @@ def explained(run: Run, judged: pl.DataFrame, truth: Truth) -> list[dict[str, An
         return []
     day = date.fromisoformat(run.about["on"][-1])
     book = StayBook(observed, run.lists, day, run.point)
-    facts = Facts(observed, run.lists, book.links.stays, day)
+    facts = Facts(observed, run.lists, book.links.stays, day, run.point.system.alerts.unseen_departures)
     return [_explain(facts, alert, truth) for alert in chosen]
 
 

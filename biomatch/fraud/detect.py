@@ -167,7 +167,7 @@ def detect(
     for kind in system.alerts.kinds:
         if kind not in DETECTORS:
             raise SettingsError(f"alert kind {kind!r}", remedy=nearest(kind, list(DETECTORS)))
-    facts = facts or Facts(observed, lists, links, as_of)
+    facts = facts or Facts(observed, lists, links, as_of, system.alerts.unseen_departures)
     found = [DETECTORS[kind](facts) for kind in dict.fromkeys(system.alerts.kinds)]
     if not found:
         return ALERTS.empty()

@@ -72,6 +72,9 @@ class Facts:
         Schema ``LINKS``: the document pass's stays.
     as_of : date or datetime, optional
         Records received later are not used; default: everything.
+    unseen : mapping of str to float, optional
+        Share of declared departures that a port does not see, by port or mode, where it is known from
+        elsewhere (``alerts.unseen_departures``).
 
     Attributes
     ----------
@@ -82,9 +85,15 @@ class Facts:
     """
 
     def __init__(
-        self, observed: Observed, lists: CandidateLists, links: pl.DataFrame, as_of: date | datetime | None
+        self,
+        observed: Observed,
+        lists: CandidateLists,
+        links: pl.DataFrame,
+        as_of: date | datetime | None,
+        unseen: Mapping[str, float] | None = None,
     ) -> None:
         self.observed, self.lists, self.links = observed, lists, links
+        self.unseen = dict(unseen or {})
         cut = None if as_of is None else cut_of(as_of)
         self.cut = cut
         known = pl.col("source") == "port"

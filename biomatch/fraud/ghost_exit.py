@@ -1,8 +1,10 @@
 """The manifest says boarded, and nobody was seen.
 
 A departure that only the carrier declared is ordinary where a port records few, and strange where it
-records all: the score is the surprise, in nats, that this port did not see this traveller, by the
-earlier departures of the same port. A later record of the document inside the country, without an entry
+records all: the score is the surprise, in nats, that this port did not see this traveller. How often it
+sees nobody is what an audit says (``alerts.unseen_departures``) or else what the earlier departures of the
+same port show, where ghost exits count like honest departures: the more there are, the less each surprises.
+A later record of the document inside the country, without an entry
 between, adds ``SEEN_AGAIN``.
 """
 
@@ -61,7 +63,14 @@ def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series,
     ghosts = declared.filter(~pl.col("seen")).join(
         counts, on=["port", "scheduled"], how="left", maintain_order="left"
     )
-    surprise = -np.log((ghosts["unseen"] / ghosts["declared"]).to_numpy())
+    learnt = (ghosts["unseen"] / ghosts["declared"]).to_numpy()
+    audited = ghosts.select(
+        pl.coalesce(
+            pl.col(name).cast(pl.String).replace_strict(facts.unseen, default=None, return_dtype=pl.Float64)
+            for name in ("port", "mode")
+        )
+    ).to_series()
+    surprise = -np.log(np.where(audited.is_null(), learnt, audited.fill_null(1.0).to_numpy()))
     return (
         facts.rows_of(ghosts["encounter_id"]),
         surprise,
@@ -77,14 +86,14 @@ def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        Columns encounter_id (the entry), port, scheduled, seen, again, known (when it came to light).
+        Columns encounter_id (the entry), port, mode, scheduled, seen, again, known (when it came to light).
     """
     observed = facts.observed
     known = pl.lit(value=True) if facts.cut is None else pl.col("received_at") <= facts.cut
     departures = (
         observed.manifests.filter(known)
         .join(observed.movements.filter(pl.col("direction") == "exit"), on="movement")
-        .select(*PAPERS, "movement", "port", "scheduled")
+        .select(*PAPERS, "movement", "port", "mode", "scheduled")
     )
     if facts.cut is not None:
         departures = departures.filter(pl.col("scheduled") <= facts.cut)
@@ -121,5 +130,5 @@ def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
         .with_columns(known=pl.when("again").then("exit_time").otherwise("scheduled"))
         .sort("scheduled", "encounter_id")
         .unique("encounter_id", keep="last", maintain_order=True)
-        .select("encounter_id", "port", "scheduled", "seen", "again", "known")
+        .select("encounter_id", "port", "mode", "scheduled", "seen", "again", "known")
     )  # fmt: skip

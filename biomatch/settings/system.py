@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
+from pydantic import field_validator
+
 from biomatch.errors import SettingsError
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 
@@ -82,6 +84,20 @@ class AlertSettings(Settings):
     scoring: Literal["evidence", "fusion"] = setting(
         "evidence", f"{ASSUMED}: each kind by its own evidence, or all by the fused log-likelihood ratio"
     )
+    unseen_departures: dict[str, float] = setting(
+        {},
+        f"{ASSUMED}: by port or mode, the share of declared departures that a port does not see, as an audit "
+        "found it; where there is none it is learnt from the same records, ghost exits among them",
+        unit="shares, by port or mode",
+    )
+
+    @field_validator("unseen_departures")
+    @classmethod
+    def _check(cls, given: dict[str, float]) -> dict[str, float]:
+        for name, share in given.items():
+            if not 0.0 < share < 1.0:
+                raise ValueError(f"{name} = {share}: between 0 and 1, both excluded")
+        return given
 
 
 class System(Settings):

@@ -96,7 +96,7 @@ def facts_of(observed: Observed, system: System) -> Facts:
         movements=observed.movements,
         settings=system.linkage,
     )
-    return Facts(observed, search(observed, system), links.stays, None)
+    return Facts(observed, search(observed, system), links.stays, None, system.alerts.unseen_departures)
 
 
 def sample_of(facts: Facts, truth: Truth) -> Sample:

@@ -204,6 +204,41 @@ def test_ghost_exit_stands_out_where_the_port_sees_everybody(border):
     assert again["score"][0] == pytest.approx(plain["score"][0] + 6.0)
 
 
+@pytest.mark.parametrize("audited", [{}, {"P": 0.05}, {"air": 0.05}, {"P": 0.05, "air": 0.5}])
+def test_more_ghosts_make_a_departure_less_surprising_unless_it_was_audited(border, audited):
+    numbers = [border.document(f"G{person}", person) for person in range(60)]
+    for person, number in enumerate(numbers):
+        border.meet(person, number, "entry", 1)
+    border.movement(1, 20, *numbers[:40])
+    border.movement(2, 25, *numbers[40:])
+
+    def last_surprise(ghosts):
+        border.rows = border.rows[:60]
+        for person in range(ghosts, 59):
+            first = person < 40
+            border.meet(person, numbers[person], "exit", 20 if first else 25, movement=1 if first else 2)
+        observed, _ = border.world()
+        system = System.load("all").with_(
+            {"alerts.kinds": ["ghost_exit"], "alerts.unseen_departures": audited}
+        )
+        alerts = detect(observed, search(observed, system), links_of(observed), system)
+        assert len(alerts) == ghosts + 1
+        return alerts.filter(pl.col("raised_at") == alerts["raised_at"].max())["score"].item()
+
+    few, many = last_surprise(2), last_surprise(4)
+    if audited:
+        assert few == many == pytest.approx(-np.log(0.05))
+    else:
+        assert few == pytest.approx(-np.log(3 / 60))
+        assert many == pytest.approx(-np.log(5 / 60))
+
+
+def test_audited_shares_are_shares():
+    for share in (0.0, 1.0, -0.1):
+        with pytest.raises(SettingsError, match="both excluded"):
+            System.load("all").with_({"alerts.unseen_departures": {"P": share}})
+
+
 def test_stay_laundering_over_two_documents(border):
     border.honest(range(10, 30))
     for number in ("A", "B"):
