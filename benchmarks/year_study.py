@@ -17,6 +17,7 @@ import json
 import os
 import pstats
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -87,6 +88,65 @@ def one(travellers: int, *, profiled: bool) -> dict[str, Any]:
     }
 
 
+def from_disk(travellers: int, folder: Path) -> dict[str, Any]:
+    """Run one year by the command line, a process a stage, with the world's templates on the disk."""
+    from biomatch.policy import OperatingPoint
+    from biomatch.settings.system import System
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    point = OperatingPoint.of(THRESHOLD, System.load("default"))
+    (folder / "at.json").write_text(point.model_dump_json(), encoding="utf-8")
+    made, lists, done = folder / "world", folder / "lists", folder / "run"
+    stages = {
+        "world": ["world", "airport", "--set", f"travellers={travellers}", "--seed", "1", "--out", made],
+        "search": ["search", made, "--system", "default", "--out", lists],
+        "run": ["run", made, "--at", folder / "at.json", "--lists", lists, "--out", done],
+        "evaluate": ["evaluate", done, made, "--out", folder / "result.json"],
+    }
+    program = Path(sys.executable).with_name("biomatch")
+    spent = {stage: _watched([str(program), *map(str, words)]) for stage, words in stages.items()}
+    shutil.rmtree(folder)
+    return {"travellers": travellers, "stages": spent, "load": os.getloadavg()[0]}
+
+
+def _watched(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; give its seconds, and the peaks of its anonymous and of its whole memory in GB."""
+    began, anonymous, whole = time.perf_counter(), 0, 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as running:
+        while running.poll() is None:
+            words = Path(f"/proc/{running.pid}/status").read_text(encoding="ascii").split()
+            if "RssAnon:" in words:
+                anonymous = max(anonymous, int(words[words.index("RssAnon:") + 1]))
+                whole = max(whole, int(words[words.index("VmHWM:") + 1]))
+            time.sleep(0.05)
+    if running.returncode:
+        raise SystemExit(f"{' '.join(command)}: exit code {running.returncode}")
+    return time.perf_counter() - began, anonymous / 2**20, whole / 2**20
+
+
+def _disk_lines(found: dict[str, Any]) -> list[str]:
+    stages = found["stages"]
+    seconds = sum(stage[0] for stage in stages.values())
+    most = max(stage[1] for stage in stages.values())
+    return [
+        "",
+        f"The same year of {found['travellers']:,} travellers by the command line, a process a stage, with",
+        f"the templates memory-mapped on the disk (load {found['load']:.1f}):",
+        "",
+        "| stage | seconds | peak anonymous memory, GB | peak with mapped pages, GB |",
+        "|---|---|---|---|",
+        *(
+            f"| {stage} | {spent[0]:.0f} | {spent[1]:.1f} | {spent[2]:.1f} |"
+            for stage, spent in stages.items()
+        ),
+        "",
+        f"- time: {seconds:.0f} s, at most 600: {'met' if seconds <= 600 else '**missed**'};",
+        f"- peak memory that cannot be given back: {most:.1f} GB, at most 8: "
+        f"{'met' if most <= 8 else '**missed**'} (mapped pages are the page cache's).",
+    ]
+
+
 def _top(profile: cProfile.Profile) -> list[str]:
     text = io.StringIO()
     stats = pstats.Stats(profile, stream=text)
@@ -102,6 +162,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/year.md"))
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--profiled", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, default=Path("build/year"), help="room for the world on disk")
     given = parser.parse_args()
     if given.one:
         print(json.dumps(one(given.one, profiled=given.profiled)))
@@ -111,8 +172,10 @@ def main() -> None:
         runs.append(_apart(travellers))
         print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
     profile = _apart(given.travellers[0], "--profiled")["profile"]
+    disk = from_disk(given.travellers[-1], given.folder)
+    print(json.dumps(disk), file=sys.stderr, flush=True)
     # Last: a process hands the peak of its memory on to those that it starts.
-    given.out.write_text(report(machine(), runs, profile), encoding="utf-8")
+    given.out.write_text(report(machine(), runs, profile, disk), encoding="utf-8")
 
 
 def _apart(travellers: int, *more: str) -> dict[str, Any]:
@@ -121,7 +184,12 @@ def _apart(travellers: int, *more: str) -> dict[str, Any]:
     return found
 
 
-def report(limits: dict[str, float], runs: list[dict[str, Any]], profile: dict[str, list[str]]) -> str:
+def report(
+    limits: dict[str, float],
+    runs: list[dict[str, Any]],
+    profile: dict[str, list[str]],
+    disk: dict[str, Any],
+) -> str:
     """Put the runs into tables."""
     sizes = " ".join(str(run["travellers"]) for run in runs)
     lines = [
@@ -164,7 +232,7 @@ def report(limits: dict[str, float], runs: list[dict[str, Any]], profile: dict[s
     lines += ["", f"Targets at {last['travellers']:,} travellers:", ""]
     for what, found, most, unit in (
         ("time", whole, 600.0, "s"),
-        ("peak memory of the one process", last["peak_gb"], 8.0, "GB"),
+        ("peak memory of the one process, world and all in it", last["peak_gb"], 8.0, "GB"),
         ("exponent of all", slopes[0], 1.1, ""),
     ):
         verdict = "met" if found <= most else "**missed**"
@@ -188,6 +256,7 @@ def report(limits: dict[str, float], runs: list[dict[str, Any]], profile: dict[s
         "",
     ]
     lines += [f"- {stage}: {'; '.join(profile[stage])}" for stage in STAGES]
+    lines += _disk_lines(disk)
     return "\n".join(lines) + "\n"
 
 
