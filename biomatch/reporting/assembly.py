@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +34,8 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "groups-fpir": {"strata": "table:by-group:2"},
 }
 """Where each named data set of each chart comes from: ``page/charts.js`` reads these."""
+MOST_PLAIN = 1_000_000
+"""Characters of data that a page holds as they are; more are compressed."""
 _PLACE = re.compile(r"\{\{(\w+)(?::([\w-]+))?\}\}")
 
 
@@ -103,6 +107,19 @@ def embedded(data: Any) -> str:
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
+def data_element(data: Any) -> str:
+    """Write the page's data as a script element that nothing runs: JSON, or compressed where it is long.
+
+    Fifty results make three megabytes of JSON, in which every table's words stand fifty times.
+    """
+    text = embedded(data)
+    kind = "application/json"
+    if len(text) > MOST_PLAIN:
+        text = base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
+        kind = "application/gzip"
+    return f'<script type="{kind}" id="data">{text}</script>'
+
+
 def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table | None) -> str:
     kind, name = found.group(1), found.group(2) or ""
     first = contents[0]
@@ -119,8 +136,8 @@ def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table |
     made: Mapping[str, Callable[[], str]] = {
         "title": lambda: escape(_title(contents)),
         "bundle": bundle,
-        "scripts": lambda: "(function () {\n" + "\n".join(part(one) for one in SCRIPTS) + "})();",
-        "data": lambda: embedded(_data(contents, comparison)),
+        "scripts": lambda: "(async function () {\n" + "\n".join(part(one) for one in SCRIPTS) + "})();",
+        "data": lambda: data_element(_data(contents, comparison)),
         "version": lambda: escape(version("biomatch")),
         "several": lambda: _several(contents, comparison),
         "others": lambda: "" if comparison is None else " Thin lines are the other results.",

@@ -1,7 +1,15 @@
 // The page's state is which result is chosen and where its slider stands; everything else follows.
 "use strict";
 
-const data = JSON.parse(document.getElementById("data").textContent);
+// Data of many results come compressed: see data_element in assembly.py.
+async function readData(place) {
+  if (place.type === "application/json") return JSON.parse(place.textContent);
+  const bytes = Uint8Array.from(atob(place.textContent), (sign) => sign.charCodeAt(0));
+  const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return JSON.parse(await new Response(plain).text());
+}
+
+const data = await readData(document.getElementById("data"));
 const positions = data.results.map((result) => result.tuned);
 let chosen = 0;
 
