@@ -38,18 +38,20 @@ SUITE: dict[str, Any] = {
 PROGRAM = "import sys; from biomatch.cli import main; main(sys.argv[1:])"
 
 
-def start(suite: Path, out: Path, workers: int = 1) -> subprocess.Popen[bytes]:
-    """Start `biomatch bench` in a process group of its own."""
+def start(suite: Path, out: Path, workers: int = 1, *, core: int | None = None) -> subprocess.Popen[bytes]:
+    """Start `biomatch bench` in a process group of its own; with `core`, on that core alone."""
     call = [sys.executable, "-c", PROGRAM, "bench", str(suite), "--out", str(out), "--workers", str(workers)]
+    if core is not None:
+        call = ["taskset", "--cpu-list", str(core), *call]
     return subprocess.Popen(
         call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
 
 
-def timed(suite: Path, out: Path, workers: int) -> float:
+def timed(suite: Path, out: Path, workers: int, *, core: int | None = None) -> float:
     """Run the whole study; seconds by the wall clock."""
     began = time.perf_counter()
-    code = start(suite, out, workers).wait()
+    code = start(suite, out, workers, core=core).wait()
     if code:
         raise SystemExit(f"bench ended with {code}")
     return time.perf_counter() - began
@@ -111,6 +113,7 @@ def main() -> None:
         place = Path(scratch)
         file = place / "suite.toml"
         file.write_text(suite.canonical())
+        alone = timed(file, place / "alone", 1, core=0)
         one = timed(file, place / "one", 1)
         two = timed(file, place / "two", 2)
         # Every life must get past start-up at times, and must not finish: 1 s to a quarter of the whole.
@@ -119,6 +122,7 @@ def main() -> None:
         rows, at = on_cluster(suite, place / "cluster")
         tables = {
             "one process": counts(read_rows(place / "one")),
+            "one process on one core": counts(read_rows(place / "alone")),
             "two processes": counts(read_rows(place / "two")),
             f"killed {len(seen)} times": counts(read_rows(place / "killed")),
             "cluster of two workers, one killed": counts(rows),
@@ -144,8 +148,9 @@ def main() -> None:
         f"SIGKILL to the process after {', '.join(f'{m:.1f}' for m in moments[: len(seen)])} s, with "
         f"{', '.join(map(str, seen))} runs finished; the cluster's worker died with {at} runs finished.",
         "",
-        f"One process {one:.1f} s, two {two:.1f} s: {one / two:.2f} of 2. Load of the machine {loads}; "
-        f"{os.cpu_count()} cores.",
+        f"One process on one core {alone:.1f} s, two processes on two {two:.1f} s: {alone / two:.2f} of 2. "
+        f"One process that may use all {os.cpu_count()} cores {one:.1f} s: its libraries have threads. "
+        f"Load of the machine {loads}.",
         "",
         f"Made by `python benchmarks/killed_study.py --kills {given.kills} --seed {given.seed} "
         f"--seeds {given.seeds}`.",

@@ -2,10 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from biomatch.execution.work import J, P, R, Work
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+"""What the libraries read, once, when a process starts (FAISS, NumPy and scikit-learn, Polars)."""
+
+
+@contextmanager
+def shared_cores(workers: int) -> Iterator[None]:
+    """Let processes that are started meanwhile have an equal share of the cores; what is set stays.
+
+    Otherwise each would start a thread for every core, and they would get in one another's way.
+    """
+    usable = getattr(os, "sched_getaffinity", None)
+    cores = len(usable(0)) if usable else (os.cpu_count() or 1)
+    mine = [name for name in _THREADS if name not in os.environ]
+    os.environ.update(dict.fromkeys(mine, str(max(1, cores // workers))))
+    try:
+        yield
+    finally:
+        for name in mine:
+            os.environ.pop(name, None)
 
 
 def in_process(work: Work[J, P, R], jobs: Sequence[J]) -> Iterator[R]:
@@ -26,7 +48,7 @@ def in_processes(work: Work[J, P, R], jobs: Sequence[J], workers: int) -> Iterat
 
     groups = work.by_key(jobs)
     # Fresh processes: forking after BLAS or Polars have started threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with shared_cores(workers), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         preparing: dict[Future[P], str] = {}
         doing: set[Future[R]] = set()
 

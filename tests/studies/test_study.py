@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from biomatch.cli import run as cli
 from biomatch.comparison import compare, difference
 from biomatch.errors import ResultsError, SettingsError, WallError
+from biomatch.execution.here import shared_cores
 from biomatch.results import Row, agree, merged, read_rows, table
 from biomatch.study import Suite, plan, run_study
 
@@ -54,6 +55,16 @@ def test_two_processes_count_the_same(suite, finished, tmp_path):
     rows = run_study(suite, tmp_path, workers=2)
     assert [dict(row.counts) for row in rows] == [dict(row.counts) for row in finished[1]]
     assert len(list((tmp_path / "points").iterdir())) == 1
+
+
+def test_processes_share_the_cores(monkeypatch):
+    monkeypatch.delenv("POLARS_MAX_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with shared_cores(1000):
+        assert os.environ["POLARS_MAX_THREADS"] == "1"
+        assert os.environ["OMP_NUM_THREADS"] == "7"  # what a user has set stays
+    assert "POLARS_MAX_THREADS" not in os.environ
+    assert os.environ["OMP_NUM_THREADS"] == "7"
 
 
 def test_what_is_prepared_is_prepared_once_and_found_again(suite, finished, tmp_path):
