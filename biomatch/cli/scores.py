@@ -47,6 +47,7 @@ def scores(
     """Give rates, curve and threshold of scores or candidate lists that somebody else produced."""
     from biomatch.evaluation.curves import IdentificationCurve
     from biomatch.evaluation.scorefiles import read_scores, stream_scores
+    from biomatch.evaluation.scorefiles.found import doubts
     from biomatch.tuning.claims import claims_of
 
     if max_fpir is not None and max_fmr is not None:
@@ -56,8 +57,8 @@ def scores(
         if max_fpir is not None or truth is not None or any(claim.of_searches for claim in wanted):
             raise SettingsError("--stream and searches", allowed="comparisons: --max-fmr, claims of fmr")
         streamed = stream_scores(files, form=form, distances=distances)
-        notes = (f"read in one pass: exact where fewer than {streamed.non_mated.tail:,} errors are made",)
-        _report(streamed, streamed.format, notes, files, max_fmr, confidence, cap, wanted, as_json=as_json)
+        once = (f"read in one pass: exact where fewer than {streamed.non_mated.tail:,} errors are made",)
+        _report(streamed, streamed.format, once, files, max_fmr, confidence, cap, wanted, as_json=as_json)
         return
     found = read_scores(files, form=form, truth=truth, enrolled=enrolled, distances=distances)
     identification = True if max_fpir is not None else False if max_fmr is not None else None
@@ -73,7 +74,8 @@ def scores(
         kind = "searches" if not of_searches else "comparisons"
         raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
     target = max_fpir if max_fpir is not None else max_fmr
-    _report(curve, found.format, found.notes, files, target, confidence, cap, apply, as_json=as_json)
+    notes = (*found.notes, *doubts(curve))
+    _report(curve, found.format, notes, files, target, confidence, cap, apply, as_json=as_json)
 
 
 def _report(

@@ -50,29 +50,50 @@ def npz_comparisons(arrays: Mapping[str, NDArray[Any]], path: Path) -> Verificat
             non_mated_subjects=arrays.get("non_mated_subjects"),
         )
     if {"scores", "label"} <= {*arrays}:
-        mated = arrays["label"].astype(bool)
-        if mated.shape != arrays["scores"].shape:
-            raise TableError(f"{path}: {mated.size} labels for {arrays['scores'].size} scores")
-        return verification_curve(arrays["scores"][mated], arrays["scores"][~mated])
+        label, scores = arrays["label"], arrays["scores"]
+        if label.shape != scores.shape:
+            raise TableError(f"{path}: {label.size} labels for {scores.size} scores")
+        known = np.isin(label, [0, 1, -1] if -1 in label else [0, 1])
+        if not known.all():
+            at = int(np.flatnonzero(~known)[0])
+            raise TableError(f"{path}: label {label[at]!r} at position {at}", allowed="1 and 0, or 1 and -1")
+        return verification_curve(scores[label == 1], scores[label != 1])
     raise TableError(
         f"{path} holds {', '.join(arrays) or 'nothing'}",
         allowed="mated_scores and non_mated_scores, or scores and label",
     )
 
 
-def npz_searches(arrays: Mapping[str, NDArray[Any]], path: Path) -> IdentificationCurve:
-    """Make a curve from ``mated_scores``, ``mated_ranks``, ``non_mated_top_scores`` (and more)."""
+def npz_searches(
+    arrays: Mapping[str, NDArray[Any]], path: Path, *, enrolled: int = 0, sign: int = 1
+) -> IdentificationCurve:
+    """Make a curve from ``mated_scores``, ``mated_ranks``, ``non_mated_top_scores`` (and more).
+
+    Parameters
+    ----------
+    enrolled : int
+        N, where the file does not hold ``enrolled_count``.
+    sign : int
+        -1 for distances.
+    """
     needed = {"mated_scores", "mated_ranks", "non_mated_top_scores"}
     if not needed <= {*arrays}:
         raise TableError(f"{path} holds {', '.join(arrays)}", allowed=f"all of {', '.join(sorted(needed))}")
     return identification_curve(
-        arrays["mated_scores"],
+        similarities(arrays["mated_scores"], sign),
         arrays["mated_ranks"],
-        arrays["non_mated_top_scores"],
-        enrolled_count=arrays.get("enrolled_count", np.array([0])),
+        similarities(arrays["non_mated_top_scores"], sign),
+        enrolled_count=arrays.get("enrolled_count", np.array([enrolled])),
         mated_subjects=arrays.get("mated_subjects"),
         non_mated_subjects=arrays.get("non_mated_subjects"),
     )
+
+
+def similarities(scores: NDArray[Any], sign: int) -> NDArray[Any]:
+    """Negate distances (``sign`` -1); -inf, which means "no score", stays."""
+    if sign > 0 or scores.dtype.kind not in "fiu":
+        return scores
+    return np.where(np.isneginf(scores), scores, -scores.astype(np.float64))
 
 
 def read_frame(path: Path) -> pl.DataFrame:
@@ -82,17 +103,21 @@ def read_frame(path: Path) -> pl.DataFrame:
             return pl.read_parquet(path)
         return pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
     except (pl.exceptions.PolarsError, OSError) as fault:
-        raise TableError(f"{path}: {str(fault).splitlines()[0]}", remedy="mend the file") from None
+        said = str(fault).splitlines()[0]
+        if "utf-8" in said:
+            raise TableError(
+                f"{path} is not text", remedy="name its form with --format, or give a text file"
+            ) from None
+        raise TableError(f"{path}: {said}", remedy="mend the file") from None
 
 
 def frame_comparisons(frame: pl.DataFrame, path: Path) -> VerificationCurve:
     """Make a curve from the columns score, mated and, where given, subject and strata."""
     need(frame, ("score", "mated"), VERIFICATION, path)
-    mated = flags(frame["mated"], path)
     scores = numbers(frame["score"], path, empty=False)
-    subjects = frame["subject"].to_numpy() if "subject" in frame.columns else None
-    rest = [name for name in frame.columns if name not in ("score", "mated", "subject")]
-    labels = {name: frame[name].cast(pl.String).to_numpy().astype(str) for name in rest}
+    mated = flags(frame["mated"], path)
+    subjects = _subjects(frame, path)
+    labels = _strata(frame, ("score", "mated", "subject"))
     return verification_curve(
         scores[mated],
         scores[~mated],
@@ -103,26 +128,42 @@ def frame_comparisons(frame: pl.DataFrame, path: Path) -> VerificationCurve:
     )
 
 
-def frame_searches(frame: pl.DataFrame, path: Path) -> IdentificationCurve:
+def frame_searches(
+    frame: pl.DataFrame, path: Path, *, enrolled: int = 0, sign: int = 1
+) -> IdentificationCurve:
     """Make a curve from the columns mated, mate_score, mate_rank, top_score; one row a search.
 
-    Empty: no such score (the mate got none, the list was empty). Further columns are strata.
+    Empty: no such score (the mate got none, the list was empty). Further columns are strata. Parameters as
+    of `npz_searches`.
     """
     known = ("mated", "mate_score", "mate_rank", "top_score")
     need(frame, known, IDENTIFICATION, path)
+    own = similarities(numbers(frame["mate_score"], path, empty=True), sign)
+    top = similarities(numbers(frame["top_score"], path, empty=True), sign)
+    places = numbers(frame["mate_rank"], path, empty=True)
     mated = flags(frame["mated"], path)
-    own = numbers(frame["mate_score"], path, empty=True)
-    top = numbers(frame["top_score"], path, empty=True)
-    ranks = numbers(frame["mate_rank"], path, empty=True)
-    ranks = np.where(np.isneginf(ranks), 0, ranks).astype(np.int64)
-    counts = (
-        numbers(frame["enrolled_count"], path, empty=False).astype(np.int64)
-        if "enrolled_count" in frame.columns
-        else np.array([0])
-    )
-    subjects = frame["subject"].to_numpy() if "subject" in frame.columns else None
-    rest = [name for name in frame.columns if name not in (*known, "subject", "enrolled_count")]
-    labels = {name: frame[name].cast(pl.String).to_numpy().astype(str) for name in rest}
+    places = np.where(np.isneginf(places), 0.0, places)
+    closer = "above" if sign > 0 else "below"
+    for wrong, what, remedy in (
+        ((places < 0) | (places % 1 != 0), "mate_rank is no whole number from 0", "0: not in the list"),
+        (~mated & (np.isfinite(own) | (places > 0)), "a non-mated search has a mate", "is mated right?"),
+        (mated & (places > 0) & np.isneginf(own), "the mate has a rank and no score", "give mate_score"),
+        (
+            mated & np.isfinite(top) & (own > top),
+            f"mate_score lies {closer} top_score, the best of all candidates",
+            "give --distances if lower is closer; else mend the columns",
+        ),
+    ):
+        if wrong.any():
+            row = int(np.flatnonzero(wrong)[0])
+            given = ", ".join(f"{name} {frame[name][row]!r}" for name in known)
+            raise TableError(f"{path}, line {row + 2}: {what} ({given})", remedy=remedy)
+    counts = np.array([enrolled])
+    if "enrolled_count" in frame.columns:
+        counts = numbers(frame["enrolled_count"], path, empty=False).astype(np.int64)
+    ranks = places.astype(np.int64)
+    subjects = _subjects(frame, path)
+    labels = _strata(frame, (*known, "subject", "enrolled_count"))
     return identification_curve(
         own[mated],
         ranks[mated],
@@ -133,6 +174,29 @@ def frame_searches(frame: pl.DataFrame, path: Path) -> IdentificationCurve:
         mated_strata={name: array[mated] for name, array in labels.items()},
         non_mated_strata={name: array[~mated] for name, array in labels.items()},
     )
+
+
+def _subjects(frame: pl.DataFrame, path: Path) -> NDArray[Any] | None:
+    if "subject" not in frame.columns:
+        return None
+    column = frame["subject"]
+    absent = column.is_null() | ((column == "") if column.dtype == pl.String else False)
+    if absent.any():
+        row = int(absent.arg_max() or 0)
+        raise TableError(
+            f"{path}, line {row + 2}: subject is empty",
+            allowed="a name for each row",
+            remedy="subjects are the clusters of every interval: name them all, or leave the column out",
+        )
+    return column.to_numpy()
+
+
+def _strata(frame: pl.DataFrame, others: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    return {
+        name: frame[name].cast(pl.String).to_numpy().astype(str)
+        for name in frame.columns
+        if name not in others
+    }
 
 
 def need(frame: pl.DataFrame, names: tuple[str, ...], allowed: str, path: Path) -> None:
@@ -168,8 +232,10 @@ def numbers(column: pl.Series, path: Path, *, empty: bool, first: int = 2) -> ND
     wrong = (found.is_null() | ~found.is_finite()).fill_null(True) & ~(absent if empty else absent & False)
     if wrong.any():
         row = int(wrong.arg_max() or 0)
+        mixed = isinstance(column[row], str) and any(mark in column[row] for mark in ";\t|")
         raise TableError(
-            f"{path}, line {row + first}: {column.name} is {column[row]!r}",
+            f"{path}, line {row + first}: {column.name} is {column[row]!r}"
+            + (" (mixed delimiters?)" if mixed else ""),
             allowed="a finite number" + (", or nothing where there is no score" if empty else ""),
         )
     return found.fill_null(-np.inf).to_numpy()

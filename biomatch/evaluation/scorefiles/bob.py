@@ -121,7 +121,7 @@ def searches(frame: pl.DataFrame, path: Path) -> IdentificationCurve:
         row = int(doubled.arg_max() or 0)
         raise TableError(
             f"{path}: probe {frame['probe'][row]} is compared with {frame['claimed'][row]} more than once "
-            f"(first near row {row + 1})",
+            f"(first in data row {row + 1})",
             remedy="give each probe its own label, or leave repeated lines out",
         )
     best = frame.group_by("probe", "claimed", "real").agg(pl.col("score").max())

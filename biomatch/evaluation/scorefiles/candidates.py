@@ -25,7 +25,7 @@ LOG = {
 NONE = "none"
 
 
-def read_frte(path: Path) -> pl.DataFrame:
+def read_frte(path: Path, *, distances: bool = False) -> pl.DataFrame:
     """Read a candidate log of the FRTE 1:N test driver (``validate1N.cpp``).
 
     Parameters
@@ -33,6 +33,8 @@ def read_frte(path: Path) -> pl.DataFrame:
     path : Path
         Header ``searchId candidateRank searchRetCode isAssigned templateId score decision``, then a line
         a candidate, single spaces; ranks start at 0 and scores descend.
+    distances : bool
+        Whether lower means closer: scores ascend, and are negated.
 
     Returns
     -------
@@ -60,22 +62,28 @@ def read_frte(path: Path) -> pl.DataFrame:
             path, again["line"][1], f"search {again['search'][0]} has rank {again['place'][0]} again",
             allowed="each search once", remedy=f"it stands in line {again['line'][0]} already",
         )  # fmt: skip
+    if distances:
+        frame = frame.with_columns(-pl.col("score"))
     listed = frame.filter(pl.col("assigned") == 1).sort("search", "place", maintain_order=True)
     rising = (listed["search"] == listed["search"].shift(1)) & (listed["score"] > listed["score"].shift(1))
     if rising.any():
         row = int(rising.arg_max() or 0)
+        given, closer = (-listed["score"][row], "lower") if distances else (listed["score"][row], "higher")
         raise fault_at(
             path, listed["line"][row],
-            f"score {listed['score'][row]:g} is higher than that of the rank before",
-            allowed="descending similarity scores", remedy="distances must be negated first",
+            f"score {given:g} is {closer} than that of the rank before",
+            allowed="ascending distances" if distances else "descending similarity scores",
+            remedy="are they distances?" if distances else "give --distances if lower is closer",
         )  # fmt: skip
     return frame
 
 
-def read_cmc(path: Path) -> pl.DataFrame:
+def read_cmc(path: Path, *, distances: bool = False) -> pl.DataFrame:
     """Read pyeer's CMC scores, ``query template score``; ranks follow from the scores, ties in file order."""
     columns = (("search", "text"), ("name", "text"), ("score", "score"))
     frame = read_table(path, columns, example="q1 t7 0.88").rename({"name": "template"})
+    if distances:
+        frame = frame.with_columns(-pl.col("score"))
     return frame.with_row_index("line", offset=1).with_columns(
         place=pl.col("score").rank("ordinal", descending=True).over("search").cast(pl.Int64) - 1,
         code=pl.lit(0, dtype=pl.Int64),
@@ -111,12 +119,20 @@ def read_truth(path: Path | None) -> pl.DataFrame:
         subject_at = names.index("subject") if "subject" in names else None
         start = 1
     rows: list[tuple[str, str | None, str]] = []
+    places: dict[tuple[str, str], int] = {}
     for number, line in enumerate(lines[start:], start=start + 1):
         words = line.replace(",", " ").split()
         if len(words) < 2:
             raise fault_at(path, number, f"{line!r}", allowed="'search mate' or 'search none'")
         subject = words.pop(subject_at) if subject_at is not None and subject_at < len(words) else words[0]
-        rows.extend((words[0], None if mate == NONE else mate, subject) for mate in words[1:])
+        for mate in words[1:]:
+            before = places.setdefault((words[0], mate), number)
+            if before != number:
+                raise fault_at(
+                    path, number, f"search {words[0]} has {mate} again",
+                    allowed="each search and mate once", remedy=f"it stands in line {before} already",
+                )  # fmt: skip
+            rows.append((words[0], None if mate == NONE else mate, subject))
     if not rows:
         raise TableError(f"{path} holds no line", allowed="'search mate' or 'search none'")
     frame = pl.DataFrame(

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from biomatch.errors import TableError
 from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve, verification_curve
 from biomatch.evaluation.scorefiles import arrays, bob, candidates, pyeer
-from biomatch.evaluation.scorefiles.lines import first_line
+from biomatch.evaluation.scorefiles.lines import fault_at, first_line
 
 FORMATS = {
     "bob-2": "label score (1: mated)",
@@ -92,7 +93,7 @@ def read_scores(
         Naming the line and what to do.
     """
     form = checked_form(paths, form, truth)
-    found = _read(form, paths, truth, enrolled)
+    found = _read(form, paths, truth, enrolled, distances=distances)
     comparisons = found.comparisons
     if comparisons is None:
         return found
@@ -110,10 +111,13 @@ def checked_form(paths: Sequence[Path], form: str | None, truth: Path | None = N
     return form
 
 
-def _read(form: str, paths: Sequence[Path], truth: Path | None, enrolled: int) -> ScoreFile:
+def _read(
+    form: str, paths: Sequence[Path], truth: Path | None, enrolled: int, *, distances: bool
+) -> ScoreFile:
     path = paths[0]
+    sign = -1 if distances else 1
     if form in ("bob-2", "bob-4", "bob-5", "bob-csv"):
-        return _bob(form, path)
+        return _bob(form, path, distances=distances)
     if form == "pyeer":
         mated, other = (pyeer.read_scores(one) for one in paths)
         return ScoreFile(form, (), lambda: verification_curve(mated, other))
@@ -122,7 +126,8 @@ def _read(form: str, paths: Sequence[Path], truth: Path | None, enrolled: int) -
         return ScoreFile(form, (), lambda: verification_curve(mated, other))
     if form in ("frte", "pyeer-cmc"):
         answers = candidates.read_truth(truth)
-        log = candidates.read_frte(path) if form == "frte" else candidates.read_cmc(path)
+        reader = candidates.read_frte if form == "frte" else candidates.read_cmc
+        log = reader(path, distances=distances)
         failed = int(log.filter(log["code"] != 0)["search"].n_unique())
         notes = (f"{failed:,} failed searches count as failures to acquire",) if failed else ()
         return ScoreFile(
@@ -134,15 +139,19 @@ def _read(form: str, paths: Sequence[Path], truth: Path | None, enrolled: int) -
     if form == "npz":
         held = arrays.load_npz(path)
         if "non_mated_top_scores" in held:
-            return ScoreFile(form, (), searches=lambda: arrays.npz_searches(held, path))
+            return ScoreFile(
+                form, (), searches=lambda: arrays.npz_searches(held, path, enrolled=enrolled, sign=sign)
+            )
         return ScoreFile(form, (), lambda: arrays.npz_comparisons(held, path))
     frame = arrays.read_frame(path)
     if "top_score" in frame.columns:
-        return ScoreFile(form, (), searches=lambda: arrays.frame_searches(frame, path))
+        return ScoreFile(
+            form, (), searches=lambda: arrays.frame_searches(frame, path, enrolled=enrolled, sign=sign)
+        )
     return ScoreFile(form, (), lambda: arrays.frame_comparisons(frame, path))
 
 
-def _bob(form: str, path: Path) -> ScoreFile:
+def _bob(form: str, path: Path, *, distances: bool) -> ScoreFile:
     notes: tuple[str, ...] = ()
     if form == "bob-2":
         frame = bob.read_two(path)
@@ -153,7 +162,8 @@ def _bob(form: str, path: Path) -> ScoreFile:
             notes = (f"{attacks:,} presentation attacks were left out",)
     else:
         frame = bob.read_columns(path, int(form[-1]))
-    return ScoreFile(form, notes, lambda: bob.comparisons(frame), lambda: bob.searches(frame, path))
+    closer = frame.with_columns(-pl.col("score")) if distances else frame
+    return ScoreFile(form, notes, lambda: bob.comparisons(frame), lambda: bob.searches(closer, path))
 
 
 def _guess(paths: Sequence[Path], truth: Path | None) -> str:
@@ -168,16 +178,53 @@ def _guess(paths: Sequence[Path], truth: Path | None) -> str:
         return "frte"
     if truth is not None and len(header.split()) == 3:
         return "pyeer-cmc"
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if suffix == ".csv" and mark in header and "," not in header and not _is_number(header.split()[-1]):
+            raise fault_at(
+                path, 1, f"{header[:60]!r} is separated by {name}",
+                allowed="commas, and points in numbers", remedy="write the table with commas",
+            )  # fmt: skip
     like = [name for name, fits in bob.looks_like(header).items() if fits]
     if like:
         return like[0]
-    if "," in header:
+    if "," in header or suffix == ".csv":
         return "csv"
+    if len(header.split()) == 1 and _is_number(header):
+        raise fault_at(
+            path, 1, f"a score without a label, {header.strip()!r}",
+            allowed="two files, the mated one first; or lines 'label score'; or CSV with score and mated",
+            remedy="say which comparisons are mated",
+        )  # fmt: skip
     raise TableError(
-        f"{path} begins with {header[:60]!r}",
+        f"{path} begins with {header[:60]!r}, which is no form that can be told by its first line",
         allowed="; ".join(f"{name}: {what}" for name, what in FORMATS.items()),
         remedy="name its form with --format",
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def doubts(curve: IdentificationCurve | VerificationCurve) -> tuple[str, ...]:
+    """Say what is odd about scores of searches, without being certainly wrong."""
+    if not isinstance(curve, IdentificationCurve):
+        return ()
+    found = []
+    lost = int(np.count_nonzero(curve.mated_ranks == 0))
+    if lost:
+        found.append(f"{lost:,} of {curve.mated:,} mates are in no list: they are misses at ranks up to L")
+    own, top = (part[np.isfinite(part)] for part in (curve.mated_scores, curve.non_mated_top_scores))
+    if own.size and top.size and np.median(own) < np.median(top):
+        found.append(
+            f"mates score below the best of non-mated searches (medians {np.median(own):.4g} and "
+            f"{np.median(top):.4g}): if these are distances, give --distances"
+        )
+    return tuple(found)
 
 
 def _similarities(curve: VerificationCurve, distances: bool, path: Path) -> VerificationCurve:

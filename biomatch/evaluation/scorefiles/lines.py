@@ -13,7 +13,7 @@ import polars as pl
 from biomatch.errors import TableError
 
 NUMBERS = ("score", "number")
-BLOCK = 1 << 26
+BLOCK = 1 << 24
 """Bytes of a text file that are read at once where it may be larger than memory."""
 
 

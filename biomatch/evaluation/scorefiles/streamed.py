@@ -203,6 +203,6 @@ def _csv_blocks(path: Path, block: int) -> Iterator[tuple[pl.DataFrame, int]]:
 def _table_parts(frames: Iterator[tuple[pl.DataFrame, int]], path: Path) -> Parts:
     for frame, first in frames:
         arrays.need(frame, ("score", "mated"), arrays.VERIFICATION, path)
-        own = arrays.flags(frame["mated"], path, first)
         scores = arrays.numbers(frame["score"], path, empty=False, first=first)
+        own = arrays.flags(frame["mated"], path, first)
         yield scores[own], scores[~own]
