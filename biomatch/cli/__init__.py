@@ -30,6 +30,7 @@ FAMILIES = (
     "embed",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
+STOPPED = "biomatch: interrupted; nothing half-written was left\n"
 
 
 def build() -> typer.Typer:
@@ -61,13 +62,15 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write(f"biomatch: {fault}\n")
         return AT_FAULT
     except (KeyboardInterrupt, EOFError):
-        sys.stderr.write("biomatch: interrupted; nothing half-written was left\n")
+        sys.stderr.write(STOPPED)
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away (`| head`): nothing to say, nowhere to say it
         return DONE
     except Exception as fault:
         return _usage(fault)
+    if found == INTERRUPTED:  # Typer answers Ctrl-C with this code and without a word
+        sys.stderr.write(STOPPED)
     return found if isinstance(found, int) else DONE
 
 
@@ -76,11 +79,15 @@ def _usage(fault: Exception) -> int:
     code = getattr(fault, "exit_code", None)
     if code is None:
         raise fault
+    if type(fault).__name__ == "NoArgsIsHelpError":  # no word was given: the help is the answer
+        sys.stderr.write(f"{fault}\n")
+        return AT_FAULT
     if hasattr(fault, "format_message"):
         hint = getattr(getattr(fault, "ctx", None), "command_path", "biomatch")
-        sys.stderr.write(f"biomatch: {' '.join(fault.format_message().split())} (see '{hint} --help')\n")
+        said = " ".join(fault.format_message().replace("Value error, ", "").split())
+        sys.stderr.write(f"biomatch: {said} (see '{hint} --help')\n")
         return AT_FAULT
     if type(fault).__name__ == "Abort":
-        sys.stderr.write("biomatch: interrupted\n")
+        sys.stderr.write(STOPPED)
         return INTERRUPTED
     return int(code)

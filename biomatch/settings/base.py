@@ -78,7 +78,7 @@ class Settings(BaseModel):
         except UnicodeDecodeError:
             raise SettingsError(f"{path} is not UTF-8 text", remedy="give a TOML file") from None
         except OSError as fault:
-            raise SettingsError(f"{path}: {fault.strerror}", remedy="give a TOML file that exists") from None
+            raise SettingsError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
         if text.lstrip().startswith("{"):
             try:
                 return cls.from_mapping(json.loads(text), where=str(path))

@@ -215,6 +215,7 @@ def test_an_interrupt_leaves_nothing_and_the_same_command_finishes(flow, tmp_pat
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
+    assert err.endswith("biomatch: interrupted; nothing half-written was left\n")
     assert "Traceback" not in err
     assert not list(tmp_path.iterdir())
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -251,6 +252,9 @@ def test_help_names_every_command(call):
     answer = call("--help")
     for name in ("demo", "world", "search", "tune", "run", "evaluate", "report", "scenario", "system"):
         assert name in answer.out
+    alone = call()  # no word at all: the same help, line by line, and a fault
+    assert (alone.code, alone.out) == (2, "")
+    assert alone.err.strip() == answer.out.strip()
 
 
 @pytest.mark.parametrize("kind", ["scenario", "system"])
