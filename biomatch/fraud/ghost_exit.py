@@ -46,10 +46,7 @@ def find(facts: Facts) -> pl.DataFrame:
 
 def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series, pl.Series]:
     """Give entries whose declared departure nobody saw: row, surprise, seen again, departure, when known."""
-    stays = facts.table.filter(
-        (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
-    ).select("encounter_id", "time", *PAPERS)
-    declared = _declared(facts, stays).sort("scheduled", "encounter_id")
+    declared = _declared(facts).sort("scheduled", "encounter_id")
     # How often this port did not see whom the carrier declared, up to the departure before this one.
     counts = (
         declared.group_by("port", "scheduled")
@@ -80,7 +77,20 @@ def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series,
     )
 
 
-def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
+def unseen_shares(facts: Facts) -> dict[str, float]:
+    """Give the share of declared departures that each port did not see: what an audit would state.
+
+    Returns
+    -------
+    dict of str to float
+        By port, those with declared departures only, in (0, 1): one of either sort is added, so that no
+        share is 0 or 1. For ``alerts.unseen_departures`` it wants records believed to be free of ghosts.
+    """
+    counts = _declared(facts).group_by("port").agg(unseen=(~pl.col("seen")).sum(), all=pl.len()).sort("port")
+    return {str(port): (unseen + 1.0) / (total + 2.0) for port, unseen, total in counts.iter_rows()}
+
+
+def _declared(facts: Facts) -> pl.DataFrame:
     """List stays that a carrier's departure closed: seen by the port or not, and whether seen again.
 
     Returns
@@ -89,6 +99,9 @@ def _declared(facts: Facts, stays: pl.DataFrame) -> pl.DataFrame:
         Columns encounter_id (the entry), port, mode, scheduled, seen, again, known (when it came to light).
     """
     observed = facts.observed
+    stays = facts.table.filter(
+        (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
+    ).select("encounter_id", "time", *PAPERS)
     known = pl.lit(value=True) if facts.cut is None else pl.col("received_at") <= facts.cut
     departures = (
         observed.manifests.filter(known)

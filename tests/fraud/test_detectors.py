@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from biomatch.errors import SettingsError
+from biomatch.fraud import ghost_exit
 from biomatch.fraud.detect import DETECTORS, detect
 from biomatch.fraud.facts import CONFLICT_FLOOR, Facts
 from biomatch.fraud.shared_document import weakest_edge
@@ -226,6 +227,10 @@ def test_more_ghosts_make_a_departure_less_surprising_unless_it_was_audited(bord
         return alerts.filter(pl.col("raised_at") == alerts["raised_at"].max())["score"].item()
 
     few, many = last_surprise(2), last_surprise(4)
+    observed, _ = border.world()
+    lists = search(observed, System.load("all"))
+    found = ghost_exit.unseen_shares(Facts(observed, lists, links_of(observed), None))
+    assert found == {"P": (5 + 1) / (60 + 2)}
     if audited:
         assert few == many == pytest.approx(-np.log(0.05))
     else:
