@@ -126,7 +126,7 @@ def main() -> None:
         exact.add(rows)
     gallery.identify(batch[:300], LENGTH)
     single = one_by_one(
-        [batch[begin : begin + TURN] for begin in range(0, 3 * TURN, TURN)],
+        [batch[begin : begin + TURN] for begin in range(0, 10 * TURN, TURN)],
         lambda one: gallery.identify(one, LENGTH),
         lambda one: exact.search(one, LENGTH),
     )
