@@ -239,6 +239,12 @@ def evaluate(
     review: Annotated[
         Path | None, typer.Option("--review", help="TOML: how people review the list of overstays.")
     ] = None,
+    frauds: Annotated[
+        float | None,
+        typer.Option(
+            "--frauds-per-million", help="Odds from which an alert is explained; default: as tuned."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge a run, or another matcher's candidate lists, by the truth of its world."""
@@ -258,7 +264,9 @@ def evaluate(
     run = Run.read(made, opened.observed)
     with progress() as update:
         update("evaluate", 0, 1)
-        result = judge(run, opened.truth, resubstitution=resubstitution, review=officers)
+        result = judge(
+            run, opened.truth, resubstitution=resubstitution, review=officers, frauds_per_million=frauds
+        )
         update("evaluate", 1, 1)
     result.write(out)
     if result.point.resubstitution:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from math import log
 from typing import Any
 
 import polars as pl
 
+from biomatch.errors import SettingsError
 from biomatch.evaluation.alert_events import FIRST_WATCH_EVENT
 from biomatch.fraud.basis import PIECES
-from biomatch.fraud.detect import EVEN_ODDS
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import EARLY, at_once, waterfall
+from biomatch.policy import OperatingPoint
 from biomatch.system.run import Run
 from biomatch.system.stays import StayBook
 from biomatch.truth import Truth
@@ -31,12 +33,16 @@ WORDS = {
     "days": "Days over the limit, all documents together",
     "capture": "Quality and attempts of the capture",
 }
+PER_MILLION = 8.0
+"""Frauds of a million encounters where nobody says (facts 5.2: 7 to 10 impostors a million)."""
 REST = "Not explained by this version's model"
 NEGLIGIBLE = 1e-3
 """Difference in nats that single precision may leave between a sum and the stored ratio."""
 
 
-def explained(run: Run, judged: pl.DataFrame, truth: Truth) -> list[dict[str, Any]]:
+def explained(
+    run: Run, judged: pl.DataFrame, truth: Truth, *, frauds_per_million: float | None = None
+) -> list[dict[str, Any]]:
     """Explain the raised alert of fraud and the false alarm with the highest fused ratio.
 
     Parameters
@@ -47,16 +53,30 @@ def explained(run: Run, judged: pl.DataFrame, truth: Truth) -> list[dict[str, An
         As `judge_alerts` gives it.
     truth : Truth
         Of the same world.
+    frauds_per_million : float, optional
+        Encounters with a fraud of any kind, of a million: what the odds are before any evidence. Default:
+        as the point was tuned for (`tuned_for`).
 
     Returns
     -------
     list of dict
         At most two (the caught one first), each with ``kind``, ``caught``, ``truth`` (kind of event, or
-        cause of the false alarm), ``encounter_id``, ``ratio`` (fused log-likelihood ratio), ``prior``
-        (log-odds of fraud at the prevalence that `EVEN_ODDS` names), ``parts`` (``evidence`` in words and
-        ``nats``, those of zero left out), ``posterior`` (``prior`` plus ``ratio``). All in nats; the parts
-        add up to the ratio.
+        cause of the false alarm), ``encounter_id``, ``ratio`` (fused log-likelihood ratio),
+        ``per_million`` (frauds of a million encounters), ``prior`` (the log-odds of that), ``parts``
+        (``evidence`` in words and ``nats``, those of zero left out), ``posterior`` (``prior`` plus
+        ``ratio``). All in nats; the parts add up to the ratio.
+
+    Raises
+    ------
+    SettingsError
+        For a number that is not between 0 and a million.
     """
+    if frauds_per_million is not None and not 0.0 < frauds_per_million < 1e6:
+        raise SettingsError(
+            f"{frauds_per_million:g} frauds per million",
+            allowed="above 0 and below 1,000,000",
+            remedy="such as 8",
+        )
     weighed = judged.filter(
         "raised",
         "counted",
@@ -72,10 +92,26 @@ def explained(run: Run, judged: pl.DataFrame, truth: Truth) -> list[dict[str, An
     day = date.fromisoformat(run.about["on"][-1])
     book = StayBook(observed, run.lists, day, run.point)
     facts = Facts(observed, run.lists, book.links.stays, day, run.point.system.alerts.unseen_departures)
-    return [_explain(facts, alert, truth) for alert in chosen]
+    before = tuned_for(run.point) if frauds_per_million is None else frauds_per_million
+    return [_explain(facts, alert, truth, before) for alert in chosen]
 
 
-def _explain(facts: Facts, alert: pl.DataFrame, truth: Truth) -> dict[str, Any]:
+def tuned_for(point: OperatingPoint) -> float:
+    """Give the frauds of a million encounters that a point's alerts were tuned for.
+
+    The fused ratio is of a fraud of any kind, so the prevalences of the kinds are added. A point that was
+    not tuned for fraud expects `PER_MILLION`.
+    """
+    found: Any = point.guarantee.get("alerts")
+    try:
+        total = float(sum(float(one["prevalence_per_million"]) for one in found["kinds"].values()))
+    except (AttributeError, KeyError, TypeError, ValueError):  # a point is a file that anybody may edit
+        return PER_MILLION
+    return total if 0.0 < total < 1e6 else PER_MILLION
+
+
+def _explain(facts: Facts, alert: pl.DataFrame, truth: Truth, before: float) -> dict[str, Any]:
+    prior = log(before / (1e6 - before))
     row = alert.row(0, named=True)
     found = waterfall(facts, row["encounter_id"], EARLY if at_once(alert)[0] else PIECES)
     ratio = float(row["log_likelihood_ratio"])
@@ -90,9 +126,10 @@ def _explain(facts: Facts, alert: pl.DataFrame, truth: Truth) -> dict[str, Any]:
         "truth": _event(row["event_id"], truth) if row["true"] else str(row["cause"]),
         "encounter_id": int(row["encounter_id"]),
         "ratio": ratio,
-        "prior": -EVEN_ODDS,
+        "per_million": before,
+        "prior": prior,
         "parts": [{"evidence": words, "nats": nats} for words, nats in parts if nats],
-        "posterior": ratio - EVEN_ODDS,
+        "posterior": ratio + prior,
     }
 
 

@@ -88,6 +88,7 @@ def evaluate(
     grid: int = 33,
     review: ReviewSettings | None = None,
     pools: bool = True,
+    frauds_per_million: float | None = None,
 ) -> Result:
     """Judge a run.
 
@@ -106,6 +107,9 @@ def evaluate(
     pools : bool
         Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alert_adversary`): a
         second or two, which a study of many runs saves.
+    frauds_per_million : float, optional
+        Encounters with a fraud, of a million, from which the explanation of an alert starts; default: as the
+        point was tuned for, else 8 (see `biomatch.evaluation.explained`).
 
     Raises
     ------
@@ -128,7 +132,7 @@ def evaluate(
     trials = enumerate_trials(run.lists, truth)
     frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
-    told = explained(run, judged, truth)
+    told = explained(run, judged, truth, frauds_per_million=frauds_per_million)
     result = Result(
         point=point,
         trials=frame,

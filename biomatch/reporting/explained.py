@@ -114,10 +114,17 @@ def explained_table(name: str, explained: Mapping[str, Any] | None) -> Table | N
         f"One alert explained: {kind}, {truth}",
         ("Evidence", "Adds, nats", "Speaks", "Log-odds after it, nats"),
         rows,
-        f"Fused log-likelihood ratio {number(float(explained['ratio']))} nats; probability of fraud after it "
+        f"Before any evidence: {_per_million(explained):.3g} frauds a million encounters. Fused "
+        f"log-likelihood ratio {number(float(explained['ratio']))} nats; probability of fraud after it "
         f"{number(_probability(float(explained['posterior'])))}. A nat multiplies the odds by 2.718; "
         "evidence that adds nothing is left out.",
     )
+
+
+def _per_million(explained: Mapping[str, Any]) -> float:
+    """Give the frauds of a million encounters before any evidence; older results have only the odds."""
+    given = explained.get("per_million")
+    return float(given) if given is not None else 1e6 * _probability(float(explained["prior"]))
 
 
 def _probability(log_odds: float) -> float:

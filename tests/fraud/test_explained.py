@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.explained import NAME, REST, explained
+from biomatch.errors import SettingsError
+from biomatch.evaluation.explained import NAME, PER_MILLION, REST, explained, tuned_for
 from biomatch.evaluation.result import Result
 from biomatch.fraud.detect import EVEN_ODDS
 from biomatch.reporting.sections.fraud import alerts_table, groups_table
@@ -29,7 +31,9 @@ def test_the_parts_add_up_to_the_highest_fused_scores(judged):
         assert one["ratio"] == among["log_likelihood_ratio"].max()
         assert sum(part["nats"] for part in one["parts"]) == pytest.approx(one["ratio"], abs=1e-3)
         assert REST not in {part["evidence"] for part in one["parts"]}
-        assert one["posterior"] == pytest.approx(one["ratio"] - EVEN_ODDS)
+        assert one["per_million"] == PER_MILLION
+        assert one["prior"] == pytest.approx(-EVEN_ODDS, abs=0.01)
+        assert one["posterior"] == one["ratio"] + one["prior"]
         row = among.filter(pl.col("encounter_id") == one["encounter_id"], pl.col("kind") == one["kind"])
         assert len(row) >= 1
         if not one["caught"]:
@@ -42,6 +46,24 @@ def test_what_no_model_explains_is_said(judged):
     for one in explained(done, off, made.truth):
         assert {part["evidence"]: part["nats"] for part in one["parts"]}[REST] == pytest.approx(2.0, abs=1e-3)
         assert sum(part["nats"] for part in one["parts"]) == pytest.approx(one["ratio"])
+
+
+def test_odds_start_where_the_point_was_tuned_or_where_one_asks(judged):
+    made, done, result = judged
+    for asked in (8.0, 80.0, 800.0):
+        told = explained(done, result.judged_alerts, made.truth, frauds_per_million=asked)
+        for one, usual in zip(told, result.alerts[NAME], strict=True):
+            assert one["prior"] == pytest.approx(np.log(asked / (1e6 - asked)))
+            assert one["posterior"] - usual["posterior"] == pytest.approx(np.log(asked / 8.0), abs=1e-3)
+            assert one["parts"] == usual["parts"]
+    for wrong in (0.0, 1e6, -1.0, float("nan")):
+        with pytest.raises(SettingsError, match="frauds per million"):
+            explained(done, result.judged_alerts, made.truth, frauds_per_million=wrong)
+    kinds = {"sham_exit": {"prevalence_per_million": 50.0}, "watchlist": {"prevalence_per_million": 8.0}}
+    point = done.point.with_({"guarantee": {"alerts": {"kinds": kinds}}})
+    assert tuned_for(point) == 58.0
+    for broken in (3, {}, {"kinds": 3}, {"kinds": {"watchlist": {}}}):
+        assert tuned_for(done.point.with_({"guarantee": {"alerts": broken}})) == PER_MILLION
 
 
 def test_nothing_raised_or_weighed_explains_nothing(judged):

@@ -48,6 +48,8 @@ def test_the_table_is_the_chart():
     assert [row[1] for row in table.rows] == [row["nats"] for row in steps(told)]
     assert "probability of fraud after it 0.733" in table.note  # 1 / (1 + exp(-1.01))
     assert "+9.5" not in table.to_csv()
+    assert "Before any evidence: 7.97 frauds a million" in table.note  # 1e6 / (1 + exp(11.74))
+    assert "Before any evidence: 80 frauds" in explained_table("x", make_told(per_million=80.0)).note
 
 
 def test_a_result_shows_what_was_explained_and_an_older_one_nothing(result):
