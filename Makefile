@@ -54,7 +54,8 @@ suites: $(STAMP) ## the shipped suites, run here, and their tables in benchmarks
 	$(BIN)/python benchmarks/suite_tables.py --out studies benchmarks/suites/*.toml
 
 transcripts: $(STAMP) ## run what README and tutorials print, and put today's output there
-	$(BIN)/python tests/docs/transcript.py --write README.md docs/engineer.md docs/researcher.md docs/analyst.md
+	$(BIN)/python tests/docs/transcript.py --write README.md docs/engineer.md docs/researcher.md docs/analyst.md \
+	  docs/tuning.md docs/twin.md
 
 docs: $(STAMP)   ## the tutorials and the API reference as pages in site/; a warning is an error
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs site

@@ -89,8 +89,10 @@ def tune_parts(
         raise ResultsError("no searches to draw the path from", remedy="bring mated and non-mated searches")
     path = _path(drawn.by(by), labels, drawn.list_length)
     place = _places(kept.non_mated_top_scores, kept.non_mated_strata[by].astype(str), labels, path)
+    # Where no step errs the whole path is open: its end is the lowest place.
+    ends = place if np.isfinite(place).any() else np.array([1.0 - STEPS])
     found = guarantee(
-        place, kept.non_mated_subjects, target=max_fpir, confidence=confidence, cap=cap, others=place
+        place, kept.non_mated_subjects, target=max_fpir, confidence=confidence, cap=cap, others=ends
     )
     step = int(np.clip(-found.threshold, 0, STEPS - 1))
     return PartThresholds(by, {label: float(path[i, step]) for i, label in enumerate(labels)}, found)

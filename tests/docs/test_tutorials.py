@@ -10,10 +10,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 import transcript
 
 ROOT = Path(__file__).parents[2]
-PAGES = {"engineer": 10, "researcher": 14, "analyst": 16, "extending": 45}
+PAGES = {"engineer": 10, "researcher": 14, "analyst": 16, "extending": 45, "tuning": 19, "twin": 5}
+LONG = {"tuning", "twin"}
+"""Pages that take more than a share of the default suite: with the slow tests."""
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in PAGES]
+)
 def test_a_page_is_what_happens(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ran, wrong = transcript.follow(ROOT / "docs" / f"{name}.md", tmp_path)

@@ -129,3 +129,17 @@ def test_the_curve_of_a_decision_counts_each_search_at_its_own_ports_threshold()
     assert found.fpir(1.0).numerator == slow[0]
     assert found.fnir(1.0).numerator == curve.mated - slow[1]
     assert decided(curve, "port", {}, 2.5).fpir(1.0) == curve.fpir(2.5)
+
+
+def test_a_path_without_any_false_positive_is_open_to_its_end():
+    """Strangers far below every mate: there was no score to begin from, and the tuning was refused."""
+    rng = np.random.default_rng(4)
+    found = tune_parts(
+        identification_curve(
+            rng.normal(9.0, 0.1, 400), np.ones(400, int), rng.normal(0.0, 0.1, 2000), enrolled_count=100,
+            mated_strata={"port": rng.choice(["a", "b"], 400)},
+            non_mated_strata={"port": rng.choice(["a", "b"], 2000)},
+        ), "port", max_fpir=0.02,
+    )  # fmt: skip
+    assert found.guarantee.to_json()["realised"]["numerator"] == 0
+    assert all(8.0 < threshold < 9.0 for threshold in found.thresholds.values())  # every mate of one half
