@@ -73,7 +73,7 @@ class Table:
     def stacked(self) -> bool:
         """Whether rates stand on top of their counts: two fit beside each other, unless columns are many."""
         rated = [any(_is_rated(row[at]) for row in self.rows) for at in range(len(self.columns))]
-        return sum(rated) > 2 or len(self.columns) > 5
+        return sum(rated) > 2 or len(self.columns) > 4
 
     def at(self, position: int) -> Table:
         """Give the table as it stands at one position of the slider."""

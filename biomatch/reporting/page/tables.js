@@ -48,7 +48,7 @@ function isFigures(rows, at) {
 // Two rates fit beside each other; more of them, or many columns, stand on top of their counts.
 function isStacked(rows, columns) {
   const rated = columns.filter((_, at) => rows.some((row) => Array.isArray(row[at])));
-  return rated.length > 2 || columns.length > 5;
+  return rated.length > 2 || columns.length > 4;
 }
 
 function renderTable(place, model, position, where) {
