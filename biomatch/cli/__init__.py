@@ -19,6 +19,7 @@ FAMILIES = (
     "judge",
     "report",
     "review",
+    "groups",
     "studies",
     "scores",
     "plan",

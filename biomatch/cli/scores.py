@@ -39,6 +39,10 @@ def scores(
     ] = None,
     enrolled: Annotated[int, typer.Option("--enrolled", help="N, where the file does not hold it.")] = 0,
     distances: Annotated[bool, typer.Option("--distances", help="Lower is closer.")] = False,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", help="A column of groups: rates of each; with --max-fpir or --max-fmr."),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Comparisons larger than memory: one pass, no curve.")
     ] = False,
@@ -53,6 +57,9 @@ def scores(
     if max_fpir is not None and max_fmr is not None:
         raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
     wanted = [claim for text in claims or [] for claim in claims_of(text)]
+    target = max_fpir if max_fpir is not None else max_fmr
+    if by is not None and (stream or target is None):
+        raise SettingsError(f"--by {by}", allowed="with --max-fpir or --max-fmr, without --stream")
     if stream:
         if max_fpir is not None or truth is not None or any(claim.of_searches for claim in wanted):
             raise SettingsError("--stream and searches", allowed="comparisons: --max-fmr, claims of fmr")
@@ -73,14 +80,16 @@ def scores(
     if wanted and not apply:
         kind = "searches" if not of_searches else "comparisons"
         raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
-    target = max_fpir if max_fpir is not None else max_fmr
     notes = (*found.notes, *doubts(curve))
-    _report(curve, found.format, notes, files, target, confidence, cap, apply, as_json=as_json)
+    _report(
+        curve, found.format, notes, files, target, confidence, cap, apply, by=by, as_json=as_json
+    )  # fmt: skip
 
 
 def _report(
     curve: Any, form: str, notes: tuple[str, ...], files: list[Path],
-    target: float | None, confidence: float, cap: int | None, claims: list[Any], *, as_json: bool,
+    target: float | None, confidence: float, cap: int | None, claims: list[Any], *,
+    by: str | None = None, as_json: bool,
 ) -> None:  # fmt: skip
     """Print counts, threshold and verdicts; exit code 1 where a claim is not met."""
     from biomatch.tuning.claims import MET, judge
@@ -95,6 +104,10 @@ def _report(
         more, told = _at_target(curve, target, confidence, cap)
         payload |= more
         lines += told
+        if by is not None:
+            grouped, told = _by_group(curve, by, payload, target)
+            payload["by"] = grouped
+            lines += told
     big = max(payload["mated"], payload["non_mated"]) > BIG or not hasattr(curve, "points")
     payload["curve"] = None if big else _curve(curve)
     if big and hasattr(curve, "points"):
@@ -177,6 +190,32 @@ def _at_target(
     lines.append(f"guaranteed: {held}")
     lines += [f"  {key.upper()} {value}" for key, value in at_held.items() if value is not None]
     return payload, lines
+
+
+def _by_group(
+    curve: Any, by: str, payload: dict[str, Any], target: float
+) -> tuple[dict[str, Any], list[str]]:
+    """Break the guaranteed threshold down by group, or, where there is none, the point estimate."""
+    from biomatch.cli.groups import crossed_lines, told
+    from biomatch.evaluation.curves import IdentificationCurve
+    from biomatch.evaluation.groups import cross_group, group_report
+
+    at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
+    of_searches = isinstance(curve, IdentificationCurve)
+    report = group_report(curve, by, at, target=target, rank=curve.list_length if of_searches else None)
+    found, lines = told(report.to_json())
+    lines.insert(0, f"by {by} at threshold {at:.6g}:")
+    # Whom a false positive was taken for: the group of the best candidate, or of the reference compared.
+    other, strata = f"{'candidate' if of_searches else 'reference'}_{by}", curve.non_mated_strata
+    found["cross_group"] = None
+    if other in strata:
+        table = cross_group(
+            curve.non_mated_top_scores if of_searches else curve.non_mated_scores,
+            strata[by], strata[other], at, subjects=curve.non_mated_subjects,
+        ).to_dicts()  # fmt: skip
+        found["cross_group"] = table
+        lines += crossed_lines(table)
+    return found, lines
 
 
 def _misses(curve: Any, miss: str, threshold: float) -> dict[str, Any]:

@@ -15,7 +15,8 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import ResultsError
-from biomatch.evaluation.curves import IdentificationCurve
+from biomatch.evaluation.counting import Floats
+from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
 from biomatch.evaluation.rating import by_subject
 from biomatch.policy import accept
 from biomatch.rates import Rate, clustered_rate
@@ -102,16 +103,19 @@ class GroupReport:
         The breakdown and the threshold.
     table : polars.DataFrame
         A row a group: group, then value, numerator, denominator, low, high of fpir, fnir and fta (fta null
-        where failures carry no labels), and the verdict on the target.
+        where failures carry no labels), and the verdict on the target. Of comparisons fmr and fnmr.
     inequity : mapping
-        gini, mxog of FPIR and of FNIR, fdr and garbe of both, each with `low` and `high` (bootstrap over
-        subjects within groups, 95 %).
+        gini, mxog of FPIR and of FNIR (FMR, FNMR), fdr and garbe of both, each with `low` and `high`
+        (bootstrap over subjects within groups, 95 %).
+    unlabelled : int
+        Trials whose group is not known: they are in no row.
     """
 
     name: str
     threshold: float
     table: pl.DataFrame
     inequity: Mapping[str, Mapping[str, float | None]]
+    unlabelled: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
@@ -120,15 +124,16 @@ class GroupReport:
             "threshold": self.threshold,
             "groups": self.table.to_dicts(),
             "inequity": {key: dict(value) for key, value in self.inequity.items()},
+            "unlabelled": self.unlabelled,
         }
 
 
 def group_report(
-    curve: IdentificationCurve,
+    curve: IdentificationCurve | VerificationCurve,
     name: str,
     threshold: float,
     *,
-    max_fpir: float | None = None,
+    target: float | None = None,
     rank: int | None = None,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
@@ -137,15 +142,15 @@ def group_report(
 
     Parameters
     ----------
-    curve : IdentificationCurve
-        With labels ``name`` on mated and non-mated searches.
+    curve : IdentificationCurve or VerificationCurve
+        With labels ``name`` on mated and non-mated searches (comparisons).
     name : str
         The breakdown, for example ``"group"``.
     threshold : float
         The threshold that all groups share.
-    max_fpir : float, optional
-        Target that each group is tested against: *met* where the interval lies at or below it, *not met*
-        where it lies above, else *not shown*. The tests are not corrected for the number of groups.
+    target : float, optional
+        FPIR (FMR) that each group is tested against: *met* where the interval lies at or below it, *not
+        met* where it lies above, else *not shown*. The tests are not corrected for the number of groups.
     rank : int or None
         Of FNIR(N, R, T).
     confidence : float
@@ -153,19 +158,38 @@ def group_report(
     resamples : int
         Bootstrap samples of the inequity's intervals.
     """
-    rows, samples = [], []
+    rows, samples, labelled = [], [], 0
+    names = ("fpir", "fnir") if isinstance(curve, IdentificationCurve) else ("fmr", "fnmr")
     for label, part in curve.by(name).items():
-        fpir, fnir = part.fpir(threshold, confidence), part.fnir(threshold, rank, confidence)
-        known = part.mated_failures is not None and part.non_mated_failures is not None
-        fta = part.failure_to_acquire(confidence) if known else None
-        row: dict[str, Any] = {"group": label}
-        for what, found in (("fpir", fpir), ("fnir", fnir), ("fta", fta)):
-            row |= _cells(what, found)
-        row["target"] = None if max_fpir is None else _verdict(fpir, max_fpir)
+        false, missed, fta = _rates(part, threshold, rank, confidence)
+        row: dict[str, Any] = {"group": label, **_cells(names[0], false), **_cells(names[1], missed)}
+        if isinstance(part, IdentificationCurve):
+            row |= _cells("fta", fta)
+        row["target"] = None if target is None else _verdict(false, target)
         rows.append(row)
         samples.append((_clusters(part, threshold, rank, mated=False), _clusters(part, threshold, rank)))
+        labelled += false.denominator + missed.denominator
     table = pl.DataFrame(rows, infer_schema_length=None)
-    return GroupReport(name, threshold, table, _inequity(samples, resamples))
+    inequity = _inequity(samples, resamples, names)
+    everyone = sum(part.size for part in _scores(curve))
+    return GroupReport(name, threshold, table, inequity, everyone - labelled)
+
+
+def _scores(curve: IdentificationCurve | VerificationCurve) -> tuple[Floats, Floats]:
+    if isinstance(curve, IdentificationCurve):
+        return curve.mated_scores, curve.non_mated_top_scores
+    return curve.mated_scores, curve.non_mated_scores
+
+
+def _rates(
+    part: IdentificationCurve | VerificationCurve, threshold: float, rank: int | None, confidence: float
+) -> tuple[Rate, Rate, Rate | None]:
+    """Give the false-positive rate, the miss rate and FTA (None where it is not known) of one group."""
+    if not isinstance(part, IdentificationCurve):
+        return part.fmr(threshold, confidence), part.fnmr(threshold, confidence), None
+    known = part.mated_failures is not None and part.non_mated_failures is not None
+    fta = part.failure_to_acquire(confidence) if known else None
+    return part.fpir(threshold, confidence), part.fnir(threshold, rank, confidence), fta
 
 
 def cross_group(
@@ -220,23 +244,27 @@ def cross_group(
 
 
 def _clusters(
-    part: IdentificationCurve, threshold: float, rank: int | None, *, mated: bool = True
+    part: IdentificationCurve | VerificationCurve, threshold: float, rank: int | None, *, mated: bool = True
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    scores = part.mated_scores if mated else part.non_mated_top_scores
+    scores = _scores(part)[0 if mated else 1]
     subjects = part.mated_subjects if mated else part.non_mated_subjects
     events = accept(scores, threshold)
     if mated:
-        listed = (part.mated_ranks >= 1) & (part.mated_ranks <= (rank or 0))
-        events = ~(events & (listed if rank is not None else True))
+        if rank is not None and isinstance(part, IdentificationCurve):
+            events = events & (part.mated_ranks >= 1) & (part.mated_ranks <= rank)
+        events = ~events
     return by_subject(events, np.arange(scores.size) if subjects is None else subjects)
 
 
-def _inequity(samples: list[Any], resamples: int) -> dict[str, dict[str, float | None]]:
+def _inequity(
+    samples: list[Any], resamples: int, names: tuple[str, str]
+) -> dict[str, dict[str, float | None]]:
     """Compute the summaries, and their bootstrap intervals over subjects within groups."""
 
     def summarise(fp: list[float], fn: list[float]) -> dict[str, float | None]:
         return {
-            "gini_fpir": gini(fp), "gini_fnir": gini(fn), "mxog_fpir": mxog(fp), "mxog_fnir": mxog(fn),
+            f"gini_{names[0]}": gini(fp), f"gini_{names[1]}": gini(fn),
+            f"mxog_{names[0]}": mxog(fp), f"mxog_{names[1]}": mxog(fn),
             "fdr": fairness_discrepancy(fp, fn), "garbe": garbe(fp, fn),
         }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -109,6 +109,31 @@ class VerificationCurve:
     def points(self) -> Points:
         """Give the counts at every threshold that makes a difference."""
         return points_of(self._non_mated_sorted, self._mated_sorted, self.mated_scores.size)
+
+    def by(self, name: str) -> dict[str, VerificationCurve]:
+        """Split the curve by a breakdown (``"sex"``), of the probes; labels in sorted order."""
+        if name not in self.mated_strata and name not in self.non_mated_strata:
+            known = sorted({*self.mated_strata, *self.non_mated_strata})
+            raise ResultsError(
+                f"breakdown {name!r}", allowed=", ".join(known) or "none: no labels were given"
+            )
+        own = self.mated_strata.get(name, np.full(self.mated_scores.size, "", dtype="U1")).astype(str)
+        other = self.non_mated_strata.get(name, np.full(self.non_mated_scores.size, "", dtype="U1")).astype(
+            str
+        )
+        labels = sorted({*np.unique(own).tolist(), *np.unique(other).tolist()} - {""})
+        return {label: self._subset(own == label, other == label) for label in labels}
+
+    def _subset(self, mated: NDArray[np.bool_], other: NDArray[np.bool_]) -> VerificationCurve:
+        return replace(
+            self,
+            mated_scores=self.mated_scores[mated],
+            non_mated_scores=self.non_mated_scores[other],
+            mated_subjects=None if self.mated_subjects is None else self.mated_subjects[mated],
+            non_mated_subjects=None if self.non_mated_subjects is None else self.non_mated_subjects[other],
+            mated_strata={key: labels[mated] for key, labels in self.mated_strata.items()},
+            non_mated_strata={key: labels[other] for key, labels in self.non_mated_strata.items()},
+        )
 
     def eer(self) -> EqualError:
         """Give the equal error rate: the mean of FMR and FNMR where they differ least."""

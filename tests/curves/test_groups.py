@@ -59,7 +59,7 @@ def sample():
 
 def test_report_by_group():
     curve = sample()
-    report = group_report(curve, "group", 2.0, max_fpir=0.035, resamples=100)
+    report = group_report(curve, "group", 2.0, target=0.035, resamples=100)
     rows = {row["group"]: row for row in report.table.to_dicts()}
     assert rows["a"]["target"] == "met"
     assert rows["b"]["target"] == "not met"
