@@ -6,6 +6,8 @@ bundle of Vega, which is made once a process.
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from biomatch.evaluation.judge import evaluate
@@ -18,6 +20,7 @@ from biomatch.system.run import run
 from biomatch.worlds import world
 
 POINT = 0.4
+CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 
 
 def judged(travellers, seed):
@@ -86,3 +89,28 @@ def test_tables(benchmark, result, tmp_path):
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_charts(benchmark, result, tmp_path, kind):
     benchmark.pedantic(write_charts, args=([result], tmp_path, kind), rounds=2)
+
+
+@pytest.mark.parametrize("results", [1, 10, 50])
+def test_opening(benchmark, result, tmp_path, results):
+    """From the address to the last chart in the system's Chromium: a reader's wait, beside the bytes."""
+    place = shutil.which("chromium") or shutil.which("chromium-browser")
+    if place is None:
+        pytest.skip("no Chromium on this machine: nothing was opened")
+    from playwright.sync_api import sync_playwright
+
+    path = report([result] * results, tmp_path / "several.html")
+    ready = "document.documentElement.dataset.ready === 'yes'"
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=place, args=CHROMIUM)
+
+        def open_page():
+            context = opened.new_context()
+            page = context.new_page()
+            page.goto(path.resolve().as_uri(), wait_until="commit")
+            page.wait_for_function(ready, polling=20, timeout=60_000)
+            context.close()
+
+        benchmark.pedantic(open_page, rounds=5, warmup_rounds=1)
+        opened.close()
+    benchmark.extra_info["bytes"] = path.stat().st_size
