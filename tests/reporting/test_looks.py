@@ -1,5 +1,8 @@
 """What nobody can read was not shown: nothing cut off, nothing on top of each other, room for a finger."""
 
+from dataclasses import replace
+
+import polars as pl
 import pytest
 
 from biomatch.reporting.report import report
@@ -35,6 +38,16 @@ SMALL = """() => [...document.querySelectorAll('button, summary, select, nav a, 
 """What a finger is to hit and is lower than 44 pixels."""
 INK = """name => [...new Set([...document.querySelectorAll(`${name} svg path[stroke]`)]
   .filter(one => one.getAttribute('stroke') === '#0072B2').map(one => getComputedStyle(one).stroke))]"""
+
+BARE = """() => [...document.querySelectorAll('h3')].filter(one => one.checkVisibility()).filter(head => {
+  let next = head.nextElementSibling;
+  while (next && !/H[23]/.test(next.tagName)) {
+    if (next.tagName !== 'P' && next.checkVisibility()) return false;
+    next = next.nextElementSibling;
+  }
+  return true;
+}).map(one => one.textContent)"""
+"""Headings without a table or picture below them."""
 
 
 @pytest.fixture(scope="module")
@@ -94,3 +107,17 @@ def test_paper_keeps_a_table_with_its_caption(path, look):
     sideways = "document.documentElement.scrollWidth - innerWidth"
     seen.page.set_viewport_size({"width": 680, "height": 1000})  # A4 within its margins
     assert seen.page.evaluate(sideways) <= 0
+
+
+def test_no_heading_stands_over_nothing(make, tmp_path, look, path):
+    seen = look(path)
+    assert seen.page.evaluate(BARE) == []
+    assert seen.page.locator("h3:visible").count() >= 6
+    whole = make(guarantee={})
+    for name, changes in {
+        "no leads": {"stays": whole.stays.with_columns(listed=False, status=pl.lit("compliant"))},
+        "no stays": {"stays": whole.stays.clear(), "alerts": {}},
+        "no strangers": {"trials": whole.trials.filter("mated"), "grid": whole.grid.clear()},
+    }.items():
+        seen = look(report([replace(whole, **changes)], tmp_path / f"{name}.html"))
+        assert seen.page.evaluate(BARE) == [], name
