@@ -281,7 +281,7 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
 
     heads = [head for name, head in HEADS.items() if name != "false_alarms"]
     palette = alt.Scale(domain=heads, range=[BLUE, VERMILION, GREEN])
-    legend = alt.Legend(orient="top", labelLimit=300, columns=1)
+    legend = alt.Legend(orient="top", labelLimit=300, labelFontSize=11, columns=1)
     base = alt.Chart(alt.NamedData(name="alerts")).encode(
         alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=200, grid=True)),
         alt.YOffset("what:N"),
