@@ -252,7 +252,7 @@ def counts_of(result: Any) -> dict[str, float]:
             "true_departures": last.true_departures,
         }
     for kind, counted in result.alerts.items():
-        if kind in ("explained", "adversary"):  # no counts of a kind
+        if kind in ("explained", "adversary", "calibration"):  # no counts of a kind
             continue
         found |= {
             f"alerts_{kind}_events": counted["events"],

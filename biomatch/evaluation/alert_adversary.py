@@ -48,7 +48,7 @@ class Tried:
     ----------
     people : polars.DataFrame
         encounter_id, person_id, template_row (live), quality, attempts, time, own_row and own_issued
-        (their own photo), group, sex, birth_date, family_id, twin_id.
+        (of their own photo), group, sex, birth_date, family_id, twin_id.
     donors : polars.DataFrame
         person_id, photo_row, issued, group, sex, birth_date, family_id: the latest passport of everybody
         whose photo is on file.
@@ -87,7 +87,11 @@ class Tried:
             .join(own.select("encounter_id", "person_id"), on="encounter_id")
             .sort("time", "encounter_id")
             .unique("person_id", keep="first", maintain_order=True)
-            .join(donors.select("person_id", own_row="photo_row"), on="person_id", maintain_order="left")
+            .join(
+                donors.select("person_id", own_row="photo_row", own_issued="issued"),
+                on="person_id",
+                maintain_order="left",
+            )
             .join(traits, on="person_id", maintain_order="left")
             .sort("encounter_id")
         )

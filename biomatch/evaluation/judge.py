@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from biomatch.errors import WallError
 from biomatch.evaluation.alert_adversary import NAME as ADVERSARY
 from biomatch.evaluation.alert_adversary import adversary
+from biomatch.evaluation.alert_calibration import NAME as CALIBRATION
+from biomatch.evaluation.alert_calibration import calibrations
 from biomatch.evaluation.alerts import judge_alerts
 from biomatch.evaluation.explained import NAME, explained
 from biomatch.evaluation.grid import threshold_grid
@@ -105,8 +107,9 @@ def evaluate(
     review : ReviewSettings, optional
         How people review the list of overstays (see `biomatch.evaluation.review`); default: the settings'.
     pools : bool
-        Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alert_adversary`): a
-        second or two, which a study of many runs saves.
+        Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alert_adversary`) and
+        log-likelihood ratios are held to their word (`biomatch.evaluation.alert_calibration`): a second or
+        two, which a study of many runs saves.
     frauds_per_million : float, optional
         Encounters with a fraud, of a million, from which the explanation of an alert starts; default: as the
         point was tuned for, else 8 (see `biomatch.evaluation.explained`).
@@ -141,7 +144,14 @@ def evaluate(
         judged_alerts=judged,
         alerts=counts.to_json()
         | ({NAME: told} if told else {})
-        | ({ADVERSARY: adversary(observed, truth, point, judged)} if pools else {}),
+        | (
+            {
+                ADVERSARY: adversary(observed, truth, point, judged),
+                CALIBRATION: calibrations(run, truth),
+            }
+            if pools
+            else {}
+        ),
         grid=pl.DataFrame(),
         about={
             **run.about,

@@ -44,17 +44,38 @@ def compared(facts: Facts, rows: Ints, what: Comparison) -> Floats:
     ModelError
         Where model and code do not belong together.
     """
-    nothing = np.full(len(rows), np.nan)
-    similarity = (facts.photo_similarity if what == "photo" else facts.entry_similarity)[rows]
+    similarity = facts.photo_similarity if what == "photo" else facts.entry_similarity
+    return weight_of(what, similarity[rows], facts.table["quality"].gather(rows), facts.photo_years[rows])
+
+
+def weight_of(what: Comparison, similarity: Floats, quality: pl.Series, years: Floats) -> Floats:
+    """Give the log-likelihood ratio of another person, against the same person, for comparisons.
+
+    Parameters
+    ----------
+    what : str
+        As in `compared`.
+    similarity : ndarray of float64
+        Shape (m,): comparison scores; NaN: nothing was compared.
+    quality : polars.Series
+        Shape (m,): of the live image, 0 to 100; null counts as the best.
+    years : ndarray of float64
+        Shape (m,): age of the photo; NaN counts as new. Only ``"photo"`` hears it.
+
+    Returns
+    -------
+    ndarray of float64
+        Shape (m,), nats; NaN where nothing was compared.
+    """
+    nothing = np.full(len(similarity), np.nan)
     made, names = basis(
         {
             **dict.fromkeys(("photo", "entry", *_NOT_HEARD), nothing),
             what: similarity,
-            "quality": facts.table["quality"].gather(rows).cast(pl.Float64).fill_null(np.nan).to_numpy()
-            / 100.0,
-            "attempts": np.ones(len(rows)),
-            "years": facts.photo_years[rows],
-            "failed": np.zeros(len(rows)),
+            "quality": quality.cast(pl.Float64).fill_null(np.nan).to_numpy() / 100.0,
+            "attempts": np.ones(len(similarity)),
+            "years": years,
+            "failed": np.zeros(len(similarity)),
         }
     )
     model = load(what)

@@ -19,6 +19,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.adversary import adversary as adversary
 from biomatch.reporting.along import Slider, Tracks
+from biomatch.reporting.calibrated import reliability as reliability
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, decades, finished, log, told
 from biomatch.reporting.explained import waterfall as waterfall
 from biomatch.reporting.points import Curve, Rows

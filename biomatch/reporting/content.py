@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from biomatch.evaluation.result import Result
-from biomatch.reporting import adversary, points
+from biomatch.reporting import adversary, calibrated, points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.explained import explained_of, explained_table, steps
@@ -94,6 +94,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
     estimates, measured, operational = growth.growth_rows(result)
     pools, expected = adversary.adversary_rows(result.alerts)
+    bins, diagonal = calibrated.reliability_rows(result.alerts)
     made, leads = rates.rates_table(tracks), overstays.leads_table(result, slider)
     found = [
         made,
@@ -117,6 +118,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         fraud.groups_table(result.alerts),
         adversary.pools_table(result.alerts),
         adversary.others_table(result.alerts),
+        calibrated.models_table(result.alerts),
+        None if several else calibrated.bins_table(result.alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
         None if several else thresholds_table(slider, made, leads),
@@ -136,6 +139,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "growth": growth.sentence(result),
             "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
             "adversary": adversary.sentence(result.alerts),
+            "calibrated-head": calibrated.HEADING if calibrated.calibration_of(result.alerts) else "",
+            "calibrated": calibrated.sentence(result.alerts),
             "explained": "One alert explained" if any(told.values()) else "",
         },
         tables={table.name: table for table in found if table is not None},
@@ -151,6 +156,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "alerts": alert_rows(alerts),
             "pools": pools,
             "expected": expected,
+            "bins": bins,
+            "diagonal": diagonal,
             **{name: steps(one) for name, one in told.items()},
         },
         now=[_mark(now_row(curve, one)) for one in slider.thresholds]
