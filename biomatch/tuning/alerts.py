@@ -25,6 +25,7 @@ from biomatch.tuning.alert_estimates import (
     check_setting,
     estimate,
 )
+from biomatch.tuning.alert_front import front, hull
 from biomatch.tuning.alert_parts import Step, rest_of, steps_by_part, told
 
 Floats = NDArray[np.float64]
@@ -54,6 +55,8 @@ class AlertPlan:
         Kind to label to threshold; all other labels have the kind's own.
     too_few : mapping of str to tuple of str
         Kind to the labels that had too few encounters for one.
+    front : list of dict
+        Catch rate against honest travellers stopped (`biomatch.tuning.alert_front.front`).
     """
 
     estimates: Mapping[str, Estimate]
@@ -63,6 +66,7 @@ class AlertPlan:
     by: str | None = None
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     too_few: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    front: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -114,6 +118,7 @@ class AlertPlan:
             "how": self.how,
             "traffic": self.traffic,
             "alerts_a_day": self.alerts_a_day,
+            "front": self.front,
             "kinds": {kind: self._kind(kind) for kind in self.estimates},
         }
 
@@ -213,7 +218,8 @@ def tune_alerts(
     for rate in rates.values():
         check_setting(rate, traffic)
     choose, how = _rule(max_alerts_a_day, max_stops_per_million, costs, rates, traffic)
-    single = choose({(kind, ""): _steps(curve) for kind, curve in curves.items()}, 0.0)
+    steps = {kind: _steps(curve) for kind, curve in curves.items()}
+    single = choose({(kind, ""): one for kind, one in steps.items()}, 0.0)
     chosen = {kind: single[kind, ""] for kind in curves}
     parts: dict[str, dict[str, float]] = {}
     few: dict[str, tuple[str, ...]] = {}
@@ -237,7 +243,7 @@ def tune_alerts(
         for kind, curve in curves.items()
     }
     lineages = sorted({seed for curve in curves.values() for seed in curve.lineages})
-    return AlertPlan(estimates, traffic, tuple(lineages), how, by, parts, few)
+    return AlertPlan(estimates, traffic, tuple(lineages), how, by, parts, few, front(steps, rates))
 
 
 def _of(prevalence: float | Mapping[str, float], kind: str) -> float:
@@ -333,7 +339,7 @@ def _under_limit(
         p = rates[key[0]]
         price = one.stopped if stops_only else p * one.caught + (1.0 - p) * one.stopped
         spend = one.counted if stops_only else p * one.caught_counted + (1.0 - p) * one.counted
-        at, slopes = _hull(p * one.caught, price)
+        at, slopes = hull(p * one.caught, price)
         hulls[key] = one.thresholds[at], spend[at], slopes
     segments = sorted(
         (-slope, key, place) for key, (_, _, slopes) in hulls.items() for place, slope in enumerate(slopes)
@@ -348,21 +354,3 @@ def _under_limit(
         spent += more
         chosen[key] = float(thresholds[place + 1])
     return chosen
-
-
-def _hull(caught: Floats, price: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Keep the corners of the concave hull of catches over their price, and its falling slopes."""
-    kept: list[int] = []
-
-    def bends_up(a: int, b: int, c: int) -> bool:
-        rise = (price[b] - price[a]) * (caught[c] - caught[a])
-        return bool(rise >= (caught[b] - caught[a]) * (price[c] - price[a]))
-
-    for place in range(len(caught)):
-        if kept and caught[place] <= caught[kept[-1]]:
-            continue  # more alerts, nothing more caught
-        while len(kept) > 1 and bends_up(kept[-2], kept[-1], place):
-            kept.pop()
-        kept.append(place)
-    at = np.array(kept)
-    return at, np.diff(caught[at]) / np.maximum(np.diff(price[at]), 1e-300)

@@ -15,6 +15,7 @@ from biomatch.evaluation.alert_curves import AlertCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tuning.alert_estimates import AlertCosts, combined, estimate
+from biomatch.tuning.alert_front import MOST_POINTS
 from biomatch.tuning.alerts import SILENT, tune_alerts
 
 
@@ -187,3 +188,35 @@ def test_worlds_are_pooled_and_clean_ones_give_the_stops(tmp_path):
     file.write_text("[per_million]\nsham = 1.0\n")
     with pytest.raises(SettingsError, match="sham"):
         PrevalenceFile.read(file)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(st.tuples(scores, scores), min_size=1, max_size=3))
+def test_nothing_beats_a_point_of_the_front(drawn):
+    curves = {f"k{i}": curve(e, f, f"k{i}") for i, (e, f) in enumerate(drawn)}
+    rates = {kind: 1e-5 * (i + 1) for i, kind in enumerate(curves)}
+    plan = tune_alerts(curves, max_alerts_a_day=1.0, traffic=1.0, prevalence=rates)
+    total = sum(rates.values())
+    options = []
+    for choice in itertools.product(*([SILENT, *one.thresholds] for one in curves.values())):
+        caught = stopped = 0.0
+        for (kind, one), threshold in zip(curves.items(), choice, strict=True):
+            caught += rates[kind] * np.mean(one.event_scores >= threshold) / total
+            stopped += 1e6 * np.mean(one.false_scores >= threshold)
+        options.append((caught, stopped))
+    found = [(one["caught"], one["stopped_per_million"]) for one in plan.front]
+    assert found == sorted(found)
+    assert found[-1][0] == pytest.approx(max(caught for caught, _ in options))
+    for caught, stopped in found:
+        assert any(abs(caught - c) < 1e-9 and abs(stopped - s) < 1e-6 for c, s in options)
+        assert not any(c > caught + 1e-9 and s <= stopped + 1e-6 for c, s in options)
+    assert plan.to_json()["front"] == plan.front
+
+
+def test_a_long_front_is_thinned_and_keeps_its_ends():
+    random = np.random.default_rng(1)
+    one = curve(random.normal(2, 1, 500), random.normal(0, 1, 5_000))
+    many = tune_alerts({"k": one}, max_alerts_a_day=1.0, traffic=1.0, prevalence=8e-6).front
+    assert 10 < len(many) <= MOST_POINTS + 1
+    assert many[-1]["caught"] == many[-1]["kinds"]["k"] == 1.0
+    assert tune_alerts({"k": one}, max_alerts_a_day=1.0, traffic=1.0, prevalence=0.0).front == []
