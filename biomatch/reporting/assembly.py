@@ -13,7 +13,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import adversary, calibrated, charts, explained, prospects
+from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.tables import Table
@@ -28,6 +28,7 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "leads": {"leads": "rows:leads", "now": "threshold"},
     "alerts": {"alerts": "rows:alerts"},
     "adversary": {"pools": "rows:pools", "expected": "rows:expected"},
+    "alerts-front": {"front": "rows:front", "chosen": "rows:chosen"},
     "reliability": {"bins": "rows:bins", "diagonal": "rows:diagonal"},
     "explained-caught": {"steps": "rows:explained-caught"},
     "explained-false": {"steps": "rows:explained-false"},
@@ -87,6 +88,7 @@ def specifications() -> dict[str, dict[str, Any]]:
         "leads": charts.leads_of({}),
         "alerts": charts.alerts_of({}),
         "adversary": adversary.adversary_chart({}),
+        "alerts-front": front.front_chart({}),
         "reliability": calibrated.reliability_chart({}),
         "explained-caught": explained.waterfall_of({}),
         "explained-false": explained.waterfall_of({}),

@@ -22,6 +22,7 @@ from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.calibrated import reliability as reliability
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, decades, finished, log, told
 from biomatch.reporting.explained import waterfall as waterfall
+from biomatch.reporting.front import front as front
 from biomatch.reporting.points import Curve, Rows
 from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from biomatch.evaluation.result import Result
-from biomatch.reporting import adversary, calibrated, points
+from biomatch.reporting import adversary, calibrated, front, points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.explained import explained_of, explained_table, steps
@@ -94,6 +94,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
     cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
     estimates, measured, operational = growth.growth_rows(result)
     pools, expected = adversary.adversary_rows(result.alerts)
+    ahead, chosen = front.front_rows(result)
     bins, diagonal = calibrated.reliability_rows(result.alerts)
     made, leads = rates.rates_table(tracks), overstays.leads_table(result, slider)
     found = [
@@ -116,6 +117,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         alerts,
         fraud.causes_table(result.alerts),
         fraud.groups_table(result.alerts),
+        None if several else front.front_table(result),
         adversary.pools_table(result.alerts),
         adversary.others_table(result.alerts),
         calibrated.models_table(result.alerts),
@@ -137,6 +139,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "banner": recommendation.banner(result),
             "gallery": recommendation.gallery(result),
             "growth": growth.sentence(result),
+            "front-head": front.HEADING if front.front_of(result) and not several else "",
             "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
             "adversary": adversary.sentence(result.alerts),
             "calibrated-head": calibrated.HEADING if calibrated.calibration_of(result.alerts) else "",
@@ -156,6 +159,8 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "alerts": alert_rows(alerts),
             "pools": pools,
             "expected": expected,
+            "front": [] if several else ahead,
+            "chosen": [] if several else chosen,
             "bins": bins,
             "diagonal": diagonal,
             **{name: steps(one) for name, one in told.items()},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
-from biomatch.reporting import adversary, assembly, calibrated, charts, points
+from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
 from biomatch.reporting.explained import explained_of
 from biomatch.reporting.sections import growth
@@ -139,6 +139,8 @@ def pictures(result: Result) -> dict[str, alt.LayerChart]:
         found["alerts"] = charts.alerts(result)
     if any(adversary.adversary_rows(result.alerts)):
         found["adversary"] = charts.adversary(result)
+    if front.front_rows(result)[0]:
+        found["alerts-front"] = charts.front(result)
     if calibrated.reliability_rows(result.alerts)[0]:
         found["reliability"] = charts.reliability(result)
     for name in ("caught", "false"):
