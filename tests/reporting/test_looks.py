@@ -59,7 +59,15 @@ def path(make, tmp_path_factory):
                   {"evidence": "Capture", "nats": -0.5}],
     }  # fmt: skip
     found = make()
-    object.__setattr__(found, "alerts", {**found.alerts, "explained": [told, {**told, "caught": False}]})
+    object.__setattr__(
+        found,
+        "alerts",
+        {
+            **found.alerts,
+            "document_photo_conflict": found.alerts["sham_exit"],
+            "explained": [told, {**told, "caught": False}],
+        },
+    )
     return report([found], tmp_path_factory.mktemp("looks") / "report.html")
 
 
