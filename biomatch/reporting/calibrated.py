@@ -185,7 +185,7 @@ def reliability_chart(rows: Mapping[str, Rows]) -> alt.LayerChart:
     names = list(MODELS.values())
     colour = alt.Color(
         "model:N", title=None, scale=alt.Scale(domain=names, range=[BLUE, VERMILION, GREEN]),
-        legend=alt.Legend(orient="top", symbolOpacity=1),
+        legend=alt.Legend(orient="top", symbolOpacity=1, columns=2),
     )  # fmt: skip
     shape = alt.Shape(
         "model:N", title=None, scale=alt.Scale(domain=names, range=["circle", "diamond", "triangle-up"])
