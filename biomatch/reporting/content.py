@@ -23,7 +23,7 @@ from biomatch.reporting.sections import (
     recommendation,
     review,
 )
-from biomatch.reporting.tables import Along, Table, Value
+from biomatch.reporting.tables import OWN_THRESHOLD, Along, Table, Value
 
 FEW = 4
 """Up to so many results, breakdowns follow the slider; with more they stand at the tuned threshold, and
@@ -124,7 +124,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         None if several else calibrated.bins_table(result.alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
-        None if several else thresholds_table(slider, made, leads),
+        None if several else thresholds_table(slider, made, leads, recommendation.gallery(result)),
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
     ]
@@ -175,7 +175,7 @@ def _mark(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in ("threshold", "fpir", "fnir")}
 
 
-def thresholds_table(slider: Slider, made: Table, leads: Table | None) -> Table:
+def thresholds_table(slider: Slider, made: Table, leads: Table | None, gallery: str) -> Table:
     """List every threshold of the slider with its rates (`made`), and leads where the grid has them."""
     fnir, fpir = (row[1] for row in made.rows[:2])
     counted: list[tuple[str, Along]] = [
@@ -191,9 +191,9 @@ def thresholds_table(slider: Slider, made: Table, leads: Table | None) -> Table:
     return Table(
         "thresholds",
         "Every threshold of the slider",
-        ("Threshold T", "Picked", "FPIR, 95% interval", "FNIR, 95% interval", *(name for name, _ in counted)),
+        (OWN_THRESHOLD, "Picked", "FPIR, 95% interval", "FNIR, 95% interval", *(name for name, _ in counted)),
         tuple(rows),
-        "Any but the tuned one is resubstitution: picked on the grading world.",
+        f"{gallery}. Any but the tuned one is resubstitution: picked on the grading world.",
     )
 
 

@@ -21,6 +21,10 @@ RATE_COLUMNS = ("", " numerator", " denominator", " low", " high")
 """What a column with rates becomes in CSV."""
 
 
+OWN_THRESHOLD = "Threshold T"
+"""Head of the first column where each row has a threshold of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Along:
     """A value at each threshold of the slider, ascending."""
@@ -66,8 +70,13 @@ class Table:
 
     @property
     def rated(self) -> bool:
-        """Whether any cell is a rate or follows the slider, so that N, L and T belong to it."""
-        return any(isinstance(cell, Along | Ratio) for row in self.rows for cell in row)
+        """Whether any cell is a rate or follows the slider, so that N, L and T belong to it.
+
+        Not where each row names its own threshold: caption or note then say N.
+        """
+        return self.columns[0] != OWN_THRESHOLD and any(
+            isinstance(cell, Along | Ratio) for row in self.rows for cell in row
+        )
 
     @property
     def stacked(self) -> bool:

@@ -252,6 +252,9 @@ def test_thresholds_of_the_slider_are_listed_with_every_digit(result):
     assert listed == list(made.slider.thresholds)
     picked = [cells[1] for cells in made.tables["thresholds"].rows]
     assert picked.count("tuned") == 1
+    # Each row has its own T, so no line under the caption names one; N and L stand in the note.
+    assert made.where(made.tables["thresholds"]) == made.where(made.tables["growth-back-test"]) == ""
+    assert made.tables["thresholds"].note.startswith(recommendation.gallery(result))
     assert listed[picked.index("tuned")] == result.point.face_threshold
 
 

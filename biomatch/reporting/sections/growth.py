@@ -8,7 +8,7 @@ from typing import Any
 from biomatch.evaluation.result import Result
 from biomatch.reporting.figures import Ratio, count, number, percent, shorten
 from biomatch.reporting.points import Rows
-from biomatch.reporting.tables import Table, Value
+from biomatch.reporting.tables import OWN_THRESHOLD, Table, Value
 
 RESTS_ON = "binomial"
 """The method that `tune` rests on: never too low for a larger gallery (see `biomatch.tuning.larger`)."""
@@ -130,7 +130,7 @@ def back_test_table(result: Result) -> Table | None:
         "growth-back-test",
         f"Back-test: fitted on galleries up to N = {small}, predicted and measured at {whole}",
         (
-            "Threshold T",
+            OWN_THRESHOLD,
             f"Fitted: FPIR at {small}",
             f"Measured: FPIR at {whole}",
             *(shorten(f"Predicted by {name}", 40) for name in methods),
