@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.results import Row
@@ -71,7 +71,7 @@ class Change:
 
 def wilson(numerator: int, denominator: int, confidence: float) -> tuple[float, float]:
     """Give Wilson's score interval of a proportion (Wilson, JASA 22, 1927)."""
-    z = float(norm.ppf(0.5 + confidence / 2.0))
+    z = float(ndtri(0.5 + confidence / 2.0))
     share = numerator / denominator
     middle = share + z * z / (2 * denominator)
     half = z * np.sqrt(share * (1 - share) / denominator + z * z / (4 * denominator**2))

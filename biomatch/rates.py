@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from biomatch.errors import ResultsError
 
@@ -133,7 +133,7 @@ def upper_bound(numerator: int, denominator: int, confidence: float = 0.95) -> f
     _check(numerator, denominator, confidence)
     if numerator == denominator:
         return 1.0
-    return float(beta.ppf(confidence, numerator + 1, denominator - numerator))
+    return float(betaincinv(numerator + 1, denominator - numerator, confidence))
 
 
 def lower_bound(numerator: int, denominator: int, confidence: float = 0.95) -> float:
@@ -141,7 +141,7 @@ def lower_bound(numerator: int, denominator: int, confidence: float = 0.95) -> f
     _check(numerator, denominator, confidence)
     if numerator == 0:
         return 0.0
-    return float(beta.ppf(1.0 - confidence, numerator, denominator - numerator + 1))
+    return float(betaincinv(numerator, denominator - numerator + 1, 1.0 - confidence))
 
 
 def beta_for_clusters(
@@ -254,7 +254,7 @@ def clustered_rate(
     tail = (1.0 - confidence) / 2.0
     low = high = 0.0
     a, b = beta_for_clusters(k, (s**2).sum(), (s * m).sum(), extra=extra, extra_errs=False, **sums)  # type: ignore[arg-type]
-    low = float(beta.ppf(tail, a, b)) if a > 0 else 0.0
+    low = float(betaincinv(a, b, tail)) if a > 0 else 0.0
     a, b = beta_for_clusters(k, (s**2).sum(), (s * m).sum(), extra=extra, extra_errs=True, **sums)  # type: ignore[arg-type]
-    high = float(beta.ppf(1.0 - tail, a, b)) if b > 0 else 1.0
+    high = float(betaincinv(a, b, 1.0 - tail)) if b > 0 else 1.0
     return Rate(k, n, (low, high), confidence, "clusters")

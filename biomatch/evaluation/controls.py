@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincc
 
 from biomatch.evaluation.trials import owners
 from biomatch.streams import stream
@@ -51,7 +51,7 @@ def blind_fmr(threshold: float, dimension: int) -> float:
     A blind search errs with FPIR = 1 - (1 - FMR)^N and FNIR = 1 - FMR (unlimited rank).
     """
     half = (dimension - 1) / 2.0
-    return float(beta.sf((threshold + 1.0) / 2.0, half, half))
+    return float(betaincc(half, half, np.clip((threshold + 1.0) / 2.0, 0.0, 1.0)))
 
 
 def _unit(dimension: int) -> NDArray[np.float32]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from biomatch.fraud.comparison import Comparison, weight_of
+from biomatch.fraud.facts import Floats
 from biomatch.policy import OperatingPoint, accept
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
@@ -16,6 +19,8 @@ def decide(lists: CandidateLists, point: OperatingPoint, observed: Observed) -> 
 
     The best candidate at or above the threshold is a match. A captured face without such a candidate is
     no match; a traveller whose face was due and not acquired is not acquired, and goes to an officer.
+    Beside the best score stands what it weighs as one comparison: the log-likelihood ratio of the same
+    person against another. It decides nothing, and knows nothing of how many were searched.
 
     Parameters
     ----------
@@ -31,7 +36,7 @@ def decide(lists: CandidateLists, point: OperatingPoint, observed: Observed) -> 
     polars.DataFrame
         Schema ``DECISIONS``, a row a search, in the order of the lists.
     """
-    fields = ["encounter_id", "port", "mode", "direction", "camera", "admission_class"]
+    fields = ["encounter_id", "port", "mode", "direction", "camera", "admission_class", "quality"]
     frame = lists.searches.join(
         observed.encounters.select(fields), on="encounter_id", how="left", maintain_order="left"
     )
@@ -44,6 +49,24 @@ def decide(lists: CandidateLists, point: OperatingPoint, observed: Observed) -> 
         outcome=pl.Series(outcome),
         reference_id=pl.Series(np.where(matched, best_id, -1)),
         score=pl.Series(np.where(compared, best_score, np.nan)).fill_nan(None),
-        log_likelihood_ratio=pl.lit(None, dtype=pl.Float64),
+        log_likelihood_ratio=pl.Series(_nats(lists, frame["quality"], compared)).fill_nan(None),
     )
     return DECISIONS.frame(decided.filter(~pl.col("designed")).drop("designed").to_dict(as_series=True))
+
+
+def _nats(lists: CandidateLists, quality: pl.Series, compared: NDArray[np.bool_]) -> Floats:
+    """Weigh each best candidate by the calibrated model of its kind of photo; NaN where there is none."""
+    kinds = lists.references["kind"].cast(pl.String)
+    found = np.full(len(compared), np.nan)
+    best = np.flatnonzero(compared)
+    kind = kinds.gather(lists.reference_id[best, 0])  # a reference's id is its row
+    models: dict[Comparison, pl.Series] = {
+        "entry": kind == "entry_photo",
+        "photo": kind.str.ends_with("_photo") & (kind != "entry_photo"),
+    }
+    for what, mine in models.items():
+        rows = best[mine.to_numpy()]
+        unknown = np.full(len(rows), np.nan)  # a carrier's manifest does not say how old a photo is
+        # The models speak of another person.
+        found[rows] = -weight_of(what, lists.score[rows, 0].astype(np.float64), quality.gather(rows), unknown)
+    return found

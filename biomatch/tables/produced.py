@@ -67,7 +67,7 @@ DECISIONS = Schema(
         "outcome": pl.Enum(OUTCOMES),
         "reference_id": pl.Int64,  # -1: none
         "score": pl.Float32,  # null: nothing was compared
-        "log_likelihood_ratio": pl.Float64,  # null: no calibrator; natural logarithm
+        "log_likelihood_ratio": pl.Float64,  # natural logarithm, of the best candidate; null: no calibrator
     },
     nullable=frozenset({"score", "log_likelihood_ratio"}),
     key=("encounter_id", "gallery"),

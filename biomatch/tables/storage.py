@@ -157,13 +157,15 @@ def open_folder(path: str | Path, kind: str, *, absent: tuple[str, ...] = ()) ->
         files = dict(contents["files"])
         given_kind, given_format = contents["kind"], contents["format"]
     except FileNotFoundError:
-        raise TableError(f"{place} is no {kind}: it has no {CONTENTS}", remedy=f"give a {kind}") from None
+        raise TableError(
+            f"{place} is no {kind}: it has no {CONTENTS}", remedy=f"give {_some(kind)}"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as fault:
         raise TableError(
             f"{place / CONTENTS} cannot be read ({fault})", remedy=f"make the {kind} again"
         ) from None
     if given_kind != kind:
-        raise TableError(f"{place} holds a {given_kind}", allowed=f"a {kind}")
+        raise TableError(f"{place} holds {_some(given_kind)}", allowed=_some(kind))
     if given_format != FORMAT:
         raise TableError(
             f"{place} has format {given_format}", allowed=f"format {FORMAT}", remedy=f"make the {kind} again"
@@ -296,3 +298,7 @@ def map_array(path: Path, *, dtype: Any, columns: int | None = None) -> NDArray[
         raise TableError(f"{path} holds {array.dtype} of shape {array.shape}", allowed=str(np.dtype(dtype)))
     mapped: NDArray[Any] = array
     return mapped
+
+
+def _some(kind: str) -> str:
+    return str(kind) if str(kind).endswith("s") else f"a {kind}"

@@ -21,7 +21,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom
+from scipy.special import bdtr
 
 Counts = NDArray[np.int64]
 PLUG_IN = 0.85
@@ -66,7 +66,7 @@ def p_value(subjects_with: Counts, mean_under_null: float, cap: int) -> float:
     if number == 0 or float(count @ errors) >= mean_under_null * number:
         return 1.0
     if cap == 1:
-        return float(binom.cdf(number - subjects_with[0], number, mean_under_null))
+        return float(bdtr(number - subjects_with[0], number, mean_under_null))
     weight, unseen = _least_favourable(errors, count, mean_under_null, cap, seen=most == cap)
     chance = count / (number * (1.0 + weight * (mean_under_null - errors)))
     # At the boundary the rest of the mass sits on subjects with `cap` errors, none of which was seen.

@@ -15,8 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import betainc
-from scipy.stats import beta, binom
+from scipy.special import bdtr, bdtrik, betainc, betaincinv
 
 from biomatch import rates
 from biomatch.errors import ResultsError
@@ -177,8 +176,8 @@ def most_independent(n: int, target: float, level: float) -> int:
     """Give the most errors among n independent trials that still exclude the target; -1: not even 0."""
     if target >= 1.0:
         return n
-    guess = int(binom.ppf(level, n, target)) + 1
-    while guess >= 0 and binom.cdf(guess, n, target) > level:
+    guess = min(n, int(bdtrik(level, n, target)) + 2)
+    while guess >= 0 and bdtr(guess, n, target) > level:
         guess -= 1
     return guess
 
@@ -229,7 +228,7 @@ def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float) -> flo
         trials=float(m.sum()), trial_squares=float((m**2).sum()), subjects=int(m.size),
         extra=float(cap), extra_errs=True,
     )  # fmt: skip
-    return float(beta.ppf(confidence, a, b)) if b > 0 else 1.0
+    return float(betaincinv(a, b, confidence)) if b > 0 else 1.0
 
 
 def check_claim(n: int, target: float, confidence: float, cap: int | None, measure: str) -> None:

@@ -42,7 +42,8 @@ def alerts_table(alerts: Mapping[str, Any]) -> Table | None:
         "Alerts by kind, at the point's thresholds",
         ("Kind", *(HEADS.get(name, words(name).capitalize()) for name in names)),
         rows,
-        "Alerts have counts of their own: they are neither FPIR nor FNIR.",
+        "Alerts have counts of their own: they are neither FPIR nor FNIR. A kind that alarms at a low "
+        "similarity scores minus the similarity: its threshold is negative.",
     )
 
 
