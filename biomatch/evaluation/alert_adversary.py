@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.evaluation.alert_pools import KNOWN, OWN, SIZES, best_donors, expected_catch
+from biomatch.evaluation.alert_pools import KNOWN, OWN, SIZES, best_donors, expected_catch, some_of
 from biomatch.evaluation.rating import by_subject
 from biomatch.fraud import document_photo
 from biomatch.fraud.basis import basis, piece_of
@@ -25,7 +25,6 @@ from biomatch.fraud.fusion import fusion_model
 from biomatch.gallery.scoring import exact_scores
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import clustered_rate
-from biomatch.streams import stream
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
@@ -99,10 +98,7 @@ class Tried:
 
     def some(self, seed: int, most: int) -> Tried:
         """Draw at most so many of the people."""
-        if len(self.people) <= most:
-            return self
-        rows = stream(seed, "evaluation.adversary.people").choice(len(self.people), most, replace=False)
-        return Tried(self.people[np.sort(rows)], self.donors)
+        return Tried(some_of(self.people, most, seed, "evaluation.adversary.people"), self.donors)
 
 
 def adversary(
@@ -255,10 +251,7 @@ def _kin(every: Tried, truth: Truth, check: _Check) -> list[dict[str, Any]]:
     for name, pairs in (("relative", related), ("twin", twins)):
         if not len(pairs):
             continue
-        some = pairs
-        if len(pairs) > MOST_IMPOSTORS:
-            drawn = stream(truth.lineage, f"evaluation.adversary.{name}")
-            some = pairs[np.sort(drawn.choice(len(pairs), MOST_IMPOSTORS, replace=False))]
+        some = some_of(pairs, MOST_IMPOSTORS, truth.lineage, f"evaluation.adversary.{name}")
         caught = check.alarms(some, some["photo_row"].to_numpy(), some["issued"])
         made = clustered_rate(*by_subject(caught, some["donor"].to_numpy()))
         found.append({"donor": name, "caught": made.to_json()})

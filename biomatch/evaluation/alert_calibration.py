@@ -6,7 +6,6 @@ and nobody would see it in catch rates, which only need an order: so every resul
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -15,14 +14,14 @@ from numpy.typing import NDArray
 
 from biomatch.evaluation.alert_adversary import MOST_IMPOSTORS, Tried
 from biomatch.evaluation.alert_events import Scene
+from biomatch.evaluation.alert_pools import some_of
 from biomatch.evaluation.calibration import calibration, reliability
+from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.comparison import Comparison, weight_of
-from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import ratios
 from biomatch.gallery.scoring import exact_scores
 from biomatch.streams import stream
 from biomatch.system.run import Run
-from biomatch.system.stays import StayBook
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
@@ -42,7 +41,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def calibrations(run: Run, truth: Truth) -> list[dict[str, Any]]:
+def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> list[dict[str, Any]]:
     """Hold the shipped models to the truth of a world.
 
     Parameters
@@ -51,6 +50,8 @@ def calibrations(run: Run, truth: Truth) -> list[dict[str, Any]]:
         With its world's observed side.
     truth : Truth
         Of the same world.
+    facts : callable, optional
+        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
@@ -70,7 +71,7 @@ def calibrations(run: Run, truth: Truth) -> list[dict[str, Any]]:
     if observed is None:
         return []
     made = [_judged("photo", *_photos(observed, truth)), _judged("entry", *_entries(observed, truth))]
-    return [*made, _judged("fusion", *_fused(run, observed, truth))]
+    return [*made, _judged("fusion", *_fused(facts or facts_of(run), observed, truth))]
 
 
 def verdict_of(cllr: float | None, minimum: float | None) -> str:
@@ -146,9 +147,7 @@ def _entries(observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_
         .join(traits, on="person_id", maintain_order="left")
         .sort("encounter_id")
     )
-    if len(people) > MOST_IMPOSTORS:
-        drawn = stream(truth.lineage, "evaluation.calibration.people")
-        people = people[np.sort(drawn.choice(len(people), MOST_IMPOSTORS, replace=False))]
+    people = some_of(people, MOST_IMPOSTORS, truth.lineage, "evaluation.calibration.people")
     who, whose = _strangers(people, people, truth.lineage, "entry")
     entry = people["entry_row"].to_numpy()
     rows = np.r_[np.arange(len(people)), who]
@@ -181,7 +180,7 @@ def _weighed(what: Comparison, observed: Observed, seen: pl.DataFrame, other: In
     return weight_of(what, similarity, seen["quality"], years)
 
 
-def _fused(run: Run, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
+def _fused(facts: GetFacts, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
     """Weigh all evidence at encounters of frauds and at honest ones; without ratios where frauds are few."""
     scene = Scene.of(observed, truth)
     events = scene.events.filter("counted", pl.col("kind") != "watchlist")["encounter_id"].unique().sort()
@@ -191,13 +190,9 @@ def _fused(run: Run, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[
     if len(frauds) < FEWEST or len(honest) < FEWEST:
         event = np.arange(len(frauds) + len(honest)) < len(frauds)
         return np.zeros(len(event)), event
-    if len(honest) > MOST_HONEST:
-        drawn = stream(truth.lineage, "evaluation.calibration.honest")
-        honest = honest.gather(np.sort(drawn.choice(len(honest), MOST_HONEST, replace=False)))
-    day = date.fromisoformat(run.about["on"][-1])
-    book = StayBook(observed, run.lists, day, run.point)
-    facts = Facts(observed, run.lists, book.links.stays, day, run.point.system.alerts.unseen_departures)
-    rows = facts.rows_of(pl.concat([frauds, honest]))
+    honest = some_of(honest, MOST_HONEST, truth.lineage, "evaluation.calibration.honest")
+    known_then = facts()
+    rows = known_then.rows_of(pl.concat([frauds, honest]))
     event = np.arange(len(rows)) < len(frauds)
     received = rows >= 0  # as of that day
-    return ratios(facts, rows[received]).astype(np.float64), event[received]
+    return ratios(known_then, rows[received]).astype(np.float64), event[received]

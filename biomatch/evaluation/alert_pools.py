@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -31,7 +32,15 @@ MOST_LAWS = 64
 """Pairs of group and threshold of which the face model's figures are worked out: a tenth of a second each."""
 _WINDOW = 0.02  # thresholds on either side that a law tabulates
 
+Drawn = TypeVar("Drawn", pl.DataFrame, pl.Series)
 Picked = dict[int, dict[str, tuple[Ints, Ints]]]
+
+
+def some_of(rows: Drawn, most: int, seed: int, name: str) -> Drawn:
+    """Draw at most so many rows of a frame or a series, in their order."""
+    if len(rows) <= most:
+        return rows
+    return rows[np.sort(stream(seed, name).choice(len(rows), most, replace=False))]
 
 
 def best_donors(observed: Observed, people: pl.DataFrame, donors: pl.DataFrame, seed: int) -> Picked:

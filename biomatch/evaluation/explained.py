@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from math import log
 from typing import Any
 
@@ -10,12 +9,12 @@ import polars as pl
 
 from biomatch.errors import SettingsError
 from biomatch.evaluation.alert_events import FIRST_WATCH_EVENT
+from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import EARLY, at_once, waterfall
 from biomatch.policy import OperatingPoint
 from biomatch.system.run import Run
-from biomatch.system.stays import StayBook
 from biomatch.truth import Truth
 
 NAME = "explained"
@@ -41,7 +40,12 @@ NEGLIGIBLE = 1e-3
 
 
 def explained(
-    run: Run, judged: pl.DataFrame, truth: Truth, *, frauds_per_million: float | None = None
+    run: Run,
+    judged: pl.DataFrame,
+    truth: Truth,
+    *,
+    frauds_per_million: float | None = None,
+    facts: GetFacts | None = None,
 ) -> list[dict[str, Any]]:
     """Explain the raised alert of fraud and the false alarm with the highest fused ratio.
 
@@ -56,6 +60,8 @@ def explained(
     frauds_per_million : float, optional
         Encounters with a fraud of any kind, of a million: what the odds are before any evidence. Default:
         as the point was tuned for (`tuned_for`).
+    facts : callable, optional
+        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
@@ -86,14 +92,11 @@ def explained(
     ).sort("log_likelihood_ratio", "encounter_id", "kind", descending=[True, False, False])
     chosen = [found for found in (weighed.filter("true").head(1), weighed.filter(~pl.col("true")).head(1))
               if len(found)]  # fmt: skip
-    observed = run.lists.observed
-    if not chosen or observed is None:
+    if not chosen or run.lists.observed is None:
         return []
-    day = date.fromisoformat(run.about["on"][-1])
-    book = StayBook(observed, run.lists, day, run.point)
-    facts = Facts(observed, run.lists, book.links.stays, day, run.point.system.alerts.unseen_departures)
+    known = (facts or facts_of(run))()
     before = tuned_for(run.point) if frauds_per_million is None else frauds_per_million
-    return [_explain(facts, alert, truth, before) for alert in chosen]
+    return [_explain(known, alert, truth, before) for alert in chosen]
 
 
 def tuned_for(point: OperatingPoint) -> float:

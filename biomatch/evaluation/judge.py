@@ -17,6 +17,7 @@ from biomatch.evaluation.grid import threshold_grid
 from biomatch.evaluation.misses import causes_of_misses
 from biomatch.evaluation.overstays import judge_stays
 from biomatch.evaluation.result import Result
+from biomatch.evaluation.run_facts import facts_of
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
 from biomatch.settings.review import ReviewSettings
@@ -135,7 +136,8 @@ def evaluate(
     trials = enumerate_trials(run.lists, truth)
     frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
-    told = explained(run, judged, truth, frauds_per_million=frauds_per_million)
+    facts = facts_of(run)
+    told = explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts)
     result = Result(
         point=point,
         trials=frame,
@@ -147,7 +149,7 @@ def evaluate(
         | (
             {
                 ADVERSARY: adversary(observed, truth, point, judged),
-                CALIBRATION: calibrations(run, truth),
+                CALIBRATION: calibrations(run, truth, facts=facts),
             }
             if pools
             else {}

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from biomatch.execution.work import J, P, R, Work
+from biomatch.gallery.threads import usable_cores
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 """What the libraries read, once, when a process starts (FAISS, NumPy and scikit-learn, Polars)."""
@@ -19,10 +20,8 @@ def shared_cores(workers: int) -> Iterator[None]:
 
     Otherwise each would start a thread for every core, and they would get in one another's way.
     """
-    usable = getattr(os, "sched_getaffinity", None)
-    cores = len(usable(0)) if usable else (os.cpu_count() or 1)
     mine = [name for name in _THREADS if name not in os.environ]
-    os.environ.update(dict.fromkeys(mine, str(max(1, cores // workers))))
+    os.environ.update(dict.fromkeys(mine, str(max(1, usable_cores() // workers))))
     try:
         yield
     finally:

@@ -13,6 +13,12 @@ from threadpoolctl import ThreadpoolController
 from biomatch.errors import GalleryError
 
 
+def usable_cores() -> int:
+    """Count the cores that this process may run on."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else (os.cpu_count() or 1)
+
+
 def thread_count(threads: int | None) -> int:
     """Settle the number of threads: what was asked, else ``OMP_NUM_THREADS``, else the usable cores.
 
@@ -25,8 +31,7 @@ def thread_count(threads: int | None) -> int:
         given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
         if given.isdigit() and int(given) > 0:
             return int(given)
-        usable = getattr(os, "sched_getaffinity", None)
-        return len(usable(0)) if usable else (os.cpu_count() or 1)
+        return usable_cores()
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
         raise GalleryError(f"threads = {threads!r}", allowed="a whole number from 1, or None")
     return threads
