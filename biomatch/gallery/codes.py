@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -31,8 +32,29 @@ _SPARE_FETCH = 32
 _BATCH_SCAN = 15
 """FAISS's ``implem`` 15 (reservoirs, queries kept in registers): a third faster than its default for
 batches; the set above the k-th score is the same for all of them."""
+_DEEPER = 4
+"""Times as many rows for who comes again: few come twice."""
 
-_Found = tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What the scan of one segment gave.
+
+    Attributes
+    ----------
+    scores, rows : ndarray
+        Shape (m, k), float32 and int64: codes' scores and rows, in no order; row -1: nothing.
+    reach : ndarray
+        Shape (m,), float32: every row of the segment whose code scores more was given.
+    """
+
+    scores: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    reach: NDArray[np.float32]
+
+    def of(self, probes: NDArray[np.bool_] | NDArray[np.int64]) -> Scan:
+        """Give the same of some probes."""
+        return Scan(self.scores[probes], self.rows[probes], self.reach[probes])
 
 
 @contextmanager
@@ -103,8 +125,12 @@ class CodeSegments:
             self._segments[0].train(self._padded(templates))
 
     def _padded(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
-        missing = self._subspaces * _SUB_DIMENSION - self.dimension
-        return np.pad(templates, ((0, 0), (0, missing))) if missing else np.ascontiguousarray(templates)
+        width = self._subspaces * _SUB_DIMENSION
+        if width == self.dimension:
+            return np.ascontiguousarray(templates)
+        padded = np.zeros((len(templates), width), np.float32)
+        padded[:, : self.dimension] = templates
+        return padded
 
     def add(self, templates: NDArray[np.float32]) -> None:
         """Encode rows at the end."""
@@ -181,9 +207,19 @@ class CodeSegments:
 
     # -- scanning -----------------------------------------------------------------------------------
 
-    def best(
-        self, probes: NDArray[np.float32], fetch: int, *, alone: bool
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+    @property
+    def pilot_rows(self) -> int:
+        """How many rows the first segment holds; 0 if they are too few, or all, to tell of the others."""
+        count = int(self._segments[0].ntotal)
+        return count if len(self._segments) > 1 and 2 * count >= SEGMENT_ROWS else 0
+
+    def pilot(self, probes: NDArray[np.float32], fetch: int) -> Scan:
+        """Scan the first segment only, as `scan` would."""
+        return self._job(self._padded(probes), 0, self._segments[0], fetch)()
+
+    def scan(
+        self, probes: NDArray[np.float32], fetch: int, *, alone: bool, pilot: Scan | None = None
+    ) -> list[Scan]:
         """Give at least the `fetch` rows with the best codes; more where segments hold unequal shares.
 
         Parameters
@@ -194,32 +230,64 @@ class CodeSegments:
             How many rows a probe is given about, at most `len(self)`.
         alone : bool
             Whether the threads of this object are free: nothing else searches at the same time.
+        pilot : Scan, optional
+            What `pilot` gave for them: the first segment is not scanned again.
 
         Returns
         -------
-        scores, rows : ndarray
-            Shape (m, k), float32 and int64, in no order; row -1: nothing.
-        reach : ndarray
-            Shape (m,), float32: every row whose code scores more was given.
+        list of Scan
+            One a segment.
         """
-        padded, total = self._padded(probes), len(self)
-        each = []
-        for first, segment in self._stretches():
-            count = int(segment.ntotal)
-            each.append((first, segment, min(count, _SPARE_FETCH + -(-fetch * count // total))))
-        if alone and self.threads > 1 and len(each) > 1:
-            found = self._shared_out([partial(_scanned, padded, *one) for one in each])
-        else:
-            found = [_scanned(padded, *one) for one in each]
-        scores, rows, reach = zip(*found, strict=True)
-        return np.concatenate(scores, axis=1), np.concatenate(rows, axis=1), np.max(reach, axis=0)
+        padded = self._padded(probes)
+        jobs = [self._job(padded, first, segment, fetch) for first, segment in self._stretches()]
+        if pilot is not None:
+            return [pilot, *self._done(jobs[1:], alone=alone)]
+        return self._done(jobs, alone=alone)
 
-    def _shared_out(self, scans: list[Callable[[], _Found]]) -> list[_Found]:
+    def _job(self, padded: NDArray[np.float32], first: int, segment: Any, fetch: int) -> Callable[[], Scan]:
+        count = int(segment.ntotal)
+        return partial(
+            _scanned, padded, first, segment, min(count, _SPARE_FETCH + -(-fetch * count // len(self)))
+        )
+
+    def deeper(
+        self, probes: NDArray[np.float32], scans: list[Scan], short: NDArray[np.bool_], *, alone: bool
+    ) -> list[Scan]:
+        """Scan again, for four times as many rows, where a scan did not reach far enough.
+
+        Parameters
+        ----------
+        probes : ndarray
+            Shape (m, d), float32.
+        scans : list of Scan
+            What `scan` or `deeper` gave for them, one a segment.
+        short : ndarray
+            Shape (m, segments), bool: which probes need more of which segment.
+        """
+        padded, where = self._padded(probes), []
+        jobs: list[Callable[[], Scan]] = []
+        for at, (first, segment) in enumerate(self._stretches()):
+            who = np.flatnonzero(short[:, at])
+            if len(who):
+                share = min(int(segment.ntotal), _DEEPER * scans[at].scores.shape[1])
+                jobs.append(partial(_scanned, padded[who], first, segment, share))
+                where.append((at, who))
+        found = list(scans)
+        for (at, who), new in zip(where, self._done(jobs, alone=alone), strict=True):
+            found[at] = _replaced(scans[at], who, new)
+        return found
+
+    def _done(self, jobs: list[Callable[[], Scan]], *, alone: bool) -> list[Scan]:
+        if alone and self.threads > 1 and len(jobs) > 1:
+            return self._shared_out(jobs)
+        return [job() for job in jobs]
+
+    def _shared_out(self, jobs: list[Callable[[], Scan]]) -> list[Scan]:
         """Run scans in this thread and in others: this one need not wait for the others to wake up."""
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.threads - 1)
-        found: list[Any] = [None] * len(scans)
-        waiting = deque(range(len(scans)))
+        found: list[Any] = [None] * len(jobs)
+        waiting = deque(range(len(jobs)))
 
         def work() -> None:
             while waiting:
@@ -227,9 +295,9 @@ class CodeSegments:
                     at = waiting.popleft()
                 except IndexError:  # another thread was faster
                     return
-                found[at] = scans[at]()
+                found[at] = jobs[at]()
 
-        others = [self._pool.submit(work) for _ in range(min(self.threads, len(scans)) - 1)]
+        others = [self._pool.submit(work) for _ in range(min(self.threads, len(jobs)) - 1)]
         work()
         for other in others:
             other.result()
@@ -252,7 +320,7 @@ class CodeSegments:
         return decoded, scores
 
 
-def _scanned(padded: NDArray[np.float32], first: int, segment: Any, share: int) -> _Found:
+def _scanned(padded: NDArray[np.float32], first: int, segment: Any, share: int) -> Scan:
     """Give the `share` rows of a segment with the best codes, and the score beyond which none is missing."""
     # Passes that run at once may undo each other's choice: they differ in speed alone.
     segment.implem = _BATCH_SCAN if len(padded) > 1 else 0
@@ -261,7 +329,16 @@ def _scanned(padded: NDArray[np.float32], first: int, segment: Any, share: int) 
     rows[rows >= 0] += first
     # What a segment did not give scores at most what it gave last, unless it gave all it has.
     reach = scores[:, -1] if share < int(segment.ntotal) else np.full(len(padded), -np.inf, np.float32)
-    return scores, rows, reach
+    return Scan(scores, rows, reach)
+
+
+def _replaced(scan: Scan, who: NDArray[np.int64], new: Scan) -> Scan:
+    """Put the deeper scans of some probes in the place of their former ones."""
+    shape, width = (len(scan.rows), new.rows.shape[1]), scan.rows.shape[1]
+    scores, rows = np.full(shape, -np.inf, np.float32), np.full(shape, -1, np.int64)
+    scores[:, :width], rows[:, :width], reach = scan.scores, scan.rows, scan.reach.copy()
+    scores[who], rows[who], reach[who] = new.scores, new.rows, new.reach
+    return Scan(scores, rows, reach)
 
 
 def _places(segment: Any, rows: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:

@@ -5,13 +5,14 @@ The codes' scores only choose (see `biomatch.gallery.codes`); how many are chose
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.codes import CodeSegments
+from biomatch.gallery.codes import CodeSegments, Scan
 from biomatch.gallery.flat import FlatIndex
 from biomatch.gallery.floor import leader_floor
 from biomatch.gallery.law import LossLaw
@@ -24,7 +25,11 @@ EXACT_BELOW = 16_384
 """Up to so many searched rows an exact scan is as fast, so nothing is risked."""
 LOSS_BUDGET = 1e-6
 _SLACK = 8
-_FIRST_FETCH, _MOST_FIRST = 64, 2048
+_FIRST_FETCH, _MOST_FIRST, _MOST_PILOT = 64, 1024, 2048
+"""Codes that are fetched for a probe at first: they grow while more than `_OFTEN` of the scans fall short."""
+_OFTEN = 1 / 16
+_ALIKE = 32
+"""Probes that need about as many codes, and are given as many."""
 _MOST, _MOST_AT_ONCE = 1 << 16, 1 << 24
 """Codes that are fetched for one probe, and for all of a pass (200 MB), before an exact scan is better."""
 _SAMPLED_PROBES, _SAMPLED_REFERENCES = 256, 512
@@ -147,52 +152,72 @@ class CompressedIndex:
         wanted = min(3 * list_length + self.spare, count)
         # Rows that are not searched take places among the best codes: so many more are fetched.
         fetch = min(int((wanted + _SLACK) * total / count) + self._fetch, total)
+        if fetch > min(_MOST, _MOST_AT_ONCE // len(probes)):
+            return self._flat.choose(store, probes, list_length, searched)
+        search = _Search(store, list_length, wanted, code_score, searched, alone)
+        if alone or not self._codes.pilot_rows:
+            return self._chosen(search, probes, self._codes.scan(probes, fetch, alone=alone), adapt=True)
+        # Some probes have ten times as many strangers near them as others: the first segment tells.
+        pilot = self._codes.pilot(probes, fetch)
+        need = self._needed(search, pilot)
+        order = np.argsort(need)
+        found_who, found_rows = [], []
+        for begin in range(0, len(probes), _ALIKE):
+            some = order[begin : begin + _ALIKE]
+            scans = self._codes.scan(probes[some], int(need[some[-1]]), alone=False, pilot=pilot.of(some))
+            who, rows = self._chosen(search, probes[some], scans)
+            found_who.append(some[who])
+            found_rows.append(rows)
+        return np.concatenate(found_who), np.concatenate(found_rows)
+
+    def _needed(self, search: _Search, pilot: Scan) -> NDArray[np.int64]:
+        """Estimate how many rows must be fetched, from what the first segment gave; time only hangs on it."""
+        share = self._codes.pilot_rows / len(self._codes)
+        wanted = min(int(search.wanted * share) + 1, pilot.rows.shape[1])
+        _, _, short, lowest = _reaching([pilot], search, wanted)
+        self._adapt(short, _MOST_PILOT)
+        reached = (pilot.scores >= lowest[:, None]).sum(axis=1)
+        reached[short[:, 0]] *= 2
+        # Three standard deviations of a count.
+        need: NDArray[np.int64] = np.minimum(
+            (reached + 3 * np.sqrt(reached) + 1) / share, len(self._codes)
+        ).astype(np.int64)
+        return need
+
+    def _adapt(self, short: NDArray[np.bool_], most: int) -> None:
+        # How many are fetched at first changes the time only: the answer is what reaches the code score.
+        if self._fetch < most and short.mean() > _OFTEN:
+            self._fetch *= 2
+
+    def _chosen(
+        self, search: _Search, probes: NDArray[np.float32], scans: list[Scan], *, adapt: bool = False
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the pairs of `choose`, going deeper where scans do not reach far enough."""
         found_who, found_rows = [], []
         left = np.arange(len(probes))
-        while len(left) and fetch <= min(_MOST, _MOST_AT_ONCE // len(left)):
-            some = probes[left]
-            rows, valid, whole = self._scan(some, fetch, code_score, wanted, searched, alone=alone)
-            who, kept = may_be_listed(some[whole], store, self.ranker, rows[whole], valid[whole], list_length)
+        while True:
+            rows, valid, short, _ = _reaching(scans, search, search.wanted)
+            if adapt:
+                self._adapt(short, _MOST_FIRST)
+            whole, adapt = np.logical_not(short.any(axis=1)), False
+            who, kept = may_be_listed(
+                probes[left[whole]], search.store, self.ranker, rows[whole], valid[whole], search.list_length
+            )
             found_who.append(left[whole][who])
             found_rows.append(kept)
             self._looked_at += int(valid[whole].sum())
             self._searches += int(whole.sum())
-            # How many are fetched at first changes the time only: the answer is what reaches code_score.
-            if (~whole).sum() * 8 > len(left):
-                self._fetch = min(2 * self._fetch, _MOST_FIRST)
-            left, fetch = left[~whole], fetch * 4
-        if len(left):
-            who, kept = self._flat.choose(store, probes[left], list_length, searched)
-            found_who.append(left[who])
-            found_rows.append(kept)
+            left, short = left[~whole], short[~whole]
+            if not len(left):
+                break
+            if 4 * rows.shape[1] > min(_MOST, _MOST_AT_ONCE // len(left)):
+                who, kept = self._flat.choose(search.store, probes[left], search.list_length, search.searched)
+                found_who.append(left[who])
+                found_rows.append(kept)
+                break
+            scans = [scan.of(~whole) for scan in scans]
+            scans = self._codes.deeper(probes[left], scans, short, alone=search.alone)
         return np.concatenate(found_who), np.concatenate(found_rows)
-
-    def _scan(
-        self,
-        probes: NDArray[np.float32],
-        fetch: int,
-        code_score: np.float32,
-        wanted: int,
-        searched: NDArray[np.bool_] | None,
-        *,
-        alone: bool,
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
-        """Give rows (m, k), which of them are looked at again, and which probes have all they need.
-
-        Looked at again is every searched row whose code reaches `code_score`, and those that share the
-        best codes down to the `wanted`-th: a set that does not depend on `fetch`, the batch or threads.
-        """
-        codes, rows, reach = self._codes.best(probes, fetch, alone=alone)
-        valid = rows >= 0
-        if searched is not None:
-            valid &= searched[np.maximum(rows, 0)]
-        last = codes.shape[1] - wanted
-        at_least = np.partition(np.where(valid, codes, -np.inf), last, axis=1)[:, last]
-        lowest = np.minimum(code_score, at_least)
-        valid &= codes >= lowest[:, None]
-        # Rows that tie with the last fetched may be missing: whole is who needs none of those.
-        whole = reach < lowest
-        return rows, valid, whole
 
     @property
     def workers(self) -> int:
@@ -258,3 +283,39 @@ class CompressedIndex:
         if self._searches:
             found["looked_at_mean"] = self._looked_at / self._searches
         return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """What is asked for: of every probe of a pass the same."""
+
+    store: Store
+    list_length: int
+    wanted: int
+    code_score: np.float32
+    searched: NDArray[np.bool_] | None
+    alone: bool
+
+
+def _reaching(
+    scans: list[Scan], search: _Search, wanted: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float32]]:
+    """Give rows (m, k), which of them are looked at again, and where a scan did not reach far enough.
+
+    Looked at again is every searched row whose code reaches the code score, and those that share the best
+    codes down to the `wanted`-th: a set that does not depend on how many were fetched, the batch or threads.
+    The third result has shape (m, segments); the others are good for probes without a short scan. The last
+    is the code score, shape (m,), down to which rows are looked at.
+    """
+    codes = np.concatenate([scan.scores for scan in scans], axis=1)
+    rows = np.concatenate([scan.rows for scan in scans], axis=1)
+    valid = rows >= 0
+    if search.searched is not None:
+        valid &= search.searched[np.maximum(rows, 0)]
+    last = codes.shape[1] - wanted
+    at_least = np.partition(np.where(valid, codes, -np.inf), last, axis=1)[:, last]
+    lowest = np.minimum(search.code_score, at_least)
+    valid &= codes >= lowest[:, None]
+    # Rows that tie with the last fetched may be missing: enough is who needs none of those.
+    short = np.stack([scan.reach for scan in scans], axis=1) >= lowest[:, None]
+    return rows, valid, short, lowest

@@ -58,7 +58,7 @@ class ExactRanker:
         self, store: Store, rows: NDArray[np.int64], probe: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Compare with the templates; nothing is off but the rounding."""
-        scores = np.einsum("ij,j->i", taken(store, rows), probe)
+        scores = np.vecdot(taken(store, rows), probe)
         return scores, np.zeros(len(rows), np.float32)
 
 
@@ -109,7 +109,8 @@ class CoarseRanker:
         probe: NDArray[np.float32],
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Compare with the copies; a row of larger values is rounded more coarsely."""
-        scores = np.einsum("ij,j->i", self._rows.values.take(rows, axis=0).astype(np.float32), probe)
+        # vecdot, not @: that would call upon the threads of the BLAS, which other searches use as well.
+        scores = np.vecdot(self._rows.values.take(rows, axis=0).astype(np.float32), probe)
         if self.kind == "float16":
             return scores, np.full(len(rows), self._off, np.float32)
         scales = self._scales.values.take(rows)

@@ -57,11 +57,18 @@ def taken(store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     stretches = store.stretches()
     if len(stretches) == 1:
         return np.asarray(stretches[0][1].take(rows, axis=0))
-    found = np.empty((len(rows), stretches[0][1].shape[1] if stretches else 0), np.float32)
-    home = np.searchsorted([first for first, _ in stretches], rows, side="right") - 1
-    for at in np.unique(home):
-        here = home == at
-        found[here] = stretches[at][1].take(rows[here] - stretches[at][0], axis=0)
+    order = np.argsort(rows)
+    ascending = rows[order]
+    ends = [*np.searchsorted(ascending, [first for first, _ in stretches[1:]]).tolist(), len(rows)]
+    sorted_ = np.empty((len(rows), stretches[0][1].shape[1] if stretches else 0), np.float32)
+    begin = 0
+    for (first, templates), end in zip(stretches, ends, strict=True):
+        if end > begin:
+            # "clip": numpy writes into `out` at once; the rows are those of the store.
+            templates.take(ascending[begin:end] - first, axis=0, out=sorted_[begin:end], mode="clip")
+        begin = end
+    found = np.empty_like(sorted_)
+    found[order] = sorted_
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,8 @@ class SegmentStore:
 
     def stretches(self) -> Sequence[Stretch]:
         """Give the templates; see `Store`."""
-        firsts = np.cumsum([0, *(len(segment) for segment in self.segments)])
-        return [
-            (int(first), segment.templates) for first, segment in zip(firsts, self.segments, strict=False)
-        ]
+        firsts = accumulate((len(segment) for segment in self.segments), initial=0)
+        return [(first, segment.templates) for first, segment in zip(firsts, self.segments, strict=False)]
 
     def new_name(self, what: str) -> str:
         """Give a name that no file had before."""
@@ -66,7 +65,8 @@ class SegmentStore:
 
     def map(self, name: str, rows: int) -> Segment:
         """Memory-map a segment."""
-        return Segment(name, self.folder.array(name + TEMPLATES, np.float32, (rows, self.dimension)))
+        mapped = self.folder.array(name + TEMPLATES, np.float32, (rows, self.dimension))
+        return Segment(name, mapped.view(np.ndarray))  # a plain array: memmap's own type is slow to slice
 
     def append(self, templates: NDArray[np.float32]) -> None:
         """Add templates at the end, merged with the small segments that stand there."""

@@ -33,9 +33,16 @@ def cut(rows, monkeypatch):
     return make
 
 
+def scanned(codes, probes, count, alone=True):
+    """Give the scans of all segments side by side: scores, rows, and the score above which all are there."""
+    scans = codes.scan(probes, count, alone=alone)
+    scores, found = (np.concatenate([getattr(s, name) for s in scans], axis=1) for name in ("scores", "rows"))
+    return scores, found, np.max([s.reach for s in scans], axis=0)
+
+
 def best(codes, probes, count, alone=True):
     """Give the set of (row, score) above the score that is sure to be complete, for each probe."""
-    scores, found, reach = codes.best(probes, count, alone=alone)
+    scores, found, reach = scanned(codes, probes, count, alone)
     assert (np.isneginf(reach) | ((scores > reach[:, None]).sum(axis=1) > 0)).all()
     lowest = np.maximum(reach, np.sort(scores, axis=1)[:, -count])
     return [
@@ -61,8 +68,8 @@ def test_segments_hold_what_one_holds(cut, rows):
 def test_a_scan_gives_every_row_above_its_reach(cut, rows, probes, alone):
     many, one = cut()
     asked = rows[:probes] + np.float32(0.05)
-    truth_scores, truth_rows, _ = one.best(asked, ROWS, alone=True)
-    scores, found, reach = many.best(asked, 200, alone=alone)
+    truth_scores, truth_rows, _ = scanned(one, asked, ROWS)
+    scores, found, reach = scanned(many, asked, 200, alone)
     assert scores.shape[1] >= 200
     for probe in range(probes):
         above = truth_scores[probe] > reach[probe]
@@ -76,7 +83,7 @@ def test_a_scan_gives_every_row_above_its_reach(cut, rows, probes, alone):
 
 def test_all_rows_asked_for_are_all_given(cut, rows):
     many, _ = cut()
-    _, found, reach = many.best(rows[:2], ROWS, alone=True)
+    _, found, reach = scanned(many, rows[:2], ROWS)
     assert np.isneginf(reach).all()
     assert set(range(ROWS)) - set(found[0].tolist()) <= set()
 
@@ -103,3 +110,45 @@ def test_what_was_saved_comes_back(cut, rows):
     assert best(again, rows[:5], 100) == best(many, rows[:5], 100)
     again.add(rows[:1_500])
     assert len(again) == ROWS + 1_500
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_pilot_is_the_first_of_the_scans(cut, rows, alone):
+    many, _ = cut()
+    asked = rows[:6] + np.float32(0.05)
+    pilot = many.pilot(asked, 200)
+    assert many.pilot_rows == 1_000
+    again = many.scan(asked, 200, alone=alone, pilot=pilot)
+    assert again[0] is pilot
+    for one, other in zip(again, many.scan(asked, 200, alone=alone), strict=True):
+        assert np.array_equal(np.sort(one.rows), np.sort(other.rows))
+        assert np.array_equal(one.reach, other.reach)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_only_what_is_short_is_scanned_again(cut, rows, alone, monkeypatch):
+    many, one = cut()
+    asked = rows[:6] + np.float32(0.05)
+    scans = many.scan(asked, 90, alone=alone)
+    short = np.zeros((6, len(scans)), np.bool_)
+    short[1, 3] = short[4, 3] = short[4, 8] = True
+    seen, scan_one = [], codes_module._scanned
+
+    def noted(padded, first, segment, share):
+        seen.append((len(padded), first, share))
+        return scan_one(padded, first, segment, share)
+
+    monkeypatch.setattr(codes_module, "_scanned", noted)
+    again = many.deeper(asked, scans, short, alone=alone)
+    width = scans[3].rows.shape[1]
+    assert sorted(seen) == [(1, 8_000, 4 * width), (2, 3_000, 4 * width)]
+    truth_scores, truth_rows, _ = scanned(one, asked, ROWS)
+    for probe in range(6):
+        for at, scan in enumerate(again):
+            there = scan.rows[probe] >= 0
+            assert there.sum() == (4 * width if short[probe, at] else width)
+            low, high = 1_000 * at, 1_000 * (at + 1)
+            mine = (truth_rows[probe] >= low) & (truth_rows[probe] < high)
+            above = set(truth_rows[probe][mine & (truth_scores[probe] > scan.reach[probe])])
+            assert above <= set(scan.rows[probe][there])
+    assert again[0] is scans[0]

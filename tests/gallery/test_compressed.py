@@ -4,7 +4,9 @@ import pytest
 
 from biomatch.errors import GalleryError
 from biomatch.gallery import Gallery, Where
+from biomatch.gallery import codes as codes_module
 from biomatch.gallery.auto import EXACT_VALUES
+from biomatch.gallery.codes import CodeSegments
 from biomatch.gallery.compressed import EXACT_BELOW, TRAINING_ROWS, CompressedIndex
 from biomatch.gallery.flat import exact_top
 from biomatch.gallery.rerank import CoarseRanker, ExactRanker, may_be_listed
@@ -68,6 +70,38 @@ def test_lists_do_not_depend_on_batch_threads_or_enrolment(filled, templates, ca
     same(other.identify(probes, 15), whole)
     for rank_from in ("int8", "float16"):
         same(filled[rank_from].identify(probes, 15), whole)
+
+
+def test_lists_do_not_depend_on_segments_or_on_a_pilot(templates, captures, monkeypatch):
+    def made():
+        gallery = Gallery(DIMENSION, "compressed", floor_score=FLOOR, threads=2, rank_from="int8")
+        gallery.enrol(np.arange(COUNT), templates)
+        return gallery
+
+    probes, pilots, scan_first = captures(templates[:300], noise=0.8), [], CodeSegments.pilot
+
+    def noted(codes, some, fetch):
+        pilots.append(len(some))
+        return scan_first(codes, some, fetch)
+
+    monkeypatch.setattr(CodeSegments, "pilot", noted)
+    one = made()
+    monkeypatch.setattr(codes_module, "SEGMENT_ROWS", 3_000)
+    many = made()
+    same(many.identify(probes, 15), one.identify(probes, 15))
+    for begin in range(30):
+        probe = probes[begin : begin + 1]
+        same(many.identify(probe, 15), one.identify(probe, 15))
+    assert sum(pilots) == len(probes)
+    # A first segment that tells nothing: its rows are not searched; then hardly any of them is left.
+    for gallery in (one, many):
+        gallery.retire(np.arange(3_000))
+    same(many.identify(probes, 15), one.identify(probes, 15))
+    assert sum(pilots) == 2 * len(probes)
+    for gallery in (one, many):
+        gallery.erase(np.arange(2_900))
+    same(many.identify(probes, 15), one.identify(probes, 15))
+    assert sum(pilots) == 2 * len(probes)
 
 
 def test_every_list_is_full(filled, templates):

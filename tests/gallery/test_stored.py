@@ -60,7 +60,7 @@ def test_what_was_kept_is_what_is_opened(copy, templates, check):
         early = there[there < 5000]
         where = Where(ports=["JFK"], received_before=5000)
         same(gallery.identify(templates[:9], 7, where), exact_top(templates[:9], templates[early], early, 7))
-        assert isinstance(gallery._keeper.store.segments[0].templates, np.memmap)
+        assert isinstance(gallery._keeper.store.segments[0].templates.base, np.memmap)
         gallery.enrol(np.array([ROWS]), templates[:1], port="LAX", kind="a", received_at=0)
         assert gallery.identify(templates[:1], 1).reference_id[0, 0] == ROWS
         with pytest.raises(GalleryError, match="enrolled already"):
