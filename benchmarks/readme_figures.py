@@ -1,7 +1,8 @@
-"""Copies the figures of README's table from the committed tables of the suites; ``--check`` only compares."""
+"""Copies the figures of README's tables from the committed tables; ``--check`` only compares."""
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ ROW = re.compile(
     r"\| (?P<figure>[a-z_]+) \|(?P<value>[^|]*)\|$",
     re.MULTILINE,
 )
+SEARCH, ENROLLED, POOR = RESULTS.parent / "search.json", 1_000_000, "noise x 2"
+SEARCH_ROW = re.compile(r"^\| (?P<label>(?:biomatch|FAISS|hnswlib|usearch|Milvus)[^|]+) \|.*\|$", re.M)
 
 
 def figure(suite: str, world: str, system: str, name: str) -> str:
@@ -30,6 +33,17 @@ def figure(suite: str, world: str, system: str, name: str) -> str:
     return cell(int(counts[top].sum()), int(counts[bottom].sum()))
 
 
+def searched(label: str) -> str:
+    """Give the cells of a system that was compared in search, from the committed run."""
+    for row in json.loads(SEARCH.read_text(encoding="utf-8"))["rows"]:
+        if row["enrolled"] == ENROLLED and label == ", ".join(filter(None, (row["system"], row["width"]))):
+            return (
+                f"{row['single_ms']:.2f} | {row['batch_a_second']:,.0f} | {row['bytes_a_reference']:,.0f} "
+                f"| {row[f'lost/{POOR}']} of {row[f'mated/{POOR}']}"
+            )
+    raise SystemExit(f"{SEARCH.name} has no row of {label!r} at N = {ENROLLED:,}")
+
+
 def renewed(text: str) -> str:
     """Give the page with every figure as the tables have it today."""
 
@@ -37,6 +51,7 @@ def renewed(text: str) -> str:
         value = figure(found["suite"], found["world"], found["system"], found["figure"])
         return f"{found[0][: found.start('value') - found.start()]} {value} |"
 
+    text = SEARCH_ROW.sub(lambda found: f"| {found['label']} | {searched(found['label'])} |", text)
     return ROW.sub(row, text)
 
 

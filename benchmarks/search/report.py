@@ -98,7 +98,7 @@ def main() -> None:
             f"## N = {enrolled:,}",
             "",
             f"Threads: {', '.join(map(str, sorted(threads)))}. Load average of the machine while measuring: "
-            f"{min(loads):.1f} to {max(loads):.1f} (compare within the table).",
+            f"{min(loads):.1f} to {max(loads):.1f}; up to the threads it is the system's own.",
             "",
             *table(rows),
             "",

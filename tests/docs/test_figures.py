@@ -21,12 +21,13 @@ SUITES = ROOT / "benchmarks" / "suites"
 TABLES = sorted((ROOT / "benchmarks" / "results" / "suites").glob("*.csv"))
 NAMED = ("world", "system", "control")
 # Numbers that are no results: Python's versions, the demo's size, the licence, the confidence, where `auto`
-# takes codes.
-NO_RESULT = {"3.11", "3.13", "60,000", "2.0", "95%", "16,384"}
+# takes codes, the sizes of the comparison of search.
+NO_RESULT = {"3.11", "3.13", "60,000", "2.0", "95%", "16,384", "100,000", "1,000,000"}
 
 
 def test_each_figure_is_that_of_its_table():
     assert len(readme_figures.ROW.findall(README)) >= 8
+    assert len(readme_figures.SEARCH_ROW.findall(README)) >= 8
     assert readme_figures.renewed(README) == README
 
 
@@ -34,11 +35,14 @@ def test_a_figure_that_drifted_is_found():
     first = readme_figures.ROW.search(README)
     wrong = README[: first.start("value")] + " 0.5 (1 of 2) " + README[first.end("value") :]
     assert readme_figures.renewed(wrong) == README != wrong
+    system = readme_figures.SEARCH_ROW.search(README)
+    wrong = README[: system.start()] + f"| {system['label']} | 1 | 2 | 3 | 0 of 4 |" + README[system.end() :]
+    assert readme_figures.renewed(wrong) == README != wrong
 
 
 def test_no_other_result_is_stated():
     prose = re.sub(r"```.*?```|`[^`\n]*`", "", README, flags=re.DOTALL)
-    prose = readme_figures.ROW.sub("", prose)
+    prose = readme_figures.SEARCH_ROW.sub("", readme_figures.ROW.sub("", prose))
     found = set(re.findall(r"\d+(?:\.\d+)+|\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?%", prose))
     assert found <= NO_RESULT, found - NO_RESULT
 
