@@ -6,6 +6,7 @@ The codes' scores only choose (see `biomatch.gallery.codes`); how many are chose
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,7 @@ class CompressedIndex:
         self._law: LossLaw | None = None
         self._level, self._code_score = 0, 0.0
         self._fetch, self._searches, self._looked_at = _FIRST_FETCH, 0, 0
+        self._counting = Lock()  # passes run at once
         if training is not None:
             if len(training) < TRAINING_ROWS:
                 raise GalleryError(f"{len(training)} training templates", allowed=f"at least {TRAINING_ROWS}")
@@ -205,8 +207,9 @@ class CompressedIndex:
             )
             found_who.append(left[whole][who])
             found_rows.append(kept)
-            self._looked_at += int(valid[whole].sum())
-            self._searches += int(whole.sum())
+            with self._counting:
+                self._looked_at += int(valid[whole].sum())
+                self._searches += int(whole.sum())
             left, short = left[~whole], short[~whole]
             if not len(left):
                 break

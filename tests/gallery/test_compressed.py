@@ -102,6 +102,7 @@ def test_lists_do_not_depend_on_segments_or_on_a_pilot(templates, captures, monk
         gallery.erase(np.arange(2_900))
     same(many.identify(probes, 15), one.identify(probes, 15))
     assert sum(pilots) == 2 * len(probes)
+    assert many.about()["looked_at_mean"] == one.about()["looked_at_mean"]
 
 
 def test_every_list_is_full(filled, templates):
