@@ -45,16 +45,15 @@ def picture(rows: list[dict[str, Any]], enrolled: int, path: Path) -> None:
     import altair as alt
     import polars as pl
 
+    # A logarithm has no place for nothing: who loses none stands on one line below the smallest loss.
+    none = 0.3 / max(row[f"mated/{QUALITIES[1]}"] for row in rows if "failed" not in row)
     shown = pl.DataFrame(
         [
             {
                 "system": row["system"],
                 "label": row.get("width") or "",
                 "seconds a probe": 1 / row["batch_a_second"],
-                "mates lost": max(
-                    row[f"lost/{QUALITIES[1]}"] / row[f"mated/{QUALITIES[1]}"],
-                    0.3 / row[f"mated/{QUALITIES[1]}"],
-                ),
+                "mates lost": max(row[f"lost/{QUALITIES[1]}"] / row[f"mated/{QUALITIES[1]}"], none),
             }
             for row in rows
             if "failed" not in row
