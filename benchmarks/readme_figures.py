@@ -6,10 +6,13 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "search"))
+import report
 from suite_tables import ALERTS, RESULTS, cell
 
 from biomatch.comparison import FIGURES
@@ -20,7 +23,7 @@ ROW = re.compile(
     r"\| (?P<figure>[a-z_]+) \|(?P<value>[^|]*)\|$",
     re.MULTILINE,
 )
-SEARCH, ENROLLED, POOR = RESULTS.parent / "search.json", 1_000_000, "noise x 2"
+SEARCH, ENROLLED, POOR = RESULTS.parent / "search.json", 1_000_000, report.QUALITIES[1]
 SEARCH_ROW = re.compile(r"^\| (?P<label>(?:biomatch|FAISS|hnswlib|usearch|Milvus)[^|]+) \|.*\|$", re.M)
 
 
@@ -33,13 +36,13 @@ def figure(suite: str, world: str, system: str, name: str) -> str:
     return cell(int(counts[top].sum()), int(counts[bottom].sum()))
 
 
-def searched(label: str) -> str:
-    """Give the cells of a system that was compared in search, from the committed run."""
-    for row in json.loads(SEARCH.read_text(encoding="utf-8"))["rows"]:
-        if row["enrolled"] == ENROLLED and label == ", ".join(filter(None, (row["system"], row["width"]))):
+def searched(rows: list[dict[str, Any]], label: str) -> str:
+    """Give the cells of a system that was compared in search, from the rows of the committed run."""
+    for row in rows:
+        if row["enrolled"] == ENROLLED and report.named(row) == label:
             return (
                 f"{row['single_ms']:.2f} | {row['batch_a_second']:,.0f} | {row['bytes_a_reference']:,.0f} "
-                f"| {row[f'lost/{POOR}']} of {row[f'mated/{POOR}']}"
+                f"| {report.cell(row, 'lost', POOR, 'mated')}"
             )
     raise SystemExit(f"{SEARCH.name} has no row of {label!r} at N = {ENROLLED:,}")
 
@@ -51,7 +54,8 @@ def renewed(text: str) -> str:
         value = figure(found["suite"], found["world"], found["system"], found["figure"])
         return f"{found[0][: found.start('value') - found.start()]} {value} |"
 
-    text = SEARCH_ROW.sub(lambda found: f"| {found['label']} | {searched(found['label'])} |", text)
+    rows = json.loads(SEARCH.read_text(encoding="utf-8"))["rows"]
+    text = SEARCH_ROW.sub(lambda found: f"| {found['label']} | {searched(rows, found['label'])} |", text)
     return ROW.sub(row, text)
 
 

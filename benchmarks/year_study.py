@@ -117,6 +117,14 @@ def from_disk(travellers: int, folder: Path) -> dict[str, Any]:
     }
 
 
+def _all_from_disk(sizes: list[int], folder: Path) -> list[dict[str, Any]]:
+    found = []
+    for travellers in sizes:
+        found.append(from_disk(travellers, folder))
+        print(json.dumps(found[-1]), file=sys.stderr, flush=True)
+    return found
+
+
 def _watched(command: list[str]) -> tuple[float, float, float]:
     """Run a command; give its seconds, and the peaks of its anonymous and of its whole memory in GB."""
     began, anonymous, whole = time.perf_counter(), 0, 0
@@ -130,6 +138,12 @@ def _watched(command: list[str]) -> tuple[float, float, float]:
     if running.returncode:
         raise SystemExit(f"{' '.join(command)}: exit code {running.returncode}")
     return time.perf_counter() - began, anonymous / 2**20, whole / 2**20
+
+
+def _exponent(runs: list[dict[str, Any]], seconds: list[float]) -> float:
+    """Fit the power of the encounters with which seconds grow."""
+    encounters = np.log([run["encounters"] for run in runs])
+    return float(np.polyfit(encounters, np.log(seconds), 1)[0])
 
 
 def _disk_lines(found: list[dict[str, Any]]) -> list[str]:
@@ -162,10 +176,9 @@ def _disk_lines(found: list[dict[str, Any]]) -> list[str]:
         f"{'met' if most <= 8 else '**missed**'} (mapped pages are the page cache's);",
     ]
     if len(found) > 1:
-        encounters = np.log([run["encounters"] for run in found])
         times = [{stage: run["stages"][stage][0] for stage in STAGES} for run in found]
-        slopes = {stage: np.polyfit(encounters, np.log([t[stage] for t in times]), 1)[0] for stage in STAGES}
-        whole = float(np.polyfit(encounters, np.log([sum(t.values()) for t in times]), 1)[0])
+        slopes = {stage: _exponent(found, [t[stage] for t in times]) for stage in STAGES}
+        whole = _exponent(found, [sum(t.values()) for t in times])
         lines.append(
             f"- exponent of all on encounters: {whole:.3f}, from "
             f"{', '.join(f'{sum(t.values()):.1f}' for t in times)} s; at most 1.1: "
@@ -194,10 +207,7 @@ def main() -> None:
     parser.add_argument("--disk", action="store_true", help="by the command line only, into --out")
     given = parser.parse_args()
     if given.disk:
-        disk = []
-        for travellers in given.travellers:
-            disk.append(from_disk(travellers, given.folder))
-            print(json.dumps(disk[-1]), file=sys.stderr, flush=True)
+        disk = _all_from_disk(given.travellers, given.folder)
         given.out.write_text("\n".join(_disk_lines(disk)) + "\n", encoding="utf-8")
         return
     if given.one:
@@ -208,8 +218,7 @@ def main() -> None:
         runs.append(_apart(travellers))
         print(json.dumps(runs[-1]), file=sys.stderr, flush=True)
     profile = _apart(given.travellers[0], "--profiled")["profile"]
-    disk = [from_disk(travellers, given.folder) for travellers in given.travellers]
-    print(json.dumps(disk), file=sys.stderr, flush=True)
+    disk = _all_from_disk(given.travellers, given.folder)
     # Last: a process hands the peak of its memory on to those that it starts.
     given.out.write_text(report(machine(), runs, profile, disk), encoding="utf-8")
 
@@ -255,7 +264,6 @@ def report(
             f"| {run['peak_gb']:.1f} | {run['load']:.1f} |"
         )
     lines += ["", "| stage | exponent of wall seconds on encounters (processor seconds) |", "|---|---|"]
-    encounters = np.log([run["encounters"] for run in runs])
     for stage in (*STAGES, "all"):
         slopes = []
         for which in (0, 1):
@@ -265,7 +273,7 @@ def report(
                 else run["seconds"][stage][which]
                 for run in runs
             ]
-            slopes.append(float(np.polyfit(encounters, np.log(spent), 1)[0]))
+            slopes.append(_exponent(runs, spent))
         lines.append(f"| {stage} | {slopes[0]:.2f} ({slopes[1]:.2f}) |")
     last = runs[-1]
     whole = sum(last["seconds"][stage][0] for stage in STAGES)

@@ -16,6 +16,11 @@ def cell(row: dict[str, Any], what: str, quality: str, of: str) -> str:
     return f"{row[f'{what}/{quality}']} of {row[f'{of}/{quality}']:,}"
 
 
+def named(row: dict[str, Any]) -> str:
+    """Give a system's name with its width."""
+    return row["system"] + (f", {row['width']}" if row.get("width") else "")
+
+
 def table(rows: list[dict[str, Any]]) -> list[str]:
     lines = [
         "| system | build, s (of processor) | single probe, ms | probes a second, batch of 2,000 "
@@ -27,7 +32,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
-        name = row["system"] + (f", {row['width']}" if row.get("width") else "")
+        name = named(row)
         if "failed" in row:
             lines.append(f"| {name} | {row['failed']} | | | | | | | |")
             continue

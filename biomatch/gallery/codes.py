@@ -32,7 +32,7 @@ _SPARE_FETCH = 32
 _BATCH_SCAN = 15
 """FAISS's ``implem`` 15 (reservoirs, queries kept in registers): a third faster than its default for
 batches; the set above the k-th score is the same for all of them."""
-_DEEPER = 4
+DEEPER = 4
 """Times as many rows for who comes again: few come twice."""
 
 
@@ -253,7 +253,7 @@ class CodeSegments:
     def deeper(
         self, probes: NDArray[np.float32], scans: list[Scan], short: NDArray[np.bool_], *, alone: bool
     ) -> list[Scan]:
-        """Scan again, for four times as many rows, where a scan did not reach far enough.
+        """Scan again, for `DEEPER` times as many rows, where a scan did not reach far enough.
 
         Parameters
         ----------
@@ -269,7 +269,7 @@ class CodeSegments:
         for at, (first, segment) in enumerate(self._stretches()):
             who = np.flatnonzero(short[:, at])
             if len(who):
-                share = min(int(segment.ntotal), _DEEPER * scans[at].scores.shape[1])
+                share = min(int(segment.ntotal), DEEPER * scans[at].scores.shape[1])
                 jobs.append(partial(_scanned, padded[who], first, segment, share))
                 where.append((at, who))
         found = list(scans)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.codes import CodeSegments, Scan
+from biomatch.gallery.codes import DEEPER, CodeSegments, Scan
 from biomatch.gallery.flat import FlatIndex
 from biomatch.gallery.floor import leader_floor
 from biomatch.gallery.law import LossLaw
@@ -213,7 +213,7 @@ class CompressedIndex:
             left, short = left[~whole], short[~whole]
             if not len(left):
                 break
-            if 4 * rows.shape[1] > min(_MOST, _MOST_AT_ONCE // len(left)):
+            if DEEPER * rows.shape[1] > min(_MOST, _MOST_AT_ONCE // len(left)):
                 who, kept = self._flat.choose(search.store, probes[left], search.list_length, search.searched)
                 found_who.append(left[who])
                 found_rows.append(kept)
