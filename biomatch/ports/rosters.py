@@ -46,7 +46,8 @@ class Roster:
     @property
     def by_hour(self) -> Floats:
         """Mean number of open booths in each counted hour, shape (hours,)."""
-        return self.counts[: self.hours * 4].reshape(-1, 4).mean(axis=1)
+        found: Floats = self.counts[: self.hours * 4].reshape(-1, 4).mean(axis=1)
+        return found
 
     @property
     def booth_hours(self) -> float:
@@ -74,11 +75,11 @@ def expected_by_hour(port: Port, groups: Groups) -> dict[str, Floats]:
     total = {lane.name: np.zeros(size) for lane in port.lanes} | {"": np.zeros(size)}
     steps = (np.arange(12) + 0.5) / 12.0
     leaving = groups.people / port.leaving_rate * MINUTE
-    walk = port.walk_minutes * MINUTE
+    walk = np.full(groups.people.size, port.walk_minutes * MINUTE)
     if port.hour_is == "hall" and groups.spread:
-        leaving, walk = np.zeros_like(leaving), 0.0
+        leaving, walk = np.zeros_like(leaving), np.zeros_like(walk)
     elif port.direction == "exit":
-        walk = -port.boarding_minutes * MINUTE
+        walk = np.full_like(walk, -port.boarding_minutes * MINUTE)
     walk = walk + port.coach_minutes * MINUTE * groups.coached
     lanes = lane_shares(port, groups)
     for landing in steps:
@@ -169,7 +170,7 @@ def rosters(
             quarters = (
                 np.full((groups.hours + AFTER_HOURS) * 4, fixed)
                 if fixed
-                else np.repeat(_enough(load[name], port.target_busy), 4)
+                else _kept_on(np.repeat(_enough(load[name], port.target_busy), 4), groups.hours)
             )
         quarters = _closed(port, name, quarters)
         if not quarters.any():
@@ -193,6 +194,15 @@ def _fixed(port: Port, lane: Lane | None) -> int | None:
 def _enough(work: Floats, busy: float) -> Ints:
     """Turn booth-hours of work by hour into booths: at least one wherever people may still come."""
     return np.maximum(np.ceil(np.round(work / busy, 9)), 1).astype(np.int64)
+
+
+def _kept_on(quarters: Ints, hours: int) -> Ints:
+    """Let the roster of the last day go on after it: who still queues then is served as on that day."""
+    found = quarters.copy()
+    day = quarters[(hours - 24) * 4 : hours * 4]
+    after = found[hours * 4 :]
+    found[hours * 4 :] = np.maximum(after, np.resize(day, after.size))
+    return found
 
 
 def _loads(port: Port, groups: Groups) -> dict[str, Floats]:
