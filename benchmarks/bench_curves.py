@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biomatch.evaluation.curves import verification_curve
-from biomatch.evaluation.scorefiles import ScoreAccumulator, read_scores
+from biomatch.curves.build import verification_curve
+from biomatch.scorefiles import ScoreAccumulator, read_scores
 
 TARGET = 1e-4
 

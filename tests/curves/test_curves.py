@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biomatch.curves import counting
+from biomatch.curves.build import identification_curve, verification_curve
 from biomatch.errors import ResultsError
-from biomatch.evaluation import counting
-from biomatch.evaluation.curves import identification_curve, verification_curve
 from biomatch.policy import accept
 
 # A coarse grid makes ties common; float32 and float64 both.

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from biomatch.errors import ModelError
-from biomatch.evaluation.alert_curves import alert_curve
+from biomatch.evaluation.alerts.curves import alert_curve
 from biomatch.fraud.basis import PIECES, basis, evidence_at
 from biomatch.fraud.comparison import compared
 from biomatch.fraud.detect import DETECTORS, EVEN_ODDS, alert_threshold, detect

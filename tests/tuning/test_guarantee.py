@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binom
 
 from biomatch import rates
+from biomatch.curves.build import identification_curve, verification_curve
 from biomatch.errors import ResultsError
-from biomatch.evaluation.curves import identification_curve, verification_curve
 from biomatch.tuning import guarantee, tune
 from biomatch.tuning.clusters import PLUG_IN, p_value, subjects_needed, upper_bound
-from biomatch.tuning.pool import pool
+from biomatch.tuning.pooled import pool
 
 # Evaluation facts, section 5: non-mated searches at which the one-sided 95 % bound meets the target.
 SIZES = {
