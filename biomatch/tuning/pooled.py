@@ -17,7 +17,7 @@ from biomatch.rates import Rate
 WORLD = "world"
 """Name of the breakdown that tells pooled worlds apart."""
 ENOUGH_GALLERIES = 10
-"""From this number of worlds on, the spread between galleries is printed (issue 6)."""
+"""From this number of worlds on, the spread between galleries is printed."""
 
 
 def pool(curves: Sequence[IdentificationCurve]) -> IdentificationCurve:

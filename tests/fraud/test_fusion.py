@@ -81,7 +81,7 @@ def test_fusion_as_the_score(caught):
     assert alerts["score"].equals(alerts["log_likelihood_ratio"].rename("score"))
     point = OperatingPoint.of(0.4, fused)
     assert alert_threshold("sham_exit", point) == EVEN_ODDS
-    # ln((1 - p) / p) at 8 a million (facts 5.2)
+    # ln((1 - p) / p) at 8 a million [A21, A22]
     assert pytest.approx(np.log((1 - 8e-6) / 8e-6), abs=0.01) == EVEN_ODDS
 
 

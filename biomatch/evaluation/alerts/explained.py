@@ -33,7 +33,7 @@ WORDS = {
     "capture": "Quality and attempts of the capture",
 }
 PER_MILLION = 8.0
-"""Frauds of a million encounters where nobody says (facts 5.2: 7 to 10 impostors a million)."""
+"""Frauds of a million encounters where nobody says (7 to 10 impostors are found in a million [A21, A22])."""
 REST = "Not explained by this version's model"
 NEGLIGIBLE = 1e-3
 """Difference in nats that single precision may leave between a sum and the stored ratio."""
