@@ -51,7 +51,7 @@ bench-search: $(STAMP)  ## search beside FAISS, hnswlib, usearch and Milvus Lite
 	$(BIN)/python benchmarks/search/report.py
 
 suites: $(STAMP) ## the shipped suites, run here, and their tables in benchmarks/results/suites
-	$(BIN)/python benchmarks/suite_tables.py --out studies benchmarks/suites/*.toml
+	$(BIN)/python benchmarks/suites/suite_tables.py --out studies benchmarks/suites/*.toml
 
 transcripts: $(STAMP) ## run what README and tutorials print, and put today's output there
 	$(BIN)/python tests/docs/transcript.py --write README.md docs/engineer.md docs/researcher.md docs/analyst.md \

@@ -1,6 +1,6 @@
 """Speed of the face generator and of `predict`, as ratios to plain draws and to brute force in one run.
 
-python -m pytest benchmarks/bench_faces.py --benchmark-enable --benchmark-only
+python -m pytest benchmarks/speed/bench_faces.py --benchmark-enable --benchmark-only
 """
 
 from __future__ import annotations

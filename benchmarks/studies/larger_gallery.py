@@ -1,6 +1,6 @@
 """Back-test of the ways to carry FPIR to a larger gallery: fitted at N <= 2,000, held out at N = 200,000.
 
-    python benchmarks/larger_gallery_study.py [--sets 30] [--out benchmarks/results/larger_gallery.md]
+    python benchmarks/studies/larger_gallery.py [--sets 30] [--out benchmarks/results/larger-gallery.md]
 
 The best scores of non-mated searches are drawn exactly from laws whose FPIR(N, T) is known: the score laws of
 three built-in face profiles, and laws of another shape (normal scores whose mean differs by probe, and by
@@ -114,7 +114,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=30)
     parser.add_argument("--resamples", type=int, default=60)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/larger_gallery.md"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/larger-gallery.md"))
     given = parser.parse_args()
     worlds: dict[str, World] = {
         name: Profile(name) for name in ("visa-border-leader", "visa-border-50th", "kiosk-leader")
@@ -151,7 +151,7 @@ def main() -> None:
                 print(rows[-1], file=sys.stderr, flush=True)
     text = f"""# FPIR at a larger gallery: back-test
 
-`python benchmarks/larger_gallery_study.py --sets {given.sets} --resamples {given.resamples}`
+`python benchmarks/studies/larger_gallery.py --sets {given.sets} --resamples {given.resamples}`
 
 {SEARCHES:,} non-mated searches, each against nested galleries of {", ".join(f"{size:,}" for size in SIZES)};
 the rate at N = {HELD_OUT:,} is held out and known in closed form. *Ratio*: estimate over truth, median and

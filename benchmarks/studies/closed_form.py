@@ -1,6 +1,6 @@
 """Closed form, correction and brute force side by side, up to N = 1.6 million.
 
-    python benchmarks/closed_form_at_scale.py [--profile NAME] [--probes N] [--galleries N ...] [--out FILE]
+    python benchmarks/studies/closed_form.py [--profile NAME] [--probes N] [--galleries N ...] [--out FILE]
 
 Non-mated probes are searched by matrix products against galleries that are made chunk by chunk; the
 table puts FPIR with its Clopper-Pearson interval beside the profile's closed form, with and without the
@@ -41,7 +41,7 @@ def table(name: str, probes: int, galleries: tuple[int, ...]) -> str:
     lines = [
         f"# FPIR of `{name}`: closed form, correction and brute force",
         "",
-        f"`python benchmarks/closed_form_at_scale.py --profile {name} --probes {probes} --galleries "
+        f"`python benchmarks/studies/closed_form.py --profile {name} --probes {probes} --galleries "
         f"{' '.join(map(str, galleries))}`: {probes:,} non-mated probes of distinct people, d = "
         f"{profile.dimension}, seed {SEED}, {seconds:,.0f} s of one shared core. The profile's "
         "`likeness.common` was measured on other people (N up to 60,000). All rows share their probes, and "

@@ -16,7 +16,7 @@ from biomatch.studies.rows import Row, table
 from biomatch.studies.study import Suite, run_study
 from biomatch.tables.storage import write_text
 
-RESULTS = Path(__file__).parent / "results" / "suites"
+RESULTS = Path(__file__).parents[1] / "results" / "suites"
 ALERTS = {
     "fraud_caught": ("alerts_all_caught", "alerts_all_events"),
     "travellers_stopped": ("alerts_all_stopped", "alerts_all_honest"),

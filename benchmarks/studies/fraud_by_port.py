@@ -1,6 +1,6 @@
-"""Thresholds of alerts for every port or mode beside one for all: ``results/fraud-by-port.md``.
+"""Thresholds of alerts for every port or mode beside one for all: ``benchmarks/results/fraud-by-port.md``.
 
-    .venv/bin/python benchmarks/fraud_by_port.py --seeds 6
+    .venv/bin/python benchmarks/studies/fraud_by_port.py --seeds 6
 
 Tuned on one pair of worlds (with fraud, without), graded on another pair of other seeds, both at the same
 limit of honest travellers stopped; differences are paired by seed. Borders: the shipped one, whose ports
@@ -142,7 +142,7 @@ def main() -> None:
     )
     head = (
         "# Thresholds of alerts by port or mode, beside one for all\n\n"
-        f"`.venv/bin/python benchmarks/fraud_by_port.py --seeds {given.seeds} --travellers "
+        f"`.venv/bin/python benchmarks/studies/fraud_by_port.py --seeds {given.seeds} --travellers "
         f"{given.travellers} --honest {given.honest}`: tuned and graded on worlds of different "
         f"seeds ({given.seeds} pairs of each), "
         "nine kinds of alert by their own evidence, policy `all`, prevalence 80 per million. Noise: length "

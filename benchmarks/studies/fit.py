@@ -1,6 +1,6 @@
 """Back-test of ``biomatch fit``: fitted on few identities, asked about a gallery 100 times larger.
 
-    python benchmarks/fit_study.py [--cases NAME ...] [--people 300 600 2000] [--repetitions 20]
+    python benchmarks/studies/fit.py [--cases NAME ...] [--people 300 600 2000] [--repetitions 20]
         [--store FILE.json] [--out FILE.md]
 
 Beside the fit stand a generalised Pareto tail and a normal law on the same scores (mated and non-mated), both
@@ -203,7 +203,7 @@ def main() -> None:
         head = [
             f"# `biomatch fit`, asked about 100 times its identities (FPIR {LIMIT})",
             "",
-            f"`python benchmarks/fit_study.py --out {chosen.out}`: {chosen.repetitions} repetitions, two",
+            f"`python benchmarks/studies/fit.py --out {chosen.out}`: {chosen.repetitions} repetitions, two",
             f"images a person, seed {SEED}; truth by brute force, {PROBES:,} non-mated probes and {MATED:,}",
             "mated pairs of other people. Bold: nearest to FPIR 0.01 of the three. Raw answers: `fit.json`.",
             "",

@@ -1,6 +1,6 @@
 """Speed of thresholds, curves and readers beside the peers', as ratios in one run.
 
-    python -m pytest benchmarks/bench_curves.py --benchmark-enable --benchmark-only -s
+    python -m pytest benchmarks/speed/bench_curves.py --benchmark-enable --benchmark-only -s
 
 Data: 100,000 mated N(0.6, 0.12) and 10,000,000 non-mated N(0, 0.1) scores, float64, seed 7.
 pyeer is needed for its rows (``pip install biomatch[peers]``); Bob runs in an interpreter of its

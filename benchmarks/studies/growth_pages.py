@@ -1,4 +1,4 @@
-"""Writes what `growth_study.py` measured: the table with its exponents, and the page of a country's year."""
+"""Writes what `growth.py` measured: the table with its exponents, and the page of a country's year."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.stats import t as student
 from biomatch.tables.storage import write_text
 
 Rows = list[dict[str, float]]
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DIMENSION = 512
 DEPARTURES = 46_657_108  # FY2024 expected departures by air and sea (DHS Entry/Exit Overstay Report, FY2024)
 OPEN_STAYS = 2_400_000  # open stays of such a year, as the study's question states them

@@ -1,7 +1,7 @@
 """A study of 204 runs killed at random moments, on one process, on two, and on a cluster that loses a worker.
 
-Writes benchmarks/results/studies.md: whether all tables are one, and what the second process is worth. Times
-depend on what else the machine does; its load is written beside them.
+Writes benchmarks/results/killed-studies.md: whether all tables are one, and what the second process is worth.
+Times depend on what else the machine does; its load is written beside them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from biomatch.studies.rows import Row, read_rows
 from biomatch.studies.study import Suite, run_study
 from biomatch.tables.storage import write_text
 
-RESULTS = Path(__file__).parent / "results" / "studies.md"
+RESULTS = Path(__file__).parents[1] / "results" / "killed-studies.md"
 SUITE: dict[str, Any] = {
     "name": "killed",
     "about": "Worlds of 200 travellers: many short runs, so that a kill hits every stage.",
@@ -152,7 +152,7 @@ def main() -> None:
         f"One process that may use all {os.cpu_count()} cores {one:.1f} s: its libraries have threads. "
         f"Load of the machine {loads}.",
         "",
-        f"Made by `python benchmarks/killed_study.py --kills {given.kills} --seed {given.seed} "
+        f"Made by `python benchmarks/studies/killed_studies.py --kills {given.kills} --seed {given.seed} "
         f"--seeds {given.seeds}`.",
         "",
     ]

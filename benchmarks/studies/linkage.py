@@ -1,6 +1,6 @@
 """Linkage methods against each other, on the same worlds and the same weighed edges.
 
-    python benchmarks/linkage_study.py [--seeds 10] [--out benchmarks/results/linkage.md]
+    python benchmarks/studies/linkage.py [--seeds 10] [--out benchmarks/results/linkage.md]
 
 Document-only, greedy by score, mutual best link and the optimum, as of the restatement of scenario `country`:
 precision and recall of links, false leads, hidden overstays, and the objective, which no method may raise
@@ -148,7 +148,7 @@ def report(table: pl.DataFrame) -> list[str]:
     lines = [
         "# Linkage methods against each other",
         "",
-        f"`python benchmarks/linkage_study.py --seeds {seeds}`: scenario `country`, {TRAVELLERS:,} "
+        f"`python benchmarks/studies/linkage.py --seeds {seeds}`: scenario `country`, {TRAVELLERS:,} "
         f"travellers, 128-dimensional templates, seeds {table['seed'].min()} to {table['seed'].max()}, as of "
         "the restatement. A lead is a stay that the rules suspect, whatever its posterior. Links: a stay and "
         "an exit's record. Recall: of stays whose exit's record had been received. Searched links: those "
@@ -234,7 +234,7 @@ def _worse(table: pl.DataFrame) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "linkage.md")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "linkage.md")
     parser.add_argument("--seeds", type=int, default=10)
     options = parser.parse_args()
     begin = time.perf_counter()

@@ -1,6 +1,6 @@
 """Monte Carlo of the guarantee: how often the true rate exceeds the target, and how much is given away.
 
-    python benchmarks/guarantee_study.py [--sets 1000] [--out benchmarks/results/guarantee.md]
+    python benchmarks/studies/guarantee.py [--sets 1000] [--out benchmarks/results/guarantee.md]
 
 Every law has its true FPIR in closed form. In each of `sets` tuning sets a rule picks a threshold; the
 true rate there is compared with the target. With 95 % confidence at most 62 of 1,000 may exceed it
@@ -211,7 +211,7 @@ def main() -> None:
     limit = int(binom.ppf(0.95, given.sets, 0.05))
     text = f"""# The guarantee by Monte Carlo
 
-`python benchmarks/guarantee_study.py --sets {given.sets} --seed {given.seed}`
+`python benchmarks/studies/guarantee.py --sets {given.sets} --seed {given.seed}`
 
 {given.sets:,} tuning sets a row; the true rate is a closed form (normal scores with a part shared by a
 subject's searches; `Law` in the script). *Exceeded*: the true rate at the chosen threshold is above the

@@ -21,7 +21,7 @@ from biomatch.gallery.flat import exact_top
 from biomatch.gallery.scoring import exact_scores
 from biomatch.gallery.threads import thread_count
 
-sys.path.insert(0, str(Path(__file__).parent / "search"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "search"))
 import faces
 
 ENROLLED = int(os.environ.get("BIOMATCH_BENCH_ENROLLED", "100000"))

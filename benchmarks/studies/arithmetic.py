@@ -14,7 +14,7 @@ from biomatch.rates import Rate
 from biomatch.tables.storage import write_text
 from biomatch.verification.exits import MISS_RATE, SEEDS, TRAVELLERS, TUNING_SEED, MissedExits, missed_exits
 
-RESULTS = Path(__file__).parent / "results" / "arithmetic.md"
+RESULTS = Path(__file__).parents[1] / "results" / "arithmetic.md"
 TARGET = 10.0
 WAYS = {
     "document-only": "documents; faces are not asked",
@@ -87,7 +87,7 @@ def page(found: list[MissedExits], load: float) -> str:
         "world's unrecorded and late departures (0.44% of exits are missed by default, the identity of the "
         "published 42%) are no matter of matching.",
         "",
-        f"Made by `python benchmarks/arithmetic_study.py`; load of the machine {load:.1f} on two cores.",
+        f"Made by `python benchmarks/studies/arithmetic.py`; load of the machine {load:.1f} on two cores.",
         "",
     ]
     return "\n".join(lines)

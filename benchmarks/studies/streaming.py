@@ -1,7 +1,7 @@
 """A billion scores in constant memory: what it takes, and whether the thresholds are right.
 
-    python benchmarks/streaming_study.py [--sizes 1e7 1e8 1e9] [--dtype float64] [--out table.md]
-    python benchmarks/streaming_study.py --files npy 1e9      (or: txt 1e8; written to a temporary folder)
+    python benchmarks/studies/streaming.py [--sizes 1e7 1e8 1e9] [--dtype float64] [--out table.md]
+    python benchmarks/studies/streaming.py --files npy 1e9      (or: txt 1e8; written to a temporary folder)
 
 Non-mated scores N(0, 0.1) are made in tiles and forgotten. A second pass makes the same tiles again and
 counts at the thresholds that the first pass gave: so each count is checked against plain counting, and

@@ -1,6 +1,6 @@
 """Is the stays' posterior honest, and does it order the list well? Worlds that no fit ever saw.
 
-    python benchmarks/posterior_study.py [--out benchmarks/results/posterior.md]
+    python benchmarks/studies/posterior.py [--out benchmarks/results/posterior.md]
 
 Judged are stays without a confirmed exit that are past their last lawful day (suspected in-country
 overstays) by P(overstay); the event is that the traveller is still inside, over.
@@ -118,7 +118,7 @@ def report(tables: dict[str, pl.DataFrame]) -> list[str]:
     lines = [
         "# How honest the stays' posterior is",
         "",
-        "`python benchmarks/posterior_study.py` (the line of `models/posterior.json`: slope "
+        "`python benchmarks/studies/posterior.py` (the line of `models/posterior.json`: slope "
         f"{line.slope:.3f}, intercept {line.intercept:+.3f}; its worlds have reserved seeds, these have not)."
         " Stays without a confirmed exit past their last lawful day; the event: still inside, over. "
         "128-dimensional templates; everything else as the scenario has it.",
@@ -193,7 +193,7 @@ def report(tables: dict[str, pl.DataFrame]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "posterior.md")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "results" / "posterior.md")
     parser.add_argument("--worlds", type=int, help="of each case; default: all")
     options = parser.parse_args()
     begin = time.perf_counter()

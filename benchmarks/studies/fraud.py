@@ -1,6 +1,6 @@
-"""What fraud detection catches and at what price: the tables of ``results/fraud-*.md``.
+"""What fraud detection catches and at what price: the tables of ``benchmarks/results/fraud-*.md``.
 
-    .venv/bin/python benchmarks/fraud_study.py --seeds 10 --travellers 8000 --out benchmarks/results
+    .venv/bin/python benchmarks/studies/fraud.py --seeds 10 --travellers 8000 --out benchmarks/results
 
 Enriched worlds give catch rates, worlds without fraud give false stops; thresholds are tuned on worlds of
 other seeds than those that are graded. Every table names its counts.
@@ -82,7 +82,7 @@ def main() -> None:
     ]
     head = (
         "# Fraud: what is caught and at what price\n\n"
-        f"`.venv/bin/python benchmarks/fraud_study.py --seeds {given.seeds} "
+        f"`.venv/bin/python benchmarks/studies/fraud.py --seeds {given.seeds} "
         f"--travellers {given.travellers}`: scenario `airport`, policy `all`, {given.seeds} enriched worlds "
         f"(10,000 of each kind per million visits) and {given.seeds} without fraud, 4 further worlds for "
         "thresholds. Every count is of encounters or events of synthetic worlds; intervals take the "

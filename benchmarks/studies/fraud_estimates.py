@@ -1,6 +1,6 @@
-"""Does the combined estimate say the truth? ``results/fraud-estimates.md``.
+"""Does the combined estimate say the truth? ``benchmarks/results/fraud-estimates.md``.
 
-    .venv/bin/python benchmarks/fraud_estimates.py --replicates 500
+    .venv/bin/python benchmarks/studies/fraud_estimates.py --replicates 500
 
 Coverage: many small pairs of worlds, one with fraud and one without, each pair an estimate of its own; what
 is true is what all pairs together say. Plain simulation: worlds at a prevalence at which events and false
@@ -184,7 +184,7 @@ def main() -> None:
             sys.stderr.write(f"{time.time() - begun:6.0f} s  replicate {n + 1}\n")
     head = (
         "# Rates from two kinds of worlds, put together at a prevalence\n\n"
-        f"`.venv/bin/python benchmarks/fraud_estimates.py --replicates {given.replicates} "
+        f"`.venv/bin/python benchmarks/studies/fraud_estimates.py --replicates {given.replicates} "
         f"--plain {given.plain} --travellers {given.travellers}`: scenario `airport`, policy `all`. That "
         "doubling the enrichment moves neither rate stands in [fraud.md](fraud.md).\n\n"
     )

@@ -1,6 +1,6 @@
 """Linkage at scale: ratios in one run. Figures go to ``benchmark.extra_info``.
 
-Run: ``pytest benchmarks/bench_linkage.py --benchmark-enable --benchmark-json=FILE``. The sizes of the issue
+Run: ``pytest benchmarks/speed/bench_linkage.py --benchmark-enable --benchmark-json=FILE``. The full sizes
 (20 million events, 500,000 exits) are reached with ``BIOMATCH_BENCH_FULL=1``.
 """
 

@@ -1,6 +1,6 @@
 """Coverage and width of intervals for rates whose trials come in clusters (subjects).
 
-    python benchmarks/clustered_intervals_study.py [--sets 2000] [--out FILE]
+    python benchmarks/studies/clustered_intervals.py [--sets 2000] [--out FILE]
 
 Errors of a subject are beta-binomial with an intraclass correlation; the true rate is known. The width is
 printed over the cluster-robust ideal, 2 x 1.96 standard deviations of the estimate over all sets.
@@ -103,7 +103,7 @@ def main() -> None:
     """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=2000)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/clustered_intervals.md"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/clustered-intervals.md"))
     given = parser.parse_args()
     rows = []
     for p in (0.003, 0.03, 0.3):
@@ -117,7 +117,7 @@ def main() -> None:
     head = "".join(f" {name}: coverage | width / ideal |" for name in RULES)
     text = f"""# Intervals for rates with clustered subjects
 
-`python benchmarks/clustered_intervals_study.py --sets {given.sets}`
+`python benchmarks/studies/clustered_intervals.py --sets {given.sets}`
 
 {given.sets:,} sets a row at 95 %; coverage below {least:.3f} is significantly below 95 % (one-sided 5 %
 level, one row). r: intraclass correlation of a subject's errors (beta-binomial). Ideal width: 2 x 1.96

@@ -1,6 +1,6 @@
-"""Who is stopped for nothing, and why: ``results/fraud-benign.md``.
+"""Who is stopped for nothing, and why: ``benchmarks/results/fraud-benign.md``.
 
-    .venv/bin/python benchmarks/fraud_benign.py --honest 5 --enriched 2
+    .venv/bin/python benchmarks/studies/fraud_benign.py --honest 5 --enriched 2
 
 Fused evidence at 1,000 honest encounters stopped per million (threshold from worlds of other seeds). Worlds
 without fraud give false alarms by cause, by benign circumstance and by group, in numbers that groups need;
@@ -203,7 +203,8 @@ def write(
     ]  # fmt: skip
     head = (
         "# Benign look-alikes of fraud: who is stopped for nothing, and why\n\n"
-        f"`.venv/bin/python benchmarks/fraud_benign.py --honest {given.honest} --enriched {given.enriched} "
+        f"`.venv/bin/python benchmarks/studies/fraud_benign.py --honest {given.honest} "
+        f"--enriched {given.enriched} "
         f"--travellers {given.travellers}`: scenario `airport`, policy `all`, all evidence fused, threshold "
         f"{threshold:.2f} nats from two other worlds at {PER_MILLION:,.0f} stopped per million. "
         f"{everybody.denominator:,} honest encounters; intervals take a traveller's encounters together, and "

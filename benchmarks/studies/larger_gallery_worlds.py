@@ -1,6 +1,6 @@
 """Back-test on templates: FPIR measured at N <= 2,000 carried to N = 200,000, where it is measured too.
 
-    python benchmarks/larger_gallery_worlds.py [--probes 20000]
+    python benchmarks/studies/larger_gallery_worlds.py [--probes 20000]
 
 One gallery of 200,000 synthetic faces a profile. Ten disjoint parts of it (2,000 references, of which nested
 500 and 1,000) are the test galleries of one set of strangers; other strangers, searched against the whole
@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--probes", type=int, default=20_000, help="strangers of the test, and of the truth")
     parser.add_argument("--resamples", type=int, default=100)
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/larger_gallery_worlds.md"))
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/larger-gallery-worlds.md"))
     given = parser.parse_args()
     rows: list[str] = []
     measured: dict[str, tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
@@ -85,7 +85,7 @@ def main() -> None:
         rows += table(made, model, *measured[made], resamples=given.resamples)
     text = f"""# FPIR at a larger gallery: back-test on templates
 
-`python benchmarks/larger_gallery_worlds.py --probes {given.probes} --resamples {given.resamples}`
+`python benchmarks/studies/larger_gallery_worlds.py --probes {given.probes} --resamples {given.resamples}`
 
 {given.probes:,} non-mated searches against nested galleries of {", ".join(f"{n:,}" for n in SIZES)};
 as many of other strangers against {HELD_OUT:,} references give the rate held out, at the threshold

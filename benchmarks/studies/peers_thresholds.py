@@ -1,6 +1,7 @@
-"""Number by number beside pyeer, scikit-learn, Bob and MAPIE: where they agree, and whose rule it is if not.
+r"""Number by number beside pyeer, scikit-learn, Bob and MAPIE: where they agree, and whose rule it is if not.
 
-    PYTHONPATH=PEERS BIOMATCH_BOB_PYTHON=BOB/bin/python python benchmarks/peers_study.py [--sets 300]
+    PYTHONPATH=PEERS BIOMATCH_BOB_PYTHON=BOB/bin/python \
+        python benchmarks/studies/peers_thresholds.py [--sets 300]
 
 PEERS holds ``pip install --no-deps --target PEERS pyeer mapie``; Bob (``bob.measure==6.1.1``) needs an older
 numpy, so it runs in an interpreter of its own. A peer that is not there is left out, and the table says so.
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from guarantee_study import LAWS, Law, ours
+from guarantee import LAWS, Law, ours
 from scipy.stats import binom, norm
 
 from biomatch.curves.build import VerificationCurve, verification_curve

@@ -1,6 +1,6 @@
 """A year of up to a million travellers, from the world to its evaluation: what it costs and how that grows.
 
-    python benchmarks/year_study.py [--travellers 100000 316000 1000000] [--disk]
+    python benchmarks/studies/year.py [--travellers 100000 316000 1000000] [--disk]
 
 Scenario `airport`, 512 dimensions, policy `open_stays`; each size in a process of its own, so that the peak
 of memory is its own. The threshold is fixed: thresholds are tuned on another world and cost a sweep. Beside
@@ -151,7 +151,7 @@ def _disk_lines(found: list[dict[str, Any]]) -> list[str]:
     lines = [
         "## By the command line, from the disk",
         "",
-        f"`python benchmarks/year_study.py --disk --travellers {sizes}`: a process a stage, the templates",
+        f"`python benchmarks/studies/year.py --disk --travellers {sizes}`: a process a stage, the templates",
         "memory-mapped on the disk; scenario `airport`, 512 dimensions, `open_stays`; "
         f"{os.cpu_count()} cores.",
         "",
@@ -244,7 +244,7 @@ def report(
         "",
         "## In one process, everything in memory",
         "",
-        f"`python benchmarks/year_study.py --travellers {sizes}`",
+        f"`python benchmarks/studies/year.py --travellers {sizes}`",
         "",
         "Scenario `airport`, 512 dimensions, `open_stays`, everything in memory. Wall seconds on "
         f"{os.cpu_count()} cores; the load",

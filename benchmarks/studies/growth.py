@@ -150,7 +150,7 @@ def main() -> None:
     sizes = [
         f"--{name} {' '.join(map(str, getattr(given, name)))}" for name in ("travellers", "gallery", "runs")
     ]
-    command = " ".join(["python benchmarks/growth_study.py", *sizes])
+    command = " ".join(["python benchmarks/studies/growth.py", *sizes])
     write(worlds, galleries, studies, command, f"{load:.1f} before, {os.getloadavg()[0]:.1f} after")
 
 
