@@ -12,7 +12,7 @@ from biomatch.cli.console import Json, Set, emit, note, plain, progress
 from biomatch.errors import SettingsError
 
 if TYPE_CHECKING:
-    from biomatch.evaluation.waits import PortDay
+    from biomatch.evaluation.waits.day import PortDay
     from biomatch.settings.port import Port
     from biomatch.tables.ports import PortHours
 
@@ -117,7 +117,7 @@ def queue(
         _roster_for(chosen, about, rates, roster_for, lane, out, overwrite, as_json)
         return
     _refuse({"--lane": lane}, "without --roster-for", "leave it out: every lane is printed")
-    from biomatch.evaluation.waits import queue as find
+    from biomatch.evaluation.waits.day import queue as find
 
     day = find(chosen, **about, **rates)  # type: ignore[arg-type]
     written = [] if out is None else _write(out, day, table, hours, overwrite)

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from biomatch.errors import SettingsError, TableError
-from biomatch.evaluation.naive import NAIVE, naive_predictions
+from biomatch.evaluation.waits.naive import NAIVE, naive_predictions
 from biomatch.ports.booths import Floats
 from biomatch.tables.portfiles import BANDS
 from biomatch.tables.ports import PortHours
