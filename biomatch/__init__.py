@@ -33,6 +33,7 @@ _HOMES = {
     "sweep": "evaluation.sweep",
     "tune": "tuning",
     "verification_curve": "curves.build",
+    "waits": "tuning.waits.front",
     "world": "worlds",
 }
 __all__ = sorted(_HOMES)

@@ -22,5 +22,6 @@ from biomatch.settings.system import System as System
 from biomatch.system.replay import search as search
 from biomatch.system.run import run as run
 from biomatch.tuning.tune import tune as tune
+from biomatch.tuning.waits.front import waits as waits
 from biomatch.worlds import open_world as open_world
 from biomatch.worlds import world as world

@@ -98,7 +98,8 @@ def queue(
     table = None if hours is None else _hours(hours, airport, terminal)
     given = {"--fnir": fnir, "--fpir": fpir, "--fta": fta, "--result": result}
     if fit or train is not None or test is not None:
-        _refuse({**given, "--roster": roster, "--roster-for": roster_for, "--flights": flights, "--lane": lane},
+        other = {"--roster": roster, "--roster-for": roster_for, "--flights": flights, "--lane": lane}
+        _refuse({**given, **other},
                 "with --fit: booths in measured hours follow demand, a fit knows no other staff or rates",
                 "leave --fit out: the simulation takes the roster and the port's desk times")  # fmt: skip
         if table is None or train is None or test is None or not fit:
@@ -147,9 +148,10 @@ def _rates(
         return {"fnir": fnir or 0.0, "fpir": fpir or 0.0, "fta": fta or 0.0}
     _refuse({"--fnir": fnir, "--fpir": fpir, "--fta": fta}, "with --result", "give the rates or a result")
     from biomatch.evaluation.result import Result
-    from biomatch.tuning.waits import rates_of
+    from biomatch.tuning.waits.rates import rates_of
 
-    return rates_of(Result.read(result))
+    rates = rates_of(Result.read(result)).rates
+    return {"fnir": rates.fnir, "fpir": rates.fpir, "fta": rates.fta}
 
 
 def lines_of(day: PortDay) -> list[str]:
@@ -241,10 +243,11 @@ def _write(
 ) -> list[Path]:
     """Write the waits by hour and lane, and the user's own table with predictions added."""
     told = json.dumps(plain(day.to_json()), indent=1) + "\n"
-    paths = [
-        _put(out / "waits.csv", day.waits.write_csv(float_precision=3), overwrite),
-        _put(out / "summary.json", told, overwrite),
-    ]
+    paths = [_put(out / "summary.json", told, overwrite)]
+    if not day.primary_holds:
+        note("note: no table of waits is written: with more work than staff they have no meaning")
+        return paths
+    paths.append(_put(out / "waits.csv", day.waits.write_csv(float_precision=3), overwrite))
     if table is not None and hours is not None:
         text = day.beside(table).write_csv(float_precision=3)
         paths.append(_put(out / f"{hours.stem}-predicted.csv", text, overwrite))
@@ -334,9 +337,9 @@ def _roster_for(
     as_json: bool,
 ) -> None:
     """Find the smallest roster that holds a goal."""
-    from biomatch.tuning.roster import roster_for
+    from biomatch.tuning.waits.roster import roster_for
 
-    found = roster_for(port, goal, lane=lane, **about, **rates)
+    found = roster_for(port, goal, lane=lane, **{**about, **rates})
     text = found.frame.write_csv()
     written = [] if out is None else [_put(out / "roster.csv", text, overwrite)]
     emit(as_json, {**found.to_json(), "paths": written}, [*found.lines(), *_written(written)])

@@ -14,8 +14,8 @@ from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 Who = Literal["all", "residents", "visitors", "gate_users", "vehicles", "pedestrians"]
 Law = Literal["fixed", "gamma", "lognormal", "exponential"]
 LAWS: tuple[Law, ...] = ("fixed", "gamma", "lognormal", "exponential")
-UK_DESK = "Edinburgh study: 90 s, sd 15 [P6]"
-UK_GATE = "Edinburgh study: 45 s, sd 5 [P6]"
+UK_DESK = "Edinburgh study: 90 s, sd 15 [Q1]"
+UK_GATE = "Edinburgh study: 45 s, sd 5 [Q1]"
 
 
 class Duration(Settings):
@@ -45,7 +45,7 @@ class Lane(Settings):
     )
 
 
-class Costs(Settings):
+class WaitCosts(Settings):
     """What waiting, officers and missed connections cost, in one currency."""
 
     officer_hour: float = setting(60.0, f"{ASSUMED}: an officer's hour with overheads; not published", ge=0)
@@ -78,7 +78,7 @@ class Port(Settings):
     direction: Literal["entry", "exit"] = setting("entry", f"{ASSUMED}")
     clock: Literal["gate", "door", "lane"] = setting(
         "door",
-        "where a wait begins: at the aircraft's gate less a usual walk [P1], at the hall's door [P6], "
+        "where a wait begins: at the aircraft's gate less a usual walk [P1], at the hall's door [Q1], "
         "or in each lane's queue",
     )
     measure: Literal["travellers", "quarter_hours"] = setting(
@@ -96,7 +96,7 @@ class Port(Settings):
     gates: int | None = setting(None, f"{ASSUMED}: booths of every gate lane that names none", ge=1, le=2000)
     gate_share: float = setting(
         0.48,
-        f"{ASSUMED}: 60% of travellers are eligible, of whom 80% use a gate (UK target) [P6]",
+        f"{ASSUMED}: 60% of travellers are eligible, of whom 80% use a gate (UK target) [Q1]",
         ge=0,
         le=1,
     )
@@ -132,10 +132,10 @@ class Port(Settings):
         le=600,
     )
     gate_failure: float = setting(
-        0.045, "gates refuse 9% [P6], half of it for other reasons than the face (assumed)", ge=0, le=1
+        0.045, "gates refuse 9% [Q1], half of it for other reasons than the face (assumed)", ge=0, le=1
     )
     failed_first: float = setting(
-        0.75, "who failed at a gate goes first at the desk with this probability [P6]", ge=0, le=1
+        0.75, "who failed at a gate goes first at the desk with this probability [Q1]", ge=0, le=1
     )
     failed_walk_seconds: float = setting(30.0, f"{ASSUMED}: from gate to desk", ge=0, le=3600)
     searches: int = setting(
@@ -160,13 +160,13 @@ class Port(Settings):
         40.0, f"{ASSUMED}: exit by air: boarding opens so long before departure", gt=0, le=240
     )
     door_closes_minutes: float = setting(10.0, f"{ASSUMED}: before departure", ge=0, le=120)
-    places: int | None = setting(650, "Edinburgh hall: 500 + 150 places [P6]", ge=1)
-    over_minutes: list[float] = setting([15.0, 30.0, 45.0, 60.0], "what ports report [P5] [P6]", min_length=1)
+    places: int | None = setting(650, "Edinburgh hall: 500 + 150 places [Q1]", ge=1)
+    over_minutes: list[float] = setting([15.0, 30.0, 45.0, 60.0], "what ports report [P5] [Q1]", min_length=1)
     outages: list[Outage] = setting([], f"{ASSUMED}: none")
     hours: str = setting(
         "ohare-week", f"{ASSUMED}: built-in traffic, used where no file is given", min_length=1
     )
-    costs: Costs = Costs()
+    costs: WaitCosts = WaitCosts()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

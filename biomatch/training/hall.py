@@ -24,7 +24,7 @@ from biomatch.tables.portfiles import BANDS
 
 LEAST_HOURS = 300
 """Training hours below which nothing is fitted: about two weeks of a busy hall."""
-MOST_DAYS = 180
+MOST_DAYS = 120
 """Days, evenly taken, on which scales are searched; the rest of the fit uses all."""
 HALF_LIFE_YEARS = 0.75
 """Older training hours weigh less: halls change (kiosks came in 2014). Chosen on open hours, 2013 to 2019."""
@@ -303,8 +303,8 @@ def _least_absolute(terms: Floats, waits: Floats, recent: Floats, *, rounds: int
     weights: Floats = np.zeros(terms.shape[1])
     scale: Floats = np.sqrt(recent)
     for _ in range(rounds):
-        weights = np.linalg.lstsq(terms * scale[:, None], waits * scale, rcond=None)[0]
-        scale = np.sqrt(recent / np.maximum(np.abs(waits - terms @ weights), 0.05))
+        weights = np.asarray(np.linalg.lstsq(terms * scale[:, None], waits * scale, rcond=None)[0])
+        scale = np.asarray(np.sqrt(recent / np.maximum(np.abs(waits - terms @ weights), 0.05)))
     return np.round(weights, 4)
 
 

@@ -143,7 +143,7 @@ class PortDay:
         }
 
     def beside(self, hours: PortHours) -> pl.DataFrame:
-        """Give a user's own table, text for text, with the predicted waits of each row in columns of their own.
+        """Give a user's own table, text for text, with the predicted waits of each row added.
 
         Parameters
         ----------
@@ -209,10 +209,10 @@ class PortDay:
             "people": self.people,
             "holds": holds,
             "not_holding": [name for name in self.plan if not self._bank_holds(name)],
-            "wait_minutes": whole["wait_minutes"] if self._primary_holds() else None,
-            "over": whole["over"] if self._primary_holds() else None,
-            "by_lane": self.by("lane") if self._primary_holds() else None,
-            "by_hour": self.by("hour") if self._primary_holds() else None,
+            "wait_minutes": whole["wait_minutes"] if self.primary_holds else None,
+            "over": whole["over"] if self.primary_holds else None,
+            "by_lane": self.by("lane") if self.primary_holds else None,
+            "by_hour": self.by("hour") if self.primary_holds else None,
             "queue_peak": self.figure(lambda one: one.queue_peak).to_json(),
             "places": self.port.places,
             "minutes_over_places": self.figure(lambda one: one.minutes_over_places).to_json(),
@@ -234,7 +234,9 @@ class PortDay:
     def _bank_holds(self, name: str) -> bool:
         return all(one.bank_holds(name) for one in self.replicates)
 
-    def _primary_holds(self) -> bool:
+    @property
+    def primary_holds(self) -> bool:
+        """Whether gates and desks can do their work, whatever secondary can."""
         return all(self._bank_holds(name) for name in self.plan if name != SECONDARY)
 
 
