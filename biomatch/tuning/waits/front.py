@@ -153,10 +153,10 @@ class Front:
         name = f"over_{minutes:g}_high"
         rows = [(point, point.row()) for point in self.points]
         for point, row in rows:
-            if row["holds"] and point.high.holds and row[name] is not None and row[name] <= share:
+            if row["holds"] and row[name] is not None and row[name] <= share:
                 return point
-        shares = [row[name] for _, row in rows if row[name] is not None]
-        best = f"; the best has {min(shares):.1%}" if shares else ""
+        shares = [row[name] for _, row in rows if row["holds"] and row[name] is not None]
+        best = f" (by the upper bound; the best has {min(shares):.1%})" if shares else ""
         raise self._none(f"keeps {minutes:g} minutes for all but {share:.1%}{best}")
 
     def _none(self, what: str) -> ResultsError:

@@ -87,7 +87,8 @@ def rates_of_curve(
 
 def _thresholds(curve: IdentificationCurve) -> list[float]:
     least = 1.0 / curve.non_mated
-    targets = [one for one in DECADES if one >= least] or [least]
+    # The last is the lowest threshold without any false positive: only its interval is above zero.
+    targets = [*(one for one in DECADES if one >= least), least / 2.0]
     return sorted({curve.threshold(max_fpir=one) for one in targets})
 
 
