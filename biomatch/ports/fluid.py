@@ -136,11 +136,11 @@ def queue_minutes(of: Arrivals, booths: Floats, usual: Floats, scales: Scales) -
     backlog = np.zeros((of.days, draws))
     for step in range(length):
         capacity = does[:, min(step // per, HOURS - 1)][:, None]
-        backlog += brought[step]
-        minutes = backlog / capacity * STEP_MINUTES
-        speed = 1.0 + scales.speed_up * (1.0 - np.exp(-minutes / SPEED_UP_MINUTES))
-        waits[step] = minutes / speed
-        backlog = np.maximum(backlog - capacity * speed, 0.0)
+        before = backlog / capacity * STEP_MINUTES
+        speed = 1.0 + scales.speed_up * (1.0 - np.exp(-before / SPEED_UP_MINUTES))
+        backlog = np.maximum(backlog + brought[step] - capacity * speed, 0.0)
+        # Who comes inside the step meets on average what waits between its two ends.
+        waits[step] = (before + backlog / capacity * STEP_MINUTES) / 2.0 / speed
     waits = np.moveaxis(waits, 0, 2)
     found = np.zeros(size)
     for hour, at in enumerate(rows):

@@ -160,11 +160,10 @@ class Front:
         raise self._none(f"keeps {minutes:g} minutes for all but {share:.1%}{best}")
 
     def _none(self, what: str) -> ResultsError:
-        enough = min(point.day.hours_needed for point in self.points)
         return ResultsError(
             f"no threshold {what} at {self.port.name}",
-            remedy=f"give the port more staff: {self.points[0].day.staff_hours:,.0f} hours are rostered, "
-            f"{enough:,.0f} would do the work at the best threshold; or a better matcher",
+            remedy=f"give the port more than {self.points[0].day.staff_hours:,.0f} staff hours (`queue "
+            "--roster-for` says how many), or tune a better matcher",
         )
 
 
