@@ -13,7 +13,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
+from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects, waits
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.tables import Table
@@ -29,6 +29,11 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "alerts": {"alerts": "rows:alerts"},
     "adversary": {"pools": "rows:pools", "expected": "rows:expected"},
     "alerts-front": {"front": "rows:front", "chosen": "rows:chosen"},
+    "waits-front": {"front": "rows:waits-front", "marks": "rows:waits-marks"},
+    "waits-parts": {"parts": "rows:waits-parts"},
+    "waits-lanes": {"lanes": "rows:waits-lanes"},
+    "waits-day": {"day": "rows:waits-day"},
+    "waits-trade": {"trade": "rows:waits-trade"},
     "reliability": {"bins": "rows:bins", "diagonal": "rows:diagonal"},
     "explained-caught": {"steps": "rows:explained-caught"},
     "explained-false": {"steps": "rows:explained-false"},
@@ -89,6 +94,11 @@ def specifications() -> dict[str, dict[str, Any]]:
         "alerts": charts.alerts_of({}),
         "adversary": adversary.adversary_chart({}),
         "alerts-front": front.front_chart({}),
+        "waits-front": waits.waits_front_of({}),
+        "waits-parts": waits.waits_parts_of({}),
+        "waits-lanes": waits.waits_lanes_of({}),
+        "waits-day": waits.waits_day_of({}),
+        "waits-trade": waits.waits_trade_of({}),
         "reliability": calibrated.reliability_chart({}),
         "explained-caught": explained.waterfall_of({}),
         "explained-false": explained.waterfall_of({}),

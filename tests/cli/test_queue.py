@@ -58,8 +58,8 @@ def test_more_work_than_staff_prints_no_mean(call, hours, tmp_path):
 
 
 def test_a_roster_for_a_goal_can_be_read_again(call, hours, tmp_path):
-    told = call("queue", "hall", "--hours", hours, *RATES, "--roster-for", "over 20 <= 10%", "--lane", "desks",
-                "--out", tmp_path, "--json").json  # fmt: skip
+    told = call("queue", "hall", "--hours", hours, *RATES, "--roster-for", "over 20 <= 10%",
+                "--lane", "desks", "--out", tmp_path, "--json").json  # fmt: skip
     assert told["share"]["value"] <= 0.1
     again = call(
         "queue", "hall", "--hours", hours, *RATES, "--roster", tmp_path / "roster.csv", "--json"

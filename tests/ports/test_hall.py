@@ -179,7 +179,7 @@ def test_thresholds_price_in_waits_with_an_inner_optimum_for_two_profiles():
 
 
 def test_bounds_of_the_rates_hold_the_truth_through_the_queue():
-    """200 replications: samples of 400 mated and 2,000 non-mated searches; the bounds hold in 93% at least."""
+    """200 samples of 400 mated and 2,000 non-mated searches; the bounds hold in 93% at least."""
     draws = np.random.default_rng(0)
     truth, held = ErrorRates(0.04, 0.01, 0.0), 0
     port = HALL.with_({"desks": 4, "gate_share": 0.0})

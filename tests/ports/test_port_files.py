@@ -24,10 +24,11 @@ HEAD_2018 = (
 YEAR_2018 = f"""{HEAD_2018}
 ORD,Terminal 5,2018-01-02,0000 - 0100,8,15,7,18,9,19,153,1,0,0,0,0,0,9,163,1,9
 """
+BANDS = "0-15,16-30,31-45,46-60,61-90,91-120,120 plus"
 WAITS = "Average Wait Time,Max Wait Time"
 PAGE = f"""CBP Airport Wait Times
 ,,,,U.S. Citizen,,Non U.S. Citizen,,All,,,,,,,,,,,,
-Airport,Terminal,Date,Hour,{WAITS},{WAITS},{WAITS},0-15,16-30,31-45,46-60,61-90,91-120,120 plus,Excluded,Total,Fligths,Booths
+Airport,Terminal,Date,Hour,{WAITS},{WAITS},{WAITS},{BANDS},Excluded,Total,Fligths,Booths
 ORD,Terminal 5,1/2/18,0000 - 0100,8,15,7,18,9,19,153,1,0,0,0,0,0,9,163,1,9
 """
 OWN = "date;hour;passengers;remark\n2026-01-05;8;1,200;busy\n2026-01-05;9:00;300;\n"
