@@ -150,8 +150,9 @@ def report(table: pl.DataFrame) -> list[str]:
         "",
         f"`python benchmarks/linkage_study.py --seeds {seeds}`: scenario `country`, {TRAVELLERS:,} "
         f"travellers, face profile `visa-border-small`, seeds {table['seed'].min()} to "
-        f"{table['seed'].max()}, as of the restatement. A lead is a stay that the rules suspect, whatever its posterior. Links: a "
-        "stay and an exit's record. Recall: of stays whose exit's record had been received. Searched links: those "
+        f"{table['seed'].max()}, as of the restatement. A lead is a stay that the rules suspect, whatever "
+        "its posterior. Links: a stay and an exit's record. Recall: of stays whose exit's record had been "
+        "received. Searched links: those "
         "that documents alone do not give.",
         "",
     ]

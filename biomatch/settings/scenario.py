@@ -94,8 +94,8 @@ class FaceSettings(Settings):
                 f"faces.dimension = {self.dimension}, but templates of the face profile {self.profile!r} "
                 f"have {own} values",
                 allowed=f"{own}, or no faces.dimension",
-                remedy="leave it out, or name a profile of that dimension (see: biomatch profile list; "
-                "visa-border-small and boarding-small have 128), or fit one (biomatch fit)",
+                remedy="leave it out; for another dimension set faces.profile to a profile that has it "
+                "(biomatch profile list) or to one of your own (biomatch fit)",
             )
         return self
 
