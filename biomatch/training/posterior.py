@@ -38,7 +38,7 @@ CHECK_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in range(401, 404))
 """Worlds (of 60,000) that the card's figures are measured on."""
 SCENARIO, TRAVELLERS, PROFILE = "country", 60_000, "visa-border-small"
 FACE_THRESHOLD = 0.468
-"""Where the face check breaks a pair: two false matches in 100,000 comparisons, as visa-border-leader at 0.35."""
+"""Where the face check breaks a pair: FMR 2e-5, which `visa-border-leader` has at 0.35."""
 Progress = Callable[[str], None]
 
 
