@@ -50,7 +50,7 @@ def port_show(
 def queue(
     port: Annotated[str, typer.Argument(metavar="[PORT]", help="A built-in port or a TOML file.")] = "hall",
     hours: Annotated[
-        Path | None, typer.Option("--hours", help="CSV or Parquet: date, hour, passengers, flights, booths.")
+        Path | None, typer.Option("--hours", help="CSV or Parquet: date, hour, passengers, ...; or `ohare`.")
     ] = None,
     flights: Annotated[
         Path | None, typer.Option("--flights", help="CSV instead: gate_time, passengers.")
@@ -126,9 +126,11 @@ def queue(
 
 
 def _hours(path: Path, airport: str | None, terminal: str | None) -> PortHours:
-    from biomatch.tables.ports import read_hours
+    from biomatch.tables.ports import read_hours, sample_hours
 
-    table = read_hours(path).only(airport, terminal)
+    samples = sample_hours()
+    whole = samples[str(path)] if str(path) in samples else read_hours(path)
+    table = whole.only(airport, terminal)
     for text in table.notes:
         note(f"note: {text}")
     return table

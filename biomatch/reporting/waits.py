@@ -51,7 +51,9 @@ def waits_front_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
         *(told(name, key) for name, key in (("FPIR", "fpir"), ("FNIR", "fnir"), ("catch", "catch"))),
     ]
     base = alt.Chart(alt.NamedData(name="front"))
-    band = base.mark_area(opacity=0.2, color=BLUE).encode(x, alt.Y("low:Q", title=None), alt.Y2("high:Q"))
+    band = base.mark_area(opacity=0.2, color=BLUE).encode(
+        x, alt.Y("low:Q", title="mean wait, minutes"), alt.Y2("high:Q")
+    )
     line = base.mark_line(color=BLUE, strokeWidth=2).encode(x, y)
     dots = base.mark_point(color=BLUE, filled=True, size=40, opacity=1).encode(x, y, tooltip=said)
     which = ["tuned", "cheapest"]
@@ -132,7 +134,7 @@ def waits_day_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
         alt.Y("people:Q", title="travellers an hour", axis=alt.Axis(orient="right", grid=False)),
         tooltip=said,
     )
-    what = ["mean wait", "longest wait", "open desks"]
+    what: list[Any] = ["mean wait", "longest wait", "open desks"]
     lines = (
         base.transform_calculate(as_="mean wait", calculate="datum.wait")
         .transform_calculate(as_="longest wait", calculate="datum.longest")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -38,6 +39,9 @@ ASSUMPTIONS = {
     "connection_minutes": "Slack of a connection, minutes",
 }
 IN_MINUTES = ("secondary.mean", "manual_check.mean")
+
+
+_KEPT: WeakKeyDictionary[Result, dict[int, tuple[AtPort, PortWaits | None]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,17 @@ class PortWaits:
 
     @classmethod
     def of(cls, result: Result, at: AtPort) -> PortWaits | None:
-        """Price the thresholds of a result; None where it lacks mated or non-mated searches."""
+        """Price the thresholds of a result; None where it lacks mated or non-mated searches.
+
+        Page, tables and pictures ask for the same: what was found once is kept as long as the result.
+        """
+        kept = _KEPT.setdefault(result, {})
+        if id(at) not in kept:
+            kept[id(at)] = (at, cls._found(result, at))
+        return kept[id(at)][1]
+
+    @classmethod
+    def _found(cls, result: Result, at: AtPort) -> PortWaits | None:
         curve = _curve(result)
         if curve is None:
             return None
@@ -97,6 +111,11 @@ class PortWaits:
     def cheapest(self) -> FrontPoint | None:
         """The threshold of least cost, where the staff can do the work at any."""
         return self.front.cheapest() if any(point.day.holds for point in self.front.points) else None
+
+    @cached_property
+    def moved(self) -> pl.DataFrame:
+        """How the cheapest threshold moves with what is assumed."""
+        return sensitivity(self.rates, self.at.port, **self.at.traffic)
 
     @cached_property
     def trade(self) -> list[dict[str, Any]]:
@@ -160,7 +179,8 @@ def card(found: PortWaits | None) -> str:
     high = "without end" if row["wait_high"] is None else number(row["wait_high"])
     return (
         f"At {port.name} travellers wait {number(row['wait'])} minutes on average "
-        f"({number(row['wait_low'])} to {high} by the intervals of the rates), {percent(row[f'over_{over}'])} of them more than {over}; "
+        f"({number(row['wait_low'])} to {high} by the intervals of the rates), "
+        f"{percent(row[f'over_{over}'])} of them more than {over}; "
         f"{count(round(row['missed']))} {missed} are missed, with {count(round(row['staff']))} staff hours."
     )
 
@@ -200,7 +220,7 @@ def front_table(found: PortWaits) -> Table:
          "Wait for secondary, minutes", f"Missed {missed}", "Staff hours", "Cost", "Catch of the watchlist"),
         tuple(rows),
         "The same travellers and draws at every threshold. In brackets: with every rate at the lower and at "
-        "the upper end of its 95% interval. The cheapest is picked on this world, so it is no recommendation.",
+        "the upper end of its 95% interval. The cheapest is picked on this world: it is no recommendation.",
     )  # fmt: skip
 
 
@@ -321,9 +341,8 @@ def assumed_table(found: PortWaits) -> Table | None:
     """Show how the cheapest threshold moves with what is assumed, at half and at double."""
     if found.cheapest is None:
         return None
-    frame = sensitivity(found.rates, found.at.port, **found.at.traffic)
     rows: list[tuple[Value, ...]] = []
-    for row in frame.to_dicts():
+    for row in found.moved.to_dicts():
         name = row["assumption"]
         value = row["value"] / 60.0 if name in IN_MINUTES else row["value"]
         rows.append(

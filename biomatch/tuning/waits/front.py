@@ -83,7 +83,12 @@ class FrontPoint:
         values = [
             one.figure(of).value if _holds(one, name) else None for one in (self.day, self.low, self.high)
         ]
-        return dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+        # Waits can fall where a rate rises (people come to the next station in another order): the bounds
+        # are the outer ones. A bound at which the staff cannot do the work is null: without end.
+        known = [value for value in values if value is not None]
+        low = min(known) if values[0] is not None else values[1]
+        high = None if values[2] is None or values[0] is None else max(known)
+        return {name: values[0], f"{name}_low": low, f"{name}_high": high}
 
 
 def _share_over(one: Replicate, minutes: float, measure: str) -> float:
