@@ -258,9 +258,10 @@ def _fit_page(rows) -> list[str]:
     lines = [
         "## Held-out hours",
         "",
-        "Mean absolute error of an hour's mean wait, minutes; in brackets the correlation with it. Every "
-        "predictor is fitted on the same training years and sees no wait of the test year; the least error is "
-        "bold. *Boosting* is scikit-learn's histogram gradient boosting of the mean, or of the median, on this "
+        "Mean absolute error of an hour's mean wait, minutes; in brackets the correlation with it. "
+        "Every predictor is fitted on the same training years and sees no wait of the test year; the least "
+        "error is bold. *Boosting* is scikit-learn's histogram gradient boosting of the mean, or of the median, "
+        "on this "
         "hour, its neighbours, the hour and the weekday.",
         "",
         "| hall | train | test | hours | hall | hour of day | hour by month | linear | boosting, mean | "
@@ -281,9 +282,9 @@ def _fit_page(rows) -> list[str]:
         )
     lines += [
         "",
-        "The median errs least in this measure, and the hall predicts it, as the last boosting does. Boosting of "
-        "the median comes near the hall, or before it; a hall can be asked about a change of traffic, and says "
-        "where a wait comes from. Days, shares and bands below use the mean.",
+        "The median errs least in this measure, and the hall predicts it, as the last boosting does. "
+        "Boosting of the median comes near the hall, or before it; a hall can be asked about a change of "
+        "traffic, and says where a wait comes from. Days, shares and bands below use the mean.",
         "",
         "| hall | test | a day's mean wait: hall | hour of day | linear | bands, total variation | "
         "training years' shares | share over 30 min, MAE | fit, s |",
@@ -327,8 +328,15 @@ def _front_page(found) -> list[str]:
                 f"{row['secondary_people']:,.0f} | {second} | {row['checks']:,.0f} | {row['missed']:,.0f} | "
                 f"{cost} |"
             )
-        lines += ["", one["sentence"], "", "Cheapest with each assumption at half and at double:", "",
-                  "| assumption | value | FPIR | mean wait, min | cost |", "|---|---|---|---|---|"]  # fmt: skip
+        lines += [
+            "",
+            one["sentence"],
+            "",
+            "Cheapest with each assumption at half and at double:",
+            "",
+            "| assumption | value | FPIR | mean wait, min | cost |",
+            "|---|---|---|---|---|",
+        ]
         for row in one["moved"]:
             value = "" if row["value"] is None else f"{row['value']:g}"
             told = (

@@ -159,10 +159,10 @@ def _rates(
 def lines_of(day: PortDay) -> list[str]:
     """Say a port's day in sentences."""
     told = day.to_json()
-    rates = day.rates
+    rates, plural = day.rates, "" if len(day.replicates) == 1 else "s"
     lines = [
         f"{day.port.name}: {day.people:,} travellers at FNIR {rates.fnir:g}, FPIR {rates.fpir:g}, "
-        f"FTA {rates.fta:g}; {len(day.replicates)} replications"
+        f"FTA {rates.fta:g}; {len(day.replicates)} replication{plural}"
     ]
     if not day.holds:
         lines.append(
