@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
+import re
 import subprocess
 import sys
 import time
@@ -20,17 +20,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 import biomatch as bm
 from biomatch.evaluation.waits.day import prepare
 from biomatch.ports.engine import serve
-from biomatch.settings.profile import load_profile
+from biomatch.ports.hall import ErrorRates
 from biomatch.tables.ports import PortHours, read_hours, sample_hours
-from biomatch.training.hall import complete
-from biomatch.training.heldout import held_out
-from biomatch.tuning.waits.front import sensitivity, waits
-from biomatch.tuning.waits.rates import DECADES, rates_of_profile
 
 RESULTS = Path(__file__).parents[1] / "results"
 YEARS = ((2018, 2018), (2019, 2019)), ((2018, 2018), (2020, 2020)), ((2013, 2014), (2015, 2015))
@@ -47,6 +42,10 @@ def boosting(
     hours: PortHours, train: tuple[date, date], test: tuple[date, date], loss: str
 ) -> dict[str, float]:
     """What boosted trees make of this hour, its neighbours, the hour and the weekday, by a loss."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    from biomatch.training.hall import complete
+
     names = ["passengers", "flights", "booths"]
     table = complete(hours.frame).with_columns(
         (pl.col("date").cast(pl.Int32).cast(pl.Int64) * 24 + pl.col("hour")).alias("stamp")
@@ -71,6 +70,8 @@ def boosting(
 
 
 def fit(folder: Path | None) -> list[dict[str, object]]:
+    from biomatch.training.heldout import held_out
+
     if folder is None:
         ohare, cases = sample_hours()["ohare"], YEARS[:1]
         halls = [("O'Hare 5", ohare, spans) for spans in cases]
@@ -111,6 +112,10 @@ def fit(folder: Path | None) -> list[dict[str, object]]:
 
 
 def front(_: Path | None) -> list[dict[str, object]]:
+    from biomatch.settings.profile import load_profile
+    from biomatch.tuning.waits.front import sensitivity, waits
+    from biomatch.tuning.waits.rates import DECADES, rates_of_profile
+
     found = []
     for name in ("kiosk-leader", "boarding-median"):
         rates = rates_of_profile(load_profile(name), 16_000, DECADES, fta=0.01)
@@ -214,9 +219,15 @@ def _measured(what: str) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
+def _peak_megabytes() -> float:
+    """Peak of resident memory of this process (Linux; `ru_maxrss` would hand on the parent's)."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+    return int(found[1]) / 1024 if found else float("nan")
+
+
 def job(what: str) -> None:
-    rates = [one.rates for one in rates_of_profile(load_profile("kiosk-leader"), 16_000, DECADES, fta=0.01)]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rates = [ErrorRates(0.0356 + 0.002 * k, 10.0 ** (-2 - 0.5 * k), 0.01) for k in range(10)]
+    before = _peak_megabytes()
     hours = None
     if what == "year":
         frame = sample_hours()["ohare"].frame.filter(pl.col("date").dt.year() == 2018)
@@ -225,15 +236,15 @@ def job(what: str) -> None:
     ready = prepare("hall", hours=hours, replications=1)
     days = ready.at(rates)
     seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = _peak_megabytes()
     print(
         json.dumps(
             {
                 "seconds": seconds,
                 "people": days[0].people,
                 "thresholds": len(rates),
-                "megabytes": peak / 1024,
-                "before": before / 1024,
+                "megabytes": peak,
+                "before": before,
             }
         )
     )
@@ -260,8 +271,8 @@ def _fit_page(rows) -> list[str]:
         "",
         "Mean absolute error of an hour's mean wait, minutes; in brackets the correlation with it. "
         "Every predictor is fitted on the same training years and sees no wait of the test year; the least "
-        "error is bold. *Boosting* is scikit-learn's histogram gradient boosting of the mean, or of the median, "
-        "on this "
+        "error is bold. *Boosting* is scikit-learn's histogram gradient boosting of the mean, or of the "
+        "median, on this "
         "hour, its neighbours, the hour and the weekday.",
         "",
         "| hall | train | test | hours | hall | hour of day | hour by month | linear | boosting, mean | "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -36,10 +36,6 @@ class Booths:
     """
 
     hours: tuple[Hours, ...]
-    constant: bool = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "constant", all(h == ((0.0, np.inf),) for h in self.hours))
 
     @property
     def number(self) -> int:

@@ -85,7 +85,8 @@ def serve(arrivals: ArrayLike, services: ArrayLike, booths: GivenBooths) -> Serv
     """
     at, work = _times(arrivals, services)
     bank = _bank(booths)
-    starts = _always_open(at, work, bank.number) if bank.constant else _by_hours(at, work, bank)
+    starts = _as_if_open(at, work, bank)
+    starts = _by_hours(at, work, bank) if starts is None else starts
     return Served(at, starts, starts + work)
 
 
@@ -182,6 +183,18 @@ def _times(arrivals: ArrayLike, services: ArrayLike) -> tuple[Floats, Floats]:
     return at, work
 
 
+def _as_if_open(at: Floats, work: Floats, bank: Booths) -> Floats | None:
+    """Serve as if no booth ever closed, where that is what happens; None where hours make a difference."""
+    closes = {hours[-1][1] if hours else 0.0 for hours in bank.hours}
+    if len(closes) != 1 or any(len(hours) != 1 or hours[0][0] > 0.0 for hours in bank.hours):
+        return None
+    # All are open from the start to one and the same end: before it they are as if always open.
+    if at.size and at[-1] >= min(closes):
+        return None
+    starts = _always_open(at, work, bank.number)
+    return starts if not starts.size or starts[-1] < min(closes) else None
+
+
 def _always_open(at: Floats, work: Floats, number: int) -> Floats:
     """Serve at booths that never close: only when the next is free matters, not which."""
     free = [0.0] * number
@@ -249,31 +262,36 @@ def _two_classes(
     """Serve two classes: whoever waits when the booth that is idle longest is free is chosen among."""
     heap, closes, later = _opened(bank)
     never = float("inf")
-    people = (np.flatnonzero(~first).tolist(), np.flatnonzero(first).tolist())
-    arrivals = ([*at[~first].tolist(), never], [*at[first].tolist(), never])
-    services = (work[~first].tolist(), work[first].tolist())
-    starts = [never] * at.size
-    head = [0, 0]
-    done, total = 0, at.size
+    arrivals = [*at[~first].tolist(), never]
+    arrivals_first = [*at[first].tolist(), never]
+    services, services_first = work[~first].tolist(), work[first].tolist()
+    starts: list[float] = []
+    starts_first: list[float] = []
+    add, add_first = starts.append, starts_first.append
     favours = wins.tolist()
-    other, ahead = arrivals[0][0], arrivals[1][0]
+    other, ahead = arrivals[0], arrivals_first[0]
+    k = k_first = 0
+    done, total = 0, at.size
     while done < total and heap:
         time, number = heap[0]
-        earliest = other if other < ahead else ahead
-        if time < earliest:
-            time = earliest
+        if other > time and ahead > time:  # nobody waits: the booth takes whoever comes next
+            time = other if other < ahead else ahead
         if time >= closes[number]:
             _reopen(heap, closes, later)
             continue
         # The other class is taken where it alone waits, or where both do and the draw says so.
-        chosen = 0 if other <= time and (ahead > time or not favours[done]) else 1
-        k = head[chosen]
-        starts[people[chosen][k]] = time
-        heapreplace(heap, (time + services[chosen][k], number))
-        head[chosen] = k + 1
-        done += 1
-        if chosen:
-            ahead = arrivals[1][k + 1]
+        if other <= time and (ahead > time or not favours[done]):
+            heapreplace(heap, (time + services[k], number))
+            add(time)
+            k += 1
+            other = arrivals[k]
         else:
-            other = arrivals[0][k + 1]
-    return np.array(starts, dtype=np.float64)
+            heapreplace(heap, (time + services_first[k_first], number))
+            add_first(time)
+            k_first += 1
+            ahead = arrivals_first[k_first]
+        done += 1
+    found = np.full(at.size, never)
+    found[np.flatnonzero(~first)[: len(starts)]] = starts
+    found[np.flatnonzero(first)[: len(starts_first)]] = starts_first
+    return found

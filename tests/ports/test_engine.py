@@ -86,7 +86,7 @@ def _batch_interval(values, batches=40):
 def test_erlang_c(servers, load, mean):
     """Mean wait of M/M/c, 60 s of service (closed form)."""
     draws = np.random.default_rng(servers)
-    size = 200_000
+    size = 500_000
     arrivals = draws.exponential(60.0 / servers / load, size).cumsum()
     found, half = _batch_interval(serve(arrivals, draws.exponential(60.0, size), servers).waits)
     assert abs(found - mean) <= half
@@ -96,7 +96,7 @@ def test_erlang_c(servers, load, mean):
 def test_pollaczek_khinchine(name, mean):
     """Mean wait of M/G/1 at load 0.85: 60 s fixed; lognormal with variation 1; 45 s with 5% at 135 s."""
     draws = np.random.default_rng(7)
-    size = 200_000
+    size = 500_000
     if name == "fixed":
         services = np.full(size, 60.0)
     elif name == "lognormal":
@@ -131,7 +131,7 @@ def test_fixed_service_is_interleaved_running_maxima():
 def test_cobham_priorities():
     """One server, 0.012 a second, 60 s exponential, 30% first: 55.1 and 196.8 s."""
     draws = np.random.default_rng(5)
-    size = 200_000
+    size = 500_000
     arrivals, services = draws.exponential(1 / 0.012, size).cumsum(), draws.exponential(60.0, size)
     first = draws.random(size) < 0.3
     waits = serve_classes(arrivals, services, 1, first).waits
@@ -146,6 +146,22 @@ def test_a_ramp_of_three_thousand():
     assert done.waits[-1] / 60 == pytest.approx(29.8, abs=0.05)
     assert done.waits.mean() / 60 == pytest.approx(14.9, abs=0.05)
     assert done.ends.max() / 3600 == pytest.approx(1.5065, abs=0.005)
+
+
+def test_the_queue_nears_the_fluid_as_rates_and_booths_grow():
+    """3,000 an hour at 20 booths of 36 s, arrivals and services random; a hundred times as many of both."""
+    times = np.linspace(60.0, 5400.0, 90)
+    # 3,000 an hour come for an hour, 2,000 an hour are served.
+    fluid = np.maximum(np.minimum(times, 3600.0) * 3000 / 3600 - times * 2000 / 3600, 0.0)
+    gaps = []
+    for scale in (1, 10, 100):
+        draws = np.random.default_rng(scale)
+        arrivals = np.sort(draws.uniform(0, 3600.0, 3000 * scale))
+        ends = np.sort(serve(arrivals, draws.exponential(36.0, arrivals.size), 20 * scale).ends)
+        there = np.searchsorted(arrivals, times, side="right") - np.searchsorted(ends, times, side="right")
+        gaps.append(float(np.abs(there / scale - fluid).mean()))
+    assert gaps[0] > gaps[1] > gaps[2]
+    assert gaps[2] < 0.05 * fluid.mean()
 
 
 def test_the_check_of_the_edinburgh_study():
