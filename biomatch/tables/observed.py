@@ -20,7 +20,9 @@ from biomatch.errors import TableError
 from biomatch.tables import storage
 from biomatch.tables.schema import Schema, Time
 
-SOURCES = ("port", "manifest", "neighbour")
+SOURCES = ("port", "manifest", "neighbour", "capture")
+"""Who made a record. ``capture``: a camera at a departure, whose image is itself the record of the exit; it has
+a template, and a document with its holder's particulars only where the gate read one."""
 MODES = ("air", "sea", "land")
 DIRECTIONS = ("entry", "exit")
 SEXES = ("F", "M")
@@ -63,7 +65,20 @@ ENCOUNTERS = Schema(
         "template_row": pl.Int64,  # -1: none, see failure
         "failure": pl.Enum(FAILURES),
     },
-    nullable=frozenset({"permitted_until", "camera", "quality"}),
+    nullable=frozenset(
+        {
+            "document_number",  # null: no document was read (captures only, see `Observed.check`)
+            "document_issuer",
+            "claimed_name",  # null: not recorded
+            "birth_date",
+            "sex",
+            "nationality",
+            "admission_class",
+            "permitted_until",
+            "camera",
+            "quality",
+        }
+    ),
     key=("encounter_id",),
 )
 DOCUMENTS = Schema(
@@ -160,6 +175,7 @@ class Observed:
         """Check every table, and every template row against the array."""
         for schema in SCHEMAS:
             schema.check(getattr(self, schema.name))
+        _check_unread(self.encounters)
         count = len(self.templates)
         if self.templates.dtype != np.float32 or self.templates.ndim != 2:
             raise TableError(f"templates are {self.templates.dtype} of shape {self.templates.shape}")
@@ -206,6 +222,28 @@ class Observed:
             about=contents["about"]["observed"],
             id=content_id(contents),
         ).check()
+
+
+def _check_unread(encounters: pl.DataFrame) -> None:
+    """Refuse a record without a document unless a camera made it, and half of a document anywhere.
+
+    Raises
+    ------
+    TableError
+        With the first such encounter.
+    """
+    number, issuer = pl.col("document_number").is_null(), pl.col("document_issuer").is_null()
+    captured = (pl.col("source") == "capture") & (pl.col("template_row") >= 0)
+    wrong = encounters.filter(
+        (number != issuer) | (number & ~captured) | (pl.col("admission_class").is_null() & ~captured)
+    )
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        raise TableError(
+            f"encounter {row['encounter_id']} (source {row['source']}) lacks a document or a class of admission",
+            allowed="neither only where the source is capture and there is a template",
+            remedy="give document_number, document_issuer and admission_class, or leave the record out",
+        )
 
 
 def content_id(contents: Mapping[str, Any]) -> str:
