@@ -39,7 +39,7 @@ class DocumentSettings(Settings):
 
 
 class BiometricExit(Settings):
-    """Whether the capture at an exit is itself the record of the departure, as under mandatory biometric exit.
+    """Whether a capture at exit is itself the record of the departure, as under mandatory biometric exit.
 
     Where it is not (the default), a camera only adds a face to what the port has recorded. Where it is, every
     visitor who passes a camera leaves a record, whether or not port, carrier or neighbour wrote the departure

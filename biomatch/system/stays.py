@@ -18,7 +18,7 @@ from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import check_faces
 from biomatch.overstay.linkage.link import Linked, link
 from biomatch.overstay.linkage.tables import Links
-from biomatch.overstay.rules import us
+from biomatch.overstay.rules import us, us_classes
 from biomatch.policy import OperatingPoint
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
@@ -170,7 +170,11 @@ class StayBook:
                 admitted_until=pl.coalesce("granted_until", "permitted_until"),
             )
         )
-        ruled = us.assess(stays.select(_ASSESSED), self.as_of)
+        # A class that only a date limits, without one: nothing is known, so nothing is due.
+        undated = pl.col("admission_class").is_in(_DATED) & pl.col("admitted_until").is_null()
+        other = pl.lit("OTHER", dtype=stays.schema["admission_class"])
+        known = pl.when(undated).then(other).otherwise("admission_class").alias("admission_class")
+        ruled = us.assess(stays.with_columns(known).select(_ASSESSED), self.as_of)
         listed = stays.select("entry_id", "exit_id", "how_linked").with_columns(
             as_of=pl.lit(self.as_of),
             permitted_until=ruled["last_lawful_day"],
@@ -192,6 +196,7 @@ def _pair_scores(
     return exact_scores(templates, left, templates, right)
 
 
+_DATED = [entry.code for entry in us_classes.CLASSES if entry.admission is us_classes.Admission.DATE]
 _POSTERIORS = ("p_departed", "p_overstay", "p_sham_exit")
 _ASSESSED = (
     "admission_class",

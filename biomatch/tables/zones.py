@@ -94,8 +94,8 @@ def local_times(times: pl.Series, ports: pl.Series, zones: Mapping[str, str]) ->
 def utc_times(clock: pl.Series, ports: pl.Series, zones: Mapping[str, str]) -> pl.Series:
     """Give the moments in UTC at which the clocks of ports show some times; the reverse of `local_times`.
 
-    Of an hour that occurs twice when clocks are put back the earlier counts; an hour that is skipped when they
-    are put forward is read as if they had not yet been.
+    Of an hour that occurs twice when clocks are put back the earlier counts; an hour that is skipped when
+    they are put forward is read as if they had not yet been.
     """
 
     def moment(zone: str) -> pl.Expr:

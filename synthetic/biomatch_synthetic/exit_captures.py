@@ -1,9 +1,9 @@
 """Captures that are themselves the record of a departure: who passes a camera and is recorded by nobody at it.
 
-Under mandatory biometric exit the image is the record. A visitor whose departure the port has not written down
-(nobody did, the carrier or the neighbour did, or its record is still under way) passes a gate like everybody
-else; where that gate has a camera, an encounter with source ``capture`` is the consequence. Whether there is a
-camera, and whether it acquires a face, is decided where it is for all others (`captures`).
+Under mandatory biometric exit the image is the record. A visitor whose departure the port has not written
+down (nobody did, the carrier or the neighbour did, or its record is still under way) passes a gate like
+everybody else; where that gate has a camera, an encounter with source ``capture`` is the consequence. Whether
+there is a camera, and whether it acquires a face, is decided where it is for all others (`captures`).
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _passers(draft: Draft) -> Ints:
 
 
 def _crossings(draft: Draft, rows: Ints) -> dict[str, NDArray[np.generic]]:
-    """Say where and when each passed, on which carrier: as recorded elsewhere, or as the journey was planned."""
+    """Say where and when each passed, on which carrier: as recorded elsewhere, or as was planned."""
     journeys, encounters, scenario = draft.journeys, draft.encounters, draft.scenario
     trip, person, exit_ = (journeys[name][rows] for name in ("trip", "person", "exit"))
     known = exit_ >= 0

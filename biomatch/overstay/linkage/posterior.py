@@ -172,7 +172,7 @@ def posteriors(
 
 @dataclass(frozen=True, eq=False)
 class _Deadlines:
-    """When each stay ceases to be lawful: at the end of its last lawful day, wherever its traveller leaves."""
+    """When each stay ceases to be lawful: as its last lawful day ends at the port of departure."""
 
     start: pl.Series
     last: pl.Series  # null: unknown
@@ -194,7 +194,7 @@ class _Deadlines:
         return cls(stays["entry_time"], last, unknown, settled, zones_of(observed.about))
 
     def days(self, stays: Ints, ports: pl.Series) -> Floats:
-        """Give days from some stays' entries to the end of their last lawful days at ports (infinite: none)."""
+        """Give days from entries to the end of their last lawful days at ports (infinite: none)."""
         day = timedelta(days=1)
         midnight = utc_times(self.last[stays].cast(Time) + day, ports, self.zones)
         lawful = _since(self.start[stays], midnight - day) + 1.0
