@@ -155,12 +155,16 @@ def run(
         }
         for (as_of,), part in done.stays.sort("as_of").group_by("as_of", maintain_order=True)
     }
+    latest = by_date[max(by_date)] if by_date else {"stays": 0, "suspected_in_country_overstays": 0}
     emit(
         as_json,
         {
             "run": out,
             "world_id": done.world_id,
             "decisions": outcomes,
+            # Of the last date; each date has its own below.
+            "stays": latest["stays"],
+            "suspected_in_country_overstays": latest["suspected_in_country_overstays"],
             "as_of": by_date,
             "alerts": done.alerts.height,
         },

@@ -173,8 +173,8 @@ class StayBook:
         # A class that only a date limits, without one: nothing is known, so nothing is due.
         undated = pl.col("admission_class").is_in(_DATED) & pl.col("admitted_until").is_null()
         other = pl.lit("OTHER", dtype=stays.schema["admission_class"])
-        known = pl.when(undated).then(other).otherwise("admission_class").alias("admission_class")
-        ruled = us.assess(stays.with_columns(known).select(_ASSESSED), self.as_of)
+        classed = pl.when(undated).then(other).otherwise("admission_class").alias("admission_class")
+        ruled = us.assess(stays.with_columns(classed).select(_ASSESSED), self.as_of)
         listed = stays.select("entry_id", "exit_id", "how_linked").with_columns(
             as_of=pl.lit(self.as_of),
             permitted_until=ruled["last_lawful_day"],

@@ -30,8 +30,8 @@ SEXES = ("F", "M", "X")
 CLASSES = (
     "WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR", "RESIDENT",
     "F2", "F3", "J2", "M2", "M3", "A1", "A2", "A3", "G1", "G2", "G3", "G4", "G5", "I", "C2", "C3", "D", "D1",
-    "D2", "GMB", "GMT", "GB", "GT", "K1", "K2", "E1", "E2", "E3", "H1B1", "H2A", "H2B", "H3", "H4", "L2", "O1",
-    "O2", "O3", "P1", "P2", "P3", "P4", "Q1", "R1", "R2", "TN", "TD", "CW1", "CW2", "OTHER",
+    "D2", "GMB", "GMT", "GB", "GT", "K1", "K2", "E1", "E2", "E3", "H1B1", "H2A", "H2B", "H3", "H4", "L2",
+    "O1", "O2", "O3", "P1", "P2", "P3", "P4", "Q1", "R1", "R2", "TN", "TD", "CW1", "CW2", "OTHER",
 )  # fmt: skip
 """Classes of admission: those of worlds first, then the others that the rules know. RESIDENT stands for
 citizens and permanent residents, who owe no departure; OTHER for a class that is not known here, whose last

@@ -1,4 +1,4 @@
-"""Captures that are themselves the record of a departure: who passes a camera and is recorded by nobody at it.
+"""Captures that are themselves the record of a departure: of those whose exit the port did not record.
 
 Under mandatory biometric exit the image is the record. A visitor whose departure the port has not written
 down (nobody did, the carrier or the neighbour did, or its record is still under way) passes a gate like
@@ -7,6 +7,8 @@ there is a camera, and whether it acquires a face, is decided where it is for al
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +74,7 @@ def _passers(draft: Draft) -> Ints:
     return np.flatnonzero(left & ~at_port & (recorded | ~named))
 
 
-def _crossings(draft: Draft, rows: Ints) -> dict[str, NDArray[np.generic]]:
+def _crossings(draft: Draft, rows: Ints) -> dict[str, NDArray[Any]]:
     """Say where and when each passed, on which carrier: as recorded elsewhere, or as was planned."""
     journeys, encounters, scenario = draft.journeys, draft.encounters, draft.scenario
     trip, person, exit_ = (journeys[name][rows] for name in ("trip", "person", "exit"))
