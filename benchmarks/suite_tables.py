@@ -10,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from suite_answers import answers
+
 from biomatch.cli.console import progress
 from biomatch.comparison import FIGURES, wilson
 from biomatch.results import Row, table
@@ -41,6 +43,15 @@ def page(suite: Suite, rows: list[Row], command: str) -> str:
     lines += [f"Seeds {suite.seeds} graded, {suite.tuning_seeds} tuned on, FPIR at most {suite.max_fpir:g} "]
     lines[-1] += "unless the system's cell says otherwise. Pooled over seeds; Wilson's 95% interval, which "
     lines[-1] += "takes searches for independent."
+    said = answers(suite, rows)
+    if said:
+        lines += ["", "## In a sentence each", "", *said]
+        lines += [
+            "",
+            "Made from the counts below by a rule (`benchmarks/suite_answers.py`): fewer or more where ",
+        ]
+        lines[-1] += "Newcombe's 95% interval of the difference excludes 0, else no difference is shown."
+        lines += ["", "## Counts"]
     lines += ["", "| world | system | control | N | " + " | ".join(figures) + " |"]
     lines += ["|" + "---|" * (4 + len(figures))]
     groups: dict[tuple[str, ...], list[Row]] = {}

@@ -31,6 +31,7 @@ VERSIONED = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy", "ortools")
 class WorldCell(Settings):
     """One world of a suite: a scenario, changed."""
 
+    about: str = setting("", "the suite: the world in words, for a page's sentences", max_length=200)
     scenario: str = setting("airport", f"{ASSUMED}: the demo's")
     set: dict[str, Any] = setting({}, "the suite")
 
@@ -38,6 +39,7 @@ class WorldCell(Settings):
 class SystemCell(Settings):
     """One system of a suite: a built-in or a file, changed."""
 
+    about: str = setting("", "the suite: the system in words, for a page's sentences", max_length=200)
     system: str = setting("default", f"{ASSUMED}: the demo's")
     set: dict[str, Any] = setting({}, "the suite")
     max_fpir: float | None = setting(None, "the suite: its own target instead", gt=0, lt=1)
@@ -52,6 +54,7 @@ class Suite(Settings):
 
     name: str = setting(..., "the suite", min_length=1, max_length=100)
     about: str = setting("", "the suite")
+    baseline: str = setting("", "the suite: the world that a page's sentences compare the others with")
     max_fpir: float = setting(0.01, f"{ASSUMED}: a target that small worlds can support", gt=0, lt=1)
     confidence: float = setting(0.95, f"{ASSUMED}: the usual", gt=0, lt=1)
     seeds: list[int] = setting(..., "the suite", min_length=1)

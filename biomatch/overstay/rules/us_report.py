@@ -62,7 +62,7 @@ class OverstayCounts:
         whole = self.due is None or self.due == self.expected
         due = "" if whole else f", of which {self.due:,} due so far"
         return (
-            f"{count}{due} ({self.rate_of_due}); out of country {self.out_of_country:,}, "
+            f"{count}{due}: {self.rate_of_due}; out of country {self.out_of_country:,}, "
             f"suspected in country {self.in_country:,}"
         )
 
