@@ -83,6 +83,8 @@ def _table() -> tuple[AdmissionClass, ...]:
 
 CLASSES = _table()
 CODES = tuple(entry.code for entry in CLASSES)
+STATUS_CODES = tuple(entry.code for entry in CLASSES if entry.grace_days)
+"""Classes that are admitted for duration of status and whose programmes end: students, exchange visitors."""
 BY_CODE = {entry.code: entry for entry in CLASSES}
 _ALIASES = {
     "VWP": "WT",
