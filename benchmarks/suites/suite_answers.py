@@ -46,8 +46,8 @@ def sentence(counts: Counts, before: Counts | None, baseline: str) -> str:
     """Say what became of the list, and how that differs from a baseline with the same system."""
     leads = (counts["false_leads"], counts["true_departures"])
     hidden = (counts["hidden"], counts["true_in_country"])
-    said = f"of {leads[1]:,} travellers who left, {leads[0]:,} are listed in error{_interval(leads)}"
-    stayed = f"of {hidden[1]:,} who stayed, {hidden[0]:,} are not listed"
+    said = f"of {leads[1]:,} travellers who left, {_number(leads[0])} listed in error{_interval(leads)}"
+    stayed = f"of {hidden[1]:,} who stayed, {_number(hidden[0])} not listed"
     if before is None:
         return f"{said}; {stayed}."
     earlier = (before["false_leads"], before["true_departures"])
@@ -85,6 +85,10 @@ def _pooled(rows: Sequence[Row]) -> dict[tuple[str, str], Counts]:
             for name in COUNTED:
                 mine[name] += int(row.counts.get(name, 0))
     return found
+
+
+def _number(count: int) -> str:
+    return f"{count:,} {'is' if count == 1 else 'are'}"
 
 
 def _capital(text: str) -> str:

@@ -19,6 +19,10 @@ from biomatch.studies.study import Suite, run_study
 from biomatch.tables.storage import write_text
 
 RESULTS = Path(__file__).parents[1] / "results" / "suites"
+RULE = (
+    "Made of the counts below by one rule (`benchmarks/suites/suite_answers.py`): fewer or more where "
+    "Newcombe's 95% interval of the difference excludes 0, else no difference is shown."
+)
 ALERTS = {
     "fraud_caught": ("alerts_all_caught", "alerts_all_events"),
     "travellers_stopped": ("alerts_all_stopped", "alerts_all_honest"),
@@ -45,13 +49,7 @@ def page(suite: Suite, rows: list[Row], command: str) -> str:
     lines[-1] += "takes searches for independent."
     said = answers(suite, rows)
     if said:
-        lines += ["", "## In a sentence each", "", *said]
-        lines += [
-            "",
-            "Made from the counts below by a rule (`benchmarks/suites/suite_answers.py`): fewer or more where ",
-        ]
-        lines[-1] += "Newcombe's 95% interval of the difference excludes 0, else no difference is shown."
-        lines += ["", "## Counts"]
+        lines += ["", "## In a sentence each", "", *said, "", RULE, "", "## Counts"]
     lines += ["", "| world | system | control | N | " + " | ".join(figures) + " |"]
     lines += ["|" + "---|" * (4 + len(figures))]
     groups: dict[tuple[str, ...], list[Row]] = {}

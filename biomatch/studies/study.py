@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from biomatch.errors import BiomatchError, ResultsError, SettingsError, WallError
 from biomatch.paths import code_id
@@ -61,7 +63,14 @@ class Suite(Settings):
     tuning_seeds: list[int] = setting(..., "the suite", min_length=1)
     worlds: dict[str, WorldCell] = setting(..., "the suite", min_length=1)
     systems: dict[str, SystemCell] = setting(..., "the suite", min_length=1)
+
     controls: list[Literal["oracle", "blind"]] = setting(["oracle", "blind"], "habit: null controls")
+
+    @model_validator(mode="after")
+    def _check_baseline(self) -> Self:
+        if self.baseline and self.baseline not in self.worlds:
+            raise ValueError(f"baseline {self.baseline!r} is none of the worlds {', '.join(self.worlds)}")
+        return self
 
 
 @dataclass(frozen=True)
