@@ -185,4 +185,4 @@ def test_case_m_two_passports_of_one_person(toy_border, make_encounters):
     for method in METHODS:
         stays = link(observed, border.as_of, point(method)).stays.filter(pl.col("entry_id") == 900_001)
         how[method] = stays.select("exit_id", "how_linked").row(0)
-    assert how == {"document": (-1, "none")} | dict.fromkeys(METHODS[1:], (900_002, "name"))
+    assert how == {"document": (-1, "none")} | dict.fromkeys(METHODS[1:], (900_002, "face"))

@@ -189,21 +189,8 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
     changed_document = (pl.col("exit_number") != pl.col("document_number")) | (
         pl.col("exit_issuer") != pl.col("document_issuer")
     )
-    cause = (
-        pl.when(~pl.col("truly_departed"))
-        .then(pl.lit(CAUSES[4]))
-        .when(pl.col("true_exit_id") < 0)
-        .then(pl.lit(CAUSES[0]))
-        .when(pl.col("exit_recorded_at").dt.date() > day)
-        .then(pl.lit(CAUSES[1]))
-        .when(unread)
-        .then(pl.lit(CAUSES[5]))
-        .when(changed_document)
-        .then(pl.lit(CAUSES[2]))
-        .otherwise(pl.lit(CAUSES[3]))
-    )
     return frame.with_columns(
-        cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then(cause).otherwise(None),
+        cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then(_cause(unread, changed_document)),
         evidence_from=pl.when(pl.col("truly_departed"))
         .then(pl.col("exit_recorded_at").dt.date())
         .when(~pl.col("truly_inside_over"))
@@ -216,6 +203,23 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         .then(pl.lit("another"))
         .otherwise(pl.lit("the same")),
     ).select(JUDGED)
+
+
+def _cause(unread: pl.Expr, changed_document: pl.Expr) -> pl.Expr:
+    """Say why somebody is listed in error: the first of `CAUSES` that holds."""
+    return (
+        pl.when(~pl.col("truly_departed"))
+        .then(pl.lit(CAUSES[4]))
+        .when(pl.col("true_exit_id") < 0)
+        .then(pl.lit(CAUSES[0]))
+        .when(pl.col("exit_recorded_at").dt.date() > pl.col("as_of"))
+        .then(pl.lit(CAUSES[1]))
+        .when(unread)
+        .then(pl.lit(CAUSES[5]))
+        .when(changed_document)
+        .then(pl.lit(CAUSES[2]))
+        .otherwise(pl.lit(CAUSES[3]))
+    )
 
 
 def count_overstays(judged: pl.DataFrame) -> list[Overstays]:
