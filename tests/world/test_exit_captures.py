@@ -22,7 +22,7 @@ PARTICULARS = (
 
 def made(**changes):
     base = {
-        "travellers": 1500, "faces.dimension": 32, "watchlist.size": 10,
+        "travellers": 1500, "faces.profile": "visa-border-small", "watchlist.size": 10,
         "records.neighbour_exits": 0.1, "records.missed_exits": 0.05,
         "records.left_by_land_exchanged": 0.5, "captures.failure_to_acquire": 0.0,
         "captures.opt_out_visitors": 0.0, "captures.exit_coverage": EVERYWHERE,

@@ -71,7 +71,7 @@ def test_bad_zones_are_refused():
 @pytest.fixture(scope="module")
 def worlds():
     """One world whose ports keep UTC, and the same with zones half a day apart."""
-    plain = Scenario.load("tiny").with_({"travellers": 500, "faces.dimension": 32})
+    plain = Scenario.load("tiny").with_({"travellers": 500, "faces.profile": "visa-border-small"})
     zoned = plain.with_({"ports.AIR1.zone": "America/Los_Angeles", "ports.LAND1.zone": "Pacific/Auckland"})
     return make(plain, 3), make(zoned, 3)
 
