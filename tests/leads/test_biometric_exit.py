@@ -9,7 +9,8 @@ from biomatch.policy import OperatingPoint
 
 def overstays(coverage, *, mandatory, method="linked", **system):
     changes = {
-        "travellers": 1500, "faces.profile": "visa-border-small", "records.missed_exits": 0.25, "watchlist.size": 10,
+        "travellers": 1500, "faces.profile": "visa-border-small", "records.missed_exits": 0.25,
+        "watchlist.size": 10,
         "captures.exit_coverage": {"air": coverage, "sea": coverage, "land": coverage},
     }  # fmt: skip
     if mandatory:
