@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 FIELDS = ("given", "family", "birth_date", "sex", "nationality")
 LEVELS = ("differs", "nearly", "agrees")
 DIFFERS, NEARLY, AGREES = range(3)
+MISSING = -1
+"""Level of a field that either record lacks: it says nothing, its weight is 0."""
 
 DEFAULT_M: dict[str, tuple[float, float, float]] = {
     "given": (0.02, 0.03, 0.95),
@@ -45,7 +47,7 @@ class Comparison:
     Attributes
     ----------
     level : ndarray of int8
-        Shape (n, 5): level of each field of `FIELDS`.
+        Shape (n, 5): level of each field of `FIELDS`; ``MISSING``: one of the two has no such field.
     log_u : ndarray of float64
         Shape (n, 5): ln chance of that level for two persons.
     """
@@ -56,7 +58,7 @@ class Comparison:
     def llr(self, m: dict[str, tuple[float, float, float]] | None = None) -> Floats:
         """Sum the weights ln(m / u) of all fields; shape (n,), natural logarithm."""
         weights = _log_m(m)[np.arange(len(FIELDS)), self.level] - self.log_u
-        return np.asarray(weights.sum(axis=1))
+        return np.asarray(np.where(self.level == MISSING, 0.0, weights).sum(axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,8 @@ class NameFrequencies:
         Parameters
         ----------
         left, right : polars.DataFrame
-            n rows each, columns claimed_name, birth_date, sex, nationality; left: the stays' entries.
+            n rows each, columns claimed_name, birth_date, sex, nationality; left: the stays' entries. An
+            empty cell, and a sex that is not specified (X), is no evidence.
         """
         if len(left) != len(right):
             raise TableError(f"{len(left)} records against {len(right)}", allowed="equal numbers of rows")
@@ -157,7 +160,13 @@ class NameFrequencies:
             level[:, at] = np.where((a[name] == b[name]).to_numpy(), AGREES, DIFFERS)
             seen = a[name].replace_strict(self.overall[name], default=floor, return_dtype=pl.Float64)
             chance[:, at] = _chance(level[:, at], np.clip(seen.to_numpy(), floor, 1 - floor), 0.0)
+        for at, name in enumerate(("given", "family", "year", "sex", "nationality")):
+            level[:, at] = np.where((_lacks(a[name]) | _lacks(b[name])).to_numpy(), MISSING, level[:, at])
         return Comparison(level, np.log(chance))
+
+
+def _lacks(values: pl.Series) -> pl.Series:
+    return values == (0 if values.dtype.is_integer() else "")
 
 
 def _log_m(m: dict[str, tuple[float, float, float]] | None) -> Floats:
@@ -172,7 +181,10 @@ def _chance(level: NDArray[np.int8], agrees: Floats, nearly: float) -> Floats:
 
 
 def _fields(records: pl.DataFrame) -> pl.DataFrame:
-    """Split what is compared: family and given name ("FAMILY, GIVEN" or "GIVEN FAMILY"), date parts."""
+    """Split what is compared: family and given name ("FAMILY, GIVEN" or "GIVEN FAMILY"), date parts.
+
+    What a record lacks is an empty text or 0, and so is a sex that is not specified.
+    """
     clean = pl.col("claimed_name").str.to_uppercase().str.replace_all("-", " ").str.strip_chars()
     words, halves = clean.str.split(" "), clean.str.split(",")
     comma = halves.list.len() > 1
@@ -182,9 +194,9 @@ def _fields(records: pl.DataFrame) -> pl.DataFrame:
         year=pl.col("birth_date").dt.year(),
         month=pl.col("birth_date").dt.month(),
         day=pl.col("birth_date").dt.day(),
-        sex=pl.col("sex").cast(pl.String),
+        sex=pl.col("sex").cast(pl.String).replace("X", ""),
         nationality="nationality",
-    )
+    ).with_columns(pl.col(pl.String).fill_null(""), pl.col("year", "month", "day").fill_null(0))
 
 
 def token_levels(a: pl.Series, b: pl.Series) -> NDArray[np.int8]:

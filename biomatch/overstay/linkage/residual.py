@@ -26,7 +26,7 @@ EDGES = Schema(
         "right": pl.Int64,  # encounter_id of a residual exit, or of a later entry
         "left_row": pl.Int64,
         "right_row": pl.Int64,
-        "kind": pl.Enum(("exit", "own_document", "next_entry", "return")),
+        "kind": pl.Enum(("exit", "own_document", "next_entry", "return", "capture")),
         "score": pl.Float32,  # comparison score; null: no two templates
         "face": pl.Float64,  # natural log-likelihood ratios, 0 where there is no evidence
         "names": pl.Float64,
@@ -96,7 +96,9 @@ def residual_edges(
     -----
     Candidates come from two searches: by face (each residual exit against all residual entries) and by
     birth date, so a failed capture can be linked too. An exit whose document another face contradicts
-    has no name of its own: its document's holder says nothing about who left.
+    has no name of its own: its document's holder says nothing about who left. An exit that is a capture
+    without a document has none either (kind ``capture``): face, time and the share of such captures that
+    belong to an open stay, which is estimated apart, decide alone.
 
     **Limits.** Faces are compared one by one: residual exits times residual entries multiplications of
     whole templates, no index. 3,000 exits against 50,000 entries took two seconds of one core at 512
@@ -111,7 +113,7 @@ def residual_edges(
     parts = [_by_face(entries["entry_row"], exits["exit_row"], rows, templates, depth)]
     named = exits.filter(~pl.col("contradicted"))
     parts.append(_by_birth_date(encounters, entries["entry_row"], named["exit_row"]))
-    pairs = _typed(parts, "exit").join(
+    pairs = _told_apart(encounters, _typed(parts, "exit")).join(
         links.contradicted.select(left_row="entry_row", right_row="exit_row"),
         on=["left_row", "right_row"],
         how="anti",
@@ -130,6 +132,13 @@ def residual_edges(
 def _typed(parts: list[pl.DataFrame], kind: str) -> pl.DataFrame:
     rows = pl.concat([part.select("left_row", "right_row") for part in parts]).unique()
     return rows.with_columns(kind=pl.lit(kind, dtype=EDGES.columns["kind"]))
+
+
+def _told_apart(encounters: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Give pairs with an exit that bears no document a kind of their own."""
+    unread = encounters["document_number"][pairs["right_row"]].is_null()
+    kind = pl.when(unread).then(pl.lit("capture", dtype=EDGES.columns["kind"])).otherwise("kind")
+    return pairs.with_columns(kind=kind)
 
 
 def _pairs(left: Ints, right: Ints) -> pl.DataFrame:
@@ -226,10 +235,14 @@ def _weigh(
     borrowed = np.isin(right, links.residual_exits.filter("contradicted")["exit_row"].to_numpy())
     kind = pairs["kind"].to_numpy()
     told = encounters.select("claimed_name", "birth_date", "sex", "nationality")
-    names = known.names.compare(told[pairs["left_row"]], told[pairs["right_row"]]).llr()
+    names, document = np.zeros(len(left)), np.zeros(len(left))
+    unread = encounters["document_number"].is_null().to_numpy()
+    read = np.flatnonzero(~(unread[left] | unread[right]))
+    names[read] = known.names.compare(told[left[read]], told[right[read]]).llr()
     names = np.where(borrowed | (kind == "own_document"), 0.0, names)
-    stay = np.isin(kind, ["exit"])
-    document = np.where(stay & ~borrowed, _near_numbers(encounters, pairs), 0.0)
+    stay = np.isin(kind, ["exit", "capture"])
+    document[read] = _near_numbers(encounters, pairs[read])
+    document = np.where(stay & ~borrowed, document, 0.0)
     classes = encounters["admission_class"].cast(pl.String)[pairs["left_row"]].to_numpy()
     window = max(1.0, _window_days(links))
     dwell = np.where(stay, known.dwell.llr(days, classes, window), 0.0)
@@ -291,11 +304,12 @@ def _with_priors(
     evidence = (weighed["face"] + weighed["names"] + weighed["document"] + weighed["dwell"]).to_numpy()
     prior = np.full(len(right), same_document_log_odds(known.sham_rate))
     linkable: dict[str, float] = {}
+    unread = int(encounters["document_number"][links.residual_exits["exit_row"]].null_count())
     counts = {
-        "exit": len(links.residual_exits),
+        "exit": len(links.residual_exits) - unread,
         "next_entry": len(links.stays),
         "return": len(links.stays),
-    }
+    } | ({"capture": unread} if unread else {})
     for name, total in counts.items():
         at = np.flatnonzero(kind == name)
         ends, compact = np.unique(right[at], return_inverse=True)
