@@ -19,6 +19,7 @@ from biomatch.settings.border import (
     StaySettings,
     TrafficSettings,
 )
+from biomatch.settings.profile import FaceProfile, load_profile
 
 
 class DocumentSettings(Settings):
@@ -111,10 +112,27 @@ class FaceSettings(Settings):
     """Which synthetic matcher made the templates."""
 
     profile: str = setting("visa-border-leader", "N1N visa/border, best algorithm", min_length=1)
-    dimension: int = setting(512, "FRTE template size 2,048 bytes: 512 float32", ge=32, le=4096)
+    dimension: int | None = setting(None, "the face profile's own; where it is given, it must agree", ge=1)
     same_face_days: float = setting(
         45.0, f"{ASSUMED}: ageing within a shorter stay is left out (0.0125 a year)", ge=0, le=3650
     )
+
+    @model_validator(mode="after")
+    def _check_dimension(self) -> Self:
+        """Refuse another dimension than the profile's: its score laws hold at its own alone."""
+        if self.dimension is not None and self.dimension != (own := self.face_profile().dimension):
+            raise SettingsError(
+                f"faces.dimension = {self.dimension}, but templates of the face profile {self.profile!r} "
+                f"have {own} values",
+                allowed=f"{own}, or no faces.dimension",
+                remedy="leave it out; for another dimension set faces.profile to a profile that has it "
+                "(biomatch profile list) or to one of your own (biomatch fit)",
+            )
+        return self
+
+    def face_profile(self) -> FaceProfile:
+        """Load the face profile; see `biomatch.settings.profile.load_profile`."""
+        return load_profile(self.profile)
 
 
 class WatchlistSettings(Settings):
@@ -222,6 +240,12 @@ class Scenario(Settings):
             if share > 0 and mode not in {port.mode for port in self.ports.values()}:
                 raise ValueError(f"traffic.mode_shares has {mode}, but no port has that mode")
         return self
+
+    def canonical(self) -> str:
+        """Give the settings as canonical JSON, without ``faces.dimension``: it only repeats the profile's."""
+        if self.faces.dimension is None:
+            return super().canonical()
+        return self.with_({"faces.dimension": None}).canonical()
 
     @property
     def measure_from(self) -> date:

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from biomatch.settings.profile import load_profile
 from biomatch.streams import stream
 from biomatch.tables.observed import FAILURES, MODES
 from biomatch.tables.storage import reserve_array
@@ -64,7 +63,7 @@ class Captured:
 def faces_of(draft: Draft) -> tuple[FaceSpace, Faces]:
     """Make the face space of a world and everybody's place in it."""
     people, settings = draft.people, draft.scenario.faces
-    profile = load_profile(settings.profile)
+    profile = settings.face_profile()
     twin = np.where(people.identical, people.face[np.maximum(people.twin, 0)], -1)
     group = np.array(GROUPS)[people.group()]
     faces = Faces.make(
@@ -75,7 +74,7 @@ def faces_of(draft: Draft) -> tuple[FaceSpace, Faces]:
         identical_twin_id=twin,
         female=people.female,
     )
-    return FaceSpace(profile, settings.dimension, draft.seed), faces
+    return FaceSpace(profile, seed=draft.seed), faces
 
 
 def make_captures(
