@@ -47,7 +47,7 @@ def report(
     from biomatch.evaluation.result import Result
     from biomatch.reporting.report import report as write_report
     from biomatch.reporting.report import write_charts, write_tables
-    from biomatch.reporting.sections.waits import AtPort
+    from biomatch.reporting.sections.at_port import AtPort
     from biomatch.settings.port import Port
 
     if port is None and (hours or flights or roster):

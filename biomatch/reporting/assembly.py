@@ -13,9 +13,10 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects, waits
+from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
+from biomatch.reporting.sections import waits_charts
 from biomatch.reporting.tables import Table
 
 SCRIPTS = ("format.js", "tables.js", "charts.js", "main.js")
@@ -94,11 +95,11 @@ def specifications() -> dict[str, dict[str, Any]]:
         "alerts": charts.alerts_of({}),
         "adversary": adversary.adversary_chart({}),
         "alerts-front": front.front_chart({}),
-        "waits-front": waits.waits_front_of({}),
-        "waits-parts": waits.waits_parts_of({}),
-        "waits-lanes": waits.waits_lanes_of({}),
-        "waits-day": waits.waits_day_of({}),
-        "waits-trade": waits.waits_trade_of({}),
+        "waits-front": waits_charts.waits_front_of({}),
+        "waits-parts": waits_charts.waits_parts_of({}),
+        "waits-lanes": waits_charts.waits_lanes_of({}),
+        "waits-day": waits_charts.waits_day_of({}),
+        "waits-trade": waits_charts.waits_trade_of({}),
         "reliability": calibrated.reliability_chart({}),
         "explained-caught": explained.waterfall_of({}),
         "explained-false": explained.waterfall_of({}),

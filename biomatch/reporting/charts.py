@@ -28,9 +28,9 @@ from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth
 from biomatch.reporting.sections.fraud import HEADS, alerts_table
 from biomatch.reporting.sections.rates import breakdown_table, misses_table
+from biomatch.reporting.sections.waits_charts import port_day as port_day
+from biomatch.reporting.sections.waits_charts import waits as waits
 from biomatch.reporting.tables import Table
-from biomatch.reporting.waits import port_day as port_day
-from biomatch.reporting.waits import waits as waits
 
 if TYPE_CHECKING:
     import altair as alt

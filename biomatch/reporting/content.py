@@ -24,6 +24,7 @@ from biomatch.reporting.sections import (
     review,
     waits,
 )
+from biomatch.reporting.sections.at_port import AtPort, PortWaits
 from biomatch.reporting.tables import OWN_THRESHOLD, Along, Table, Value
 
 FEW = 4
@@ -80,14 +81,12 @@ class Content:
         }
 
 
-def content(
-    result: Result, label: str, *, several: bool = False, at_port: waits.AtPort | None = None
-) -> Content:
+def content(result: Result, label: str, *, several: bool = False, at_port: AtPort | None = None) -> Content:
     """Make the content of a result (``several``: sparingly, since many share one file).
 
     With a port its thresholds are priced in waits there.
     """
-    waiting = None if at_port is None else waits.PortWaits.of(result, at_port)
+    waiting = None if at_port is None else PortWaits.of(result, at_port)
     slider = Slider.of(result)
     tracks = Tracks(result, slider)
     curve = points.drawn_curve(result)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
-from biomatch.reporting import adversary, assembly, calibrated, charts, front, points, waits
+from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
 from biomatch.reporting.explained import explained_of
-from biomatch.reporting.sections import growth
-from biomatch.reporting.sections.waits import AtPort, PortWaits, rows
+from biomatch.reporting.sections import growth, waits_charts
+from biomatch.reporting.sections.at_port import AtPort, PortWaits
+from biomatch.reporting.sections.waits import rows
 from biomatch.tables import storage
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def report(results: Sequence[Result], path: str | Path, *, at_port: AtPort | Non
         What was judged; the first stands in the page without scripts.
     path : path
         The HTML file; it is whole or absent.
-    at_port : biomatch.reporting.sections.waits.AtPort, optional
+    at_port : biomatch.reporting.sections.at_port.AtPort, optional
         A port at which the thresholds are priced in waits.
 
     Returns
@@ -108,7 +109,7 @@ def write_charts(
         Where.
     kind : str
         ``"png"`` (twice the size, for screens of today) or ``"svg"``.
-    at_port : biomatch.reporting.sections.waits.AtPort, optional
+    at_port : biomatch.reporting.sections.at_port.AtPort, optional
         A port, whose charts are written too.
     """
     import vl_convert
@@ -168,11 +169,11 @@ def _port_pictures(result: Result, at_port: AtPort) -> dict[str, alt.LayerChart]
     drawn = rows(PortWaits.of(result, at_port))
     front_of_waits = {"front": drawn["waits-front"], "marks": drawn["waits-marks"]}
     made = {
-        "waits-front": waits.waits_front_of(front_of_waits),
-        "waits-parts": waits.waits_parts_of({"parts": drawn["waits-parts"]}),
-        "waits-lanes": waits.waits_lanes_of({"lanes": drawn["waits-lanes"]}),
-        "waits-day": waits.waits_day_of({"day": drawn["waits-day"]}),
-        "waits-trade": waits.waits_trade_of({"trade": drawn["waits-trade"]}),
+        "waits-front": waits_charts.waits_front_of(front_of_waits),
+        "waits-parts": waits_charts.waits_parts_of({"parts": drawn["waits-parts"]}),
+        "waits-lanes": waits_charts.waits_lanes_of({"lanes": drawn["waits-lanes"]}),
+        "waits-day": waits_charts.waits_day_of({"day": drawn["waits-day"]}),
+        "waits-trade": waits_charts.waits_trade_of({"trade": drawn["waits-trade"]}),
     }
     return {name: chart for name, chart in made.items() if drawn[name]}
 

@@ -83,8 +83,8 @@ class Port(Settings):
     )
     measure: Literal["travellers", "quarter_hours"] = setting(
         "travellers",
-        "what a share counts: travellers, or quarter-hours whose last person in the queue waited longer (UK) "
-        "[P4]",
+        "what a share counts: travellers, or quarter-hours whose last person in the queue waited longer, "
+        "as the United Kingdom measures [P4]",
     )
     hour_is: Literal["landing", "hall"] = setting(
         "landing", "the hour of a row in --hours: the US table has that of landing [P2]"

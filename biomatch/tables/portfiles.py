@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from biomatch.errors import TableError
+from biomatch.tables.htmlrows import html_rows
 
 BANDS = ("n_0_15", "n_16_30", "n_31_45", "n_46_60", "n_61_90", "n_91_120", "n_over_120")
 _BAND_DIGITS = {
@@ -105,11 +106,18 @@ def read_cells(path: str | Path | pl.DataFrame) -> Cells:
             return Cells(place.name, _as_text(pl.read_parquet(place)))
         except (pl.exceptions.PolarsError, OSError) as fault:
             raise TableError(f"{place.name} cannot be read as Parquet ({fault})"[:200]) from None
+    content = place.read_bytes()
+    if content[:2] == b"PK" or content[:4] == b"\xd0\xcf\x11\xe0":
+        raise TableError(f"{place.name} is an Excel workbook", remedy="save its sheet as CSV")
     try:
-        text = place.read_text(encoding="utf-8-sig")
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = place.read_text(encoding="cp1252", errors="replace")
-    return _parsed(text, place.name)
+        text = content.decode("cp1252", errors="replace")
+    if text.lstrip()[:1] == "<":
+        return _table_of(html_rows(text), place.name)
+    first = "\n".join(text.splitlines()[:_LOOKED_AT])
+    rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
+    return _table_of([[cell.strip() for cell in row] for row in rows], place.name)
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
@@ -121,11 +129,8 @@ def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _parsed(text: str, where: str) -> Cells:
+def _table_of(rows: list[list[str]], where: str) -> Cells:
     """Find the header among the first lines, and read what stands under it."""
-    first = "\n".join(text.splitlines()[:_LOOKED_AT])
-    separator = max(",;\t", key=first.count)
-    rows = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=separator)]
     at = next((k for k, row in enumerate(rows[:_LOOKED_AT]) if _is_header(row)), None)
     if at is None:
         raise TableError(

@@ -49,6 +49,28 @@ def test_exports_of_2018_and_the_agencys_page_say_the_same(tmp_path, text):
     assert (row["flights"], row["booths"]) == (1, 9)
 
 
+def test_the_agencys_page_saved_as_html_is_read(tmp_path):
+    """Groups over several columns, as the page shows them."""
+    title, _, head, row = PAGE.strip().split("\n")
+    spans = {"": 4, "U.S. Citizen": 2, "Non U.S. Citizen": 2, "All": 13}
+    groups = "".join(f"<th colspan={span}>{name}" for name, span in spans.items())
+    lines = [
+        f"<tr>{groups}</tr>",
+        "<tr>" + "".join(f"<th>{cell}</th>" for cell in head.split(",")) + "</tr>",
+        "<tr>" + "".join(f"<td> {cell}\n</td>" for cell in row.split(",")) + "</tr>",
+    ]
+    text = f"<!DOCTYPE html><html><h1>{title}</h1><table>{''.join(lines)}</table></html>"
+    page = read_hours(_file(tmp_path, text, "page.html")).frame
+    assert page.equals(read_hours(_file(tmp_path, PAGE)).frame)
+
+
+def test_a_workbook_is_refused_in_words(tmp_path):
+    path = tmp_path / "hours.xlsx"
+    path.write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(TableError, match="save its sheet as CSV"):
+        read_hours(path)
+
+
 @pytest.mark.parametrize("tail", ["", ","])
 def test_the_export_of_2014_with_and_without_a_trailing_column(tmp_path, tail):
     text = "\n".join(line + tail for line in YEAR_2014.splitlines()) + "\n"

@@ -9,7 +9,8 @@ import biomatch as bm
 from biomatch.reporting import assembly
 from biomatch.reporting.content import content
 from biomatch.reporting.report import report, write_charts, write_tables
-from biomatch.reporting.sections.waits import NOT_COMPARED, AtPort
+from biomatch.reporting.sections.at_port import AtPort
+from biomatch.reporting.sections.waits import NOT_COMPARED
 
 HOURS = pl.DataFrame(
     {"date": ["2026-01-05"] * 3, "hour": [7, 8, 9], "passengers": [300, 900, 700], "flights": [1, 3, 3]}
