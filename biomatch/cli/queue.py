@@ -78,6 +78,10 @@ def queue(
     test: Annotated[
         str | None, typer.Option("--test", metavar="FROM:TO", help="With --fit: days to predict.")
     ] = None,
+    traffic: Annotated[
+        float | None,
+        typer.Option("--traffic", min=0.1, max=3.0, help="With --fit: so many times the travellers."),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for tables as CSV.")] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace tables that stand in --out.")
@@ -107,8 +111,9 @@ def queue(
                 "a fit needs --fit, --hours, --train and --test together",
                 remedy="for example --hours FILE --fit --train 2018-01:2018-12 --test 2019-01:2019-12",
             )
-        _fit(table, hours, train, test, out, overwrite, as_json)
+        _fit(table, hours, train, test, traffic, out, overwrite, as_json)
         return
+    _refuse({"--traffic": traffic}, "without --fit", "change the travellers in the file")
     rates = _rates(result, fnir, fpir, fta)
     if result is None and None in (fnir, fpir, fta):
         absent = [name for name in ("--fnir", "--fpir", "--fta") if given[name] is None]
@@ -261,6 +266,7 @@ def _fit(
     path: Path | None,
     train: str,
     test: str,
+    traffic: float | None,
     out: Path | None,
     overwrite: bool,
     as_json: bool,
@@ -271,6 +277,9 @@ def _fit(
     with progress() as update:
         found = held_out(table, span(train, "--train"), span(test, "--test"), update=update)
     told = found.to_json()
+    if traffic is not None:
+        today, then = found.what_if(table.between(*found.test), traffic)
+        told["what_if"] = {"traffic": traffic, "mean_wait_minutes": {"as_is": today, "changed": then}}
     written: list[Path] = []
     if out is not None and path is not None:
         folder = out.parent if out.suffix == ".toml" else out
@@ -301,6 +310,10 @@ def _fit(
     ]
     if found.bands is not None:
         lines.append(f"wait bands: {found.bands:.3f} of travellers would have to change bands")
+    if traffic is not None:
+        lines.append(
+            f"with {traffic:g} times the travellers, a mean wait of {then:.1f} min in place of {today:.1f}"
+        )
     if not found.wins:
         lines.append("the hall loses to hour of day here: do not use it for this port")
     emit(as_json, {**told, "paths": written}, [*lines, told["cannot_say"], *_written(written)])

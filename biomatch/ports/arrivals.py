@@ -214,7 +214,7 @@ def crowd(port: Port, groups: Groups, seed: int, replication: int = 0) -> Crowd:
         return stream(seed, f"ports.{name}", replication).random(group.size)
 
     visitor = uniform("visitor") < groups.visitor_share[group]
-    lane, fallback = _lanes(
+    lane, fallback = assign_lanes(
         port,
         visitor,
         uniform("gate_user") < groups.gate_share[group],
@@ -278,7 +278,7 @@ def _door(port: Port, groups: Groups, seed: int, replication: int) -> tuple[Ints
     return group[order], landed[order], door[order]
 
 
-def _lanes(port: Port, visitor: Bools, gate_user: Bools, in_vehicle: Bools) -> tuple[Ints, Ints]:
+def assign_lanes(port: Port, visitor: Bools, gate_user: Bools, in_vehicle: Bools) -> tuple[Ints, Ints]:
     """Say which lane each person goes to first, and which desk lane takes whom a gate refuses.
 
     Of the lanes that a person may use: a vehicle's own, then a gate for those who use one, then the desk lane

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from biomatch.errors import SettingsError
-from biomatch.ports.arrivals import HOUR, MINUTE, Groups
+from biomatch.ports.arrivals import HOUR, MINUTE, Groups, assign_lanes
 from biomatch.ports.booths import Booths, Floats, Ints
 from biomatch.settings.port import Lane, Port
 
@@ -95,8 +95,6 @@ def expected_by_hour(port: Port, groups: Groups) -> dict[str, Floats]:
 
 def lane_shares(port: Port, groups: Groups) -> dict[str, Floats]:
     """Give the share of each group's people that goes to each lane first."""
-    from biomatch.ports.arrivals import _lanes
-
     found = {lane.name: np.zeros(groups.people.size) for lane in port.lanes}
     for visitor in (False, True):
         for gate_user in (False, True):
@@ -106,7 +104,7 @@ def lane_shares(port: Port, groups: Groups) -> dict[str, Floats]:
                     * (groups.gate_share if gate_user else 1.0 - groups.gate_share)
                     * (port.vehicle_share if vehicle else 1.0 - port.vehicle_share)
                 )
-                lane, _ = _lanes(port, *(np.array([one]) for one in (visitor, gate_user, vehicle)))
+                lane, _ = assign_lanes(port, *(np.array([one]) for one in (visitor, gate_user, vehicle)))
                 found[port.lanes[int(lane[0])].name] += weight
     return found
 

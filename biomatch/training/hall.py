@@ -41,7 +41,7 @@ STRIDES = (0.8, 0.4, 0.2, 0.1)
 Update = Callable[[str, int, int], None]
 
 
-def _silent(stage: str, done: int, total: int) -> None:
+def no_progress(stage: str, done: int, total: int) -> None:
     """Report nothing."""
 
 
@@ -151,7 +151,7 @@ class HallFit:
 
 
 def fit_hall(
-    train: pl.DataFrame, context: pl.DataFrame | None = None, *, update: Update = _silent
+    train: pl.DataFrame, context: pl.DataFrame | None = None, *, update: Update = no_progress
 ) -> HallFit:
     """Fit the hall to measured hours.
 

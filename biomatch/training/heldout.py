@@ -15,9 +15,10 @@ import polars as pl
 from biomatch.errors import SettingsError, TableError
 from biomatch.evaluation.waits.naive import NAIVE, naive_predictions
 from biomatch.ports.booths import Floats
+from biomatch.streams import stream
 from biomatch.tables.portfiles import BANDS
 from biomatch.tables.ports import PortHours
-from biomatch.training.hall import HallFit, Update, _silent, complete, fit_hall
+from biomatch.training.hall import HallFit, Update, complete, fit_hall, no_progress
 
 OVER_30 = BANDS[2:]
 CANNOT_SAY = (
@@ -109,6 +110,20 @@ class HeldOut:
         gaps = np.subtract(self.band_shares["predicted"], self.band_shares["measured"])
         return float(np.abs(gaps).sum() / 2.0)
 
+    def what_if(self, hours: pl.DataFrame, traffic: float) -> tuple[float, float]:
+        """Give the mean wait of hours over travellers, minutes: as they are, and with changed traffic.
+
+        Parameters
+        ----------
+        hours : polars.DataFrame
+            Schema ``biomatch.tables.ports.HOURS``.
+        traffic : float
+            Passengers and flights, as a multiple of those in the table.
+        """
+        people = hours["passengers"].to_numpy()
+        both = [self.fit.means(self.fit.what_if(hours, traffic=factor)) for factor in (1.0, traffic)]
+        return float(np.average(both[0], weights=people)), float(np.average(both[1], weights=people))
+
     def to_json(self) -> dict[str, Any]:
         """Give the JSON of ``biomatch queue --fit``."""
         return {
@@ -133,7 +148,7 @@ class HeldOut:
 
 
 def held_out(
-    hours: PortHours, train: tuple[date, date], test: tuple[date, date], *, update: Update = _silent
+    hours: PortHours, train: tuple[date, date], test: tuple[date, date], *, update: Update = no_progress
 ) -> HeldOut:
     """Fit on some days of a hall, and predict others.
 
@@ -207,7 +222,7 @@ def _difference(measured: pl.DataFrame, gap: Floats, draws: int = 1000) -> tuple
         .agg(pl.col("gap").sum(), pl.len().alias("n")).sort("date")
     )  # fmt: skip
     total, number = by_day["gap"].to_numpy(), by_day["n"].to_numpy().astype(np.float64)
-    picks = np.random.default_rng(0).integers(0, total.size, (draws, total.size))
+    picks = stream(0, "ports.held_out_days").integers(0, total.size, (draws, total.size))
     means = np.sort(total[picks].sum(axis=1) / number[picks].sum(axis=1))
     return float(means[int(0.025 * draws)]), float(means[int(0.975 * draws) - 1])
 

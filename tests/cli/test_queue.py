@@ -118,8 +118,10 @@ def test_a_fit_prints_errors_beside_naive_ones_and_leaves_with_1_where_it_loses(
     really = heldout.held_out
     monkeypatch.setattr(heldout, "held_out", lambda *a, **k: kept.append(really(*a, **k)) or kept[0])
     call_it = ("queue", "--hours", path, "--fit", "--train", "2018-05:2018-08", "--test", "2018-09")
-    answer = call(*call_it, "--out", tmp_path, "--json")
+    answer = call(*call_it, "--traffic", "1.2", "--out", tmp_path, "--json")
     told = answer.json
+    waited = told["what_if"]["mean_wait_minutes"]
+    assert waited["changed"] > waited["as_is"] > 0
     assert answer.code == 0
     assert set(told["mae_minutes"]) == {"hall", "hour_of_day", "hour_by_month", "linear"}
     assert told["mae_minutes"]["hall"] < 0.95 * told["mae_minutes"]["hour_of_day"]
