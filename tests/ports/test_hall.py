@@ -204,6 +204,8 @@ def test_goals_are_read_and_held():
     high = ThresholdRates(0.5, *[ErrorRates(0.2, 0.0, 0.01)] * 3)
     front = waits([high, low], HALL, FRAME, replications=1)
     share = front.points[0].row()["over_30_high"]
+    assert front["over"].to_list() == front.frame["over_30"].to_list()
+    assert len(front) == 2
     assert front.holding(30, share).at.threshold == 0.3
     with pytest.raises(bm.BiomatchError, match="no threshold keeps 30 minutes"):
         front.holding(30, -0.1)

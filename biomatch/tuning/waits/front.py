@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,8 @@ class FrontPoint:
         for minutes in self.day.port.over_minutes:
             over = partial(_share_over, minutes=minutes, measure=measure)
             found |= self._three(f"over_{minutes:g}", over)
+        usual = 30.0 if 30.0 in self.day.port.over_minutes else self.day.port.over_minutes[0]
+        found["over"] = found[f"over_{usual:g}"]
         found |= self._three("secondary_wait", lambda one: one.secondary_wait)
         for name in ("checks", "false_alarms", "secondary_people", "missed"):
             found[name] = day.figure(lambda one, n=name: getattr(one, n)).value
@@ -114,9 +116,20 @@ class Front:
     port: Port
     points: tuple[FrontPoint, ...]
 
-    @property
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, column: str) -> pl.Series:
+        """Give a column of `frame`."""
+        return self.frame[column]
+
+    @cached_property
     def frame(self) -> pl.DataFrame:
-        """A row a threshold; waits in minutes, shares in [0, 1], null where the staff cannot do the work."""
+        """A row a threshold: rates, waits, staff, cost, catch, each with the bounds that it has.
+
+        Minutes for waits, shares in [0, 1] (``over``: over 30 minutes), hours of staff; null where the staff
+        cannot do the work.
+        """
         return pl.DataFrame([point.row() for point in self.points], infer_schema_length=None)
 
     @property
