@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from biomatch.evaluation.alert_causes import CAUSES, causes_of
 from biomatch.evaluation.alert_events import EVENT_OF, Scene, clusters_of, touches
+from biomatch.evaluation.alert_precision import Precision, box_confidence, precision_at
 from biomatch.evaluation.rating import by_subject
-from biomatch.fraud.detect import alert_threshold, alert_thresholds
+from biomatch.fraud.detect import alert_threshold, alert_thresholds, searched_kinds
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.tables.observed import Observed
@@ -30,6 +31,9 @@ Ints = NDArray[np.int64]
 JOINT = "all"
 """Name of the row that counts all kinds of alerts together."""
 GROUPS = "false_alarms_by_group"
+EVENTS = "caught_by_kind_of_event"
+"""Key of all kinds together: kind of event to caught by any alert, and events."""
+AT_PREVALENCE = "precision_at_prevalence"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,8 @@ class KindCounts:
         False alarms by cause.
     groups : mapping of str to Rate
         ``false_alarms`` of each group of travellers (`Truth.people`); of all kinds together only.
+    at_prevalence : Precision or None
+        How often an alert is right at `PER_MILLION`; of all kinds together only.
     """
 
     kind: str
@@ -80,6 +86,7 @@ class KindCounts:
     false_alarms: Rate
     causes: Mapping[str, int]
     groups: Mapping[str, Rate] = field(default_factory=dict)
+    at_prevalence: Precision | None = None
 
     @property
     def missed(self) -> int:
@@ -94,19 +101,23 @@ class KindCounts:
     def to_json(self) -> dict[str, Any]:
         """Give counts and rates as plain data."""
         stopped = self.false_alarms.value
-        return {
-            "threshold": self.threshold,
-            "events": self.events,
-            "missed": self.missed,
-            "caught": self.catch_rate.to_json(),
-            "caught_by_this_kind": self.own_catch_rate.to_json(),
-            "alerts": self.alerts,
-            "true": self.precision.to_json(),
-            "entangled": self.affected_alerts,
-            "false_alarms": self.false_alarms.to_json(),
-            "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
-            "causes": dict(self.causes),
-        } | ({GROUPS: {name: one.to_json() for name, one in self.groups.items()}} if self.groups else {})
+        return (
+            {
+                "threshold": self.threshold,
+                "events": self.events,
+                "missed": self.missed,
+                "caught": self.catch_rate.to_json(),
+                "caught_by_this_kind": self.own_catch_rate.to_json(),
+                "alerts": self.alerts,
+                "true": self.precision.to_json(),
+                "entangled": self.affected_alerts,
+                "false_alarms": self.false_alarms.to_json(),
+                "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
+                "causes": dict(self.causes),
+            }
+            | ({} if self.at_prevalence is None else {AT_PREVALENCE: self.at_prevalence.to_json()})
+            | ({GROUPS: {name: one.to_json() for name, one in self.groups.items()}} if self.groups else {})
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,8 +139,10 @@ class AlertCounts:
         return self.kinds[kind]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the counts as plain data, by kind of alert."""
-        return {kind: counts.to_json() for kind, counts in self.kinds.items()}
+        """Give the counts as plain data, by kind of alert; all kinds together also by kind of event."""
+        found = {kind: counts.to_json() for kind, counts in self.kinds.items()}
+        found[JOINT][EVENTS] = {kind: list(pair) for kind, pair in sorted(self.event_kinds.items())}
+        return found
 
 
 def judge_alerts(
@@ -157,7 +170,8 @@ def judge_alerts(
     touched = touches(alerts, scene)
     judged = _judged(alerts, touched, scene, point)
     caught_by = judged.filter(pl.col("raised")).select("row", "kind").join(touched, on="row")
-    kinds = [kind for kind in ALERT_KINDS if kind in set(point.system.alerts.kinds) | set(alerts["kind"])]
+    searched = {*searched_kinds(point.system), *alerts["kind"]}
+    kinds = [kind for kind in ALERT_KINDS if kind in searched]
     events = scene.events.with_columns(cluster=clusters_of(scene.events, truth)).filter("counted")
     counts = {kind: _counts(kind, judged, caught_by, events, scene, point) for kind in [*kinds, JOINT]}
     hits = set(caught_by["event_id"])
@@ -232,6 +246,12 @@ def _counts(
         false_alarms=clustered_rate(errors, trials),
         causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
         groups=_by_group(stopped, scene) if kind == JOINT else {},
+        at_prevalence=precision_at(
+            clustered_rate(*by_subject(caught, clusters), box_confidence()),
+            clustered_rate(errors, trials, box_confidence()),
+        )
+        if kind == JOINT
+        else None,
     )
 
 

@@ -134,7 +134,10 @@ def evaluate(
     point = check_lineages(run.point, truth, resubstitution=resubstitution)
     observed = observed_of(run.lists)
     trials = enumerate_trials(run.lists, truth)
-    frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
+    frame, *others = (
+        at_thresholds(part, point.thresholds(part), trials.list_length)
+        for part in (trials.frame, *trials.further.values())
+    )
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
     facts = facts_of(run)
     told = explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts)
@@ -155,6 +158,7 @@ def evaluate(
             else {}
         ),
         grid=pl.DataFrame(),
+        further=pl.concat([frame.clear(), *others]),
         about={
             **run.about,
             "world_id": run.world_id,

@@ -7,7 +7,8 @@ list, so a silent system misses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from biomatch.system.references import references
 from biomatch.system.replay import Stream
 from biomatch.system.searches import due_searches
 from biomatch.tables.candidates import CandidateLists
+from biomatch.tables.galleries import search_of
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
@@ -28,22 +30,26 @@ ID = ["encounter_id", "gallery", "designed"]
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Every trial of a world under a policy, with what the lists answered.
+    """Every trial of a world under a system, with what the lists answered.
 
     Attributes
     ----------
     frame : polars.DataFrame
-        A row a trial, sorted as `due_searches`: encounter_id, gallery, designed, acquired, counted
+        A row a trial of the primary search, sorted as `due_searches`: encounter_id, gallery, designed, acquired, counted
         (not before ``measure_from``), mated, enrolled_count, person_id (the subject), port, mode,
         direction, admission_class, group, quality; mate_score (the mate's own score, -inf where there
         is no mate or no probe), mate_rank (1-based, 0: not in the list), mate_listed_score (-inf: not
         in the list), top_score (of the list), top_id, last_score (-inf where the list is not full).
     list_length : int
         L.
+    further : mapping of str to polars.DataFrame
+        The same for each further search of the system, by its policy: a search has an N, and so rates, of
+        its own.
     """
 
     frame: pl.DataFrame
     list_length: int
+    further: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def observed_of(lists: CandidateLists) -> Observed:
@@ -72,7 +78,7 @@ def enumerate_trials(lists: CandidateLists, truth: Truth) -> Trials:
     Parameters
     ----------
     lists : CandidateLists
-        Of this world; also says which policy asked.
+        Of this world; also says which policies asked.
     truth : Truth
         The answers.
 
@@ -93,7 +99,9 @@ def enumerate_trials(lists: CandidateLists, truth: Truth) -> Trials:
         mated=pl.Series(np.isin(np.arange(len(due)), mates[0])),
         **{name: pl.Series(values) for name, values in _found(lists, stream, mates, row).items()},
     )
-    return Trials(frame, lists.list_length)
+    policies = system.gallery.policies
+    parts = {policy: frame.filter(search_of() == policy) for policy in policies}
+    return Trials(parts[policies[0]], lists.list_length, {policy: parts[policy] for policy in policies[1:]})
 
 
 def owners(observed: Observed, truth: Truth) -> pl.DataFrame:

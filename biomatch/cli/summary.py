@@ -1,0 +1,49 @@
+"""What `evaluate` and the demo print of a result: the rates of each search, and fraud."""
+
+from __future__ import annotations
+
+from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, JOINT
+from biomatch.evaluation.result import Result
+from biomatch.fraud.detect import unsearched_kinds
+
+
+def search_lines(result: Result) -> list[str]:
+    """Say the rates of the further searches, each with its own N and T."""
+    primary = result.point.system.gallery.policy
+    return [
+        f"search {policy}: FPIR(N={one.enrolled[0]:,}, T={one.threshold:.4f}) = {one.fpir}; FNIR {one.fnir}"
+        for policy, one in result.searches.items()
+        if policy != primary
+    ]
+
+
+def fraud_lines(result: Result) -> list[str]:
+    """Say what fraud was caught by kind of event, who was stopped for it, and how often an alert is right."""
+    every = result.alerts.get(JOINT)
+    if not every:
+        return ["fraud: no kind of alert is on"]
+    events = every[EVENTS]
+    named = [f"{kind} {caught:,} of {count:,}" for kind, (caught, count) in events.items()]
+    named += [f"{kind} not searched" for kind in unsearched_kinds(result.point.system)]
+    return [
+        f"fraud: events caught {rated(every['caught'])}" + (": " if named else "") + ", ".join(named),
+        f"  honest encounters stopped {rated(every['false_alarms'])}; {precision(every[AT_PREVALENCE])}",
+    ]
+
+
+def rated(found: dict[str, object]) -> str:
+    """Say a rate that was read from JSON as `Rate` says itself."""
+    from biomatch.rates import Rate
+
+    low, high = found["interval"]  # type: ignore[misc]
+    return str(Rate(int(str(found["numerator"])), int(str(found["denominator"])), (low, high)))
+
+
+def precision(found: dict[str, object]) -> str:
+    """Say a precision at a prevalence that was read from JSON as `Precision` says itself."""
+    from biomatch.evaluation.alert_precision import Precision
+
+    low, high = found["interval"]  # type: ignore[misc]
+    value = found["value"]
+    return str(Precision(float(str(found["per_million"])), None if value is None else float(str(value)),
+                         (low, high)))  # fmt: skip
