@@ -158,8 +158,8 @@ def _further_lines(tuned: OperatingPoint) -> list[str]:
     for policy, shown in tuned.guarantee.get("searches", {}).items():
         if "not_shown" in shown:
             lines.append(
-                f"  search {policy}: threshold {tuned.face_threshold:.6f}, the primary search's; its own FPIR is "
-                f"not shown ({shown['not_shown']})"
+                f"  search {policy}: threshold {tuned.face_threshold:.6f}, the primary search's; its own "
+                f"FPIR is not shown ({shown['not_shown']})"
             )
         else:
             lines.append(

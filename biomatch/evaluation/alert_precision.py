@@ -48,7 +48,8 @@ class Precision:
         low, high = self.interval
         often = f"{1 / high:,.1f}" if high else "never"
         seldom = f"{1 / low:,.1f}" if low else "never"
-        return f"1 alert in {1 / self.value:,.1f} right at {self.per_million:g} per million ({often} to {seldom})"
+        right = f"1 alert in {1 / self.value:,.1f} right"
+        return f"{right} at {self.per_million:g} per million ({often} to {seldom})"
 
 
 def box_confidence(confidence: float = 0.95) -> float:

@@ -42,8 +42,8 @@ class Result:
     point : OperatingPoint
         What was graded.
     trials : polars.DataFrame
-        A row a trial of the primary search (see `biomatch.evaluation.trials.Trials`), with `threshold`, `hit`,
-        `false_positive` and `cause` (of a miss) at the point's thresholds.
+        A row a trial of the primary search (see `biomatch.evaluation.trials.Trials`), with `threshold`,
+        `hit`, `false_positive` and `cause` (of a miss) at the point's thresholds.
     list_length : int
         L.
     stays : polars.DataFrame
@@ -140,7 +140,7 @@ class Result:
     def searches(self) -> dict[str, SearchRates]:
         """Rates of every search of the system by policy, the primary one first; each with its own N."""
         primary, *others = self.point.system.gallery.policies
-        found = {primary: SearchRates.of(self.trials, primary, self.point)}
+        found: dict[str, SearchRates] = {primary: SearchRates.of(self.trials, primary, self.point)}
         for policy in others:
             mine = self.further.filter(search_of() == policy) if self.further.width else self.trials.clear()
             found[policy] = SearchRates.of(mine, policy, self.point)

@@ -35,13 +35,13 @@ class Trials:
     Attributes
     ----------
     frame : polars.DataFrame
-        A row a trial of the primary search, sorted as `due_searches`: encounter_id, gallery, designed, acquired, counted
-        (not before ``measure_from``), mated, enrolled_count, person_id (the subject), port, mode,
+        A row a trial of the primary search, sorted as `due_searches`: encounter_id, gallery, designed,
+        acquired, counted (not before ``measure_from``), mated, enrolled_count, person_id (the subject), port, mode,
         direction, admission_class, group, quality; mate_score (the mate's own score, -inf where there
         is no mate or no probe), mate_rank (1-based, 0: not in the list), mate_listed_score (-inf: not
         in the list), top_score (of the list), top_id, last_score (-inf where the list is not full).
     list_length : int
-        L.
+        L of the primary search.
     further : mapping of str to polars.DataFrame
         The same for each further search of the system, by its policy: a search has an N, and so rates, of
         its own.
@@ -97,11 +97,15 @@ def enumerate_trials(lists: CandidateLists, truth: Truth) -> Trials:
     frame = _describe(observed, truth, due).with_columns(
         enrolled_count=pl.Series(stream.enrolled_counts()),
         mated=pl.Series(np.isin(np.arange(len(due)), mates[0])),
-        **{name: pl.Series(values) for name, values in _found(lists, stream, mates, row).items()},
+        **{
+            name: pl.Series(values)
+            for name, values in _found(lists, stream, mates, row, _lengths(lists, system, due)).items()
+        },
     )
     policies = system.gallery.policies
     parts = {policy: frame.filter(search_of() == policy) for policy in policies}
-    return Trials(parts[policies[0]], lists.list_length, {policy: parts[policy] for policy in policies[1:]})
+    length = min(system.gallery.list_length, lists.list_length)
+    return Trials(parts[policies[0]], length, {policy: parts[policy] for policy in policies[1:]})
 
 
 def owners(observed: Observed, truth: Truth) -> pl.DataFrame:
@@ -166,6 +170,7 @@ def _found(
     stream: Stream,
     mates: tuple[NDArray[np.int64], NDArray[np.int64]],
     row: NDArray[np.int64],
+    lengths: NDArray[np.int64],
 ) -> dict[str, NDArray[np.generic]]:
     """Look up, for every trial, the mate's own score, its rank, and the list's first and last score."""
     count, length = len(row), lists.list_length
@@ -199,8 +204,18 @@ def _found(
         "mate_listed_score": listed_score.astype(np.float32),
         "top_score": scores[:, 0],
         "top_id": ids[:, 0],
-        "last_score": scores[:, -1],
+        "last_score": np.take_along_axis(scores, lengths[:, None] - 1, axis=1)[:, 0],
     }
+
+
+def _lengths(lists: CandidateLists, system: System, due: pl.DataFrame) -> NDArray[np.int64]:
+    """L of each trial: another matcher's lists are as long as its log says."""
+    if lists.about.get("external"):
+        return np.full(len(due), lists.list_length)
+    policies = due.select(search_of())["gallery"]
+    own = {policy: system.gallery.list_length_of(policy) for policy in system.gallery.policies}
+    lengths = policies.replace_strict(own, return_dtype=pl.Int64).to_numpy()
+    return np.minimum(lengths, lists.list_length)
 
 
 def _describe(observed: Observed, truth: Truth, due: pl.DataFrame) -> pl.DataFrame:

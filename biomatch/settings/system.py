@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 from pydantic import field_validator, model_validator
 
@@ -24,6 +24,9 @@ class SearchSettings(Settings):
     directions: list[Direction] = setting(
         ["entry", "exit"], f"{ASSUMED}: whoever crosses is searched", min_length=1
     )
+    list_length: int | None = setting(
+        None, f"{ASSUMED}: gallery.list_length where none is given", ge=1, le=1000
+    )
 
 
 class GallerySettings(Settings):
@@ -39,10 +42,10 @@ class GallerySettings(Settings):
     searches: list[SearchSettings] = setting(
         [
             {"policy": "all", "directions": ["entry"]},
-            {"policy": "watchlist", "directions": ["entry", "exit"]},
+            {"policy": "watchlist", "directions": ["entry", "exit"], "list_length": 5},
         ],
-        f"{ASSUMED}: a border asks who is leaving, whether an arrival is known under another name, and who is "
-        "wanted; none where only policy or directions are given",
+        f"{ASSUMED}: a border asks who is leaving, whether an arrival is known under another name, and who "
+        "is wanted; none where only policy or directions are given",
     )
     index: Literal["flat", "compressed", "milvus", "auto"] = setting(
         "auto", f"{ASSUMED}: exact search until N asks for codes, which lose one mate in a million at most"
@@ -90,14 +93,26 @@ class GallerySettings(Settings):
 
     @property
     def every_search(self) -> tuple[SearchSettings, ...]:
-        """The primary search and the further ones, a policy once: its directions are put together."""
-        directions: dict[Policy, set[Direction]] = {self.policy: set(self.directions)}
+        """The primary search and the further ones, each with its list length.
+
+        A further search of the primary's own policy adds its directions to it.
+        """
+        first = SearchSettings(policy=self.policy, directions=self.directions, list_length=self.list_length)
+        found = {self.policy: first}
         for one in self.searches:
-            directions.setdefault(one.policy, set()).update(one.directions)
-        return tuple(
-            SearchSettings(policy=policy, directions=[way for way in _DIRECTIONS if way in ways])
-            for policy, ways in directions.items()
-        )
+            ways = {*one.directions, *(self.directions if one.policy == self.policy else ())}
+            length = self.list_length if one.policy == self.policy else one.list_length or self.list_length
+            found[one.policy] = SearchSettings(
+                policy=one.policy,
+                directions=[way for way in _DIRECTIONS if way in ways],
+                list_length=length,
+            )
+        return tuple(found.values())
+
+    def list_length_of(self, policy: str) -> int:
+        """Give L of one of the searches."""
+        lengths = {one.policy: one.list_length or self.list_length for one in self.every_search}
+        return lengths.get(cast(Policy, policy), self.list_length)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -139,8 +154,8 @@ class AlertSettings(Settings):
 
     kinds: list[str] = setting(
         [
-            "document_photo_conflict", "sham_exit", "shared_document", "second_identity", "morph", "watchlist",
-            "ghost_exit", "stay_laundering", "swapped_exit", "concealer",
+            "document_photo_conflict", "sham_exit", "shared_document", "second_identity", "morph",
+            "watchlist", "ghost_exit", "stay_laundering", "swapped_exit", "concealer",
         ],
         f"{ASSUMED}: every kind; one whose gallery is not searched is reported as not searched",
     )  # fmt: skip
@@ -214,7 +229,7 @@ _TODAY_ALERTS = {
     "kinds": ["document_photo_conflict", "sham_exit", "second_identity", "watchlist"],
     "scoring": "evidence",
 }
-_TODAY_GALLERY = {"policy": "open_stays", "searches": [{"policy": "watchlist"}]}
+_TODAY_GALLERY = {"policy": "open_stays", "searches": [{"policy": "watchlist", "list_length": 5}]}
 _DOCUMENT = {"method": "document"}
 _BOTH = ["entry", "exit"]
 _BUILT_IN: dict[str, dict[str, object]] = {

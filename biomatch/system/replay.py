@@ -64,9 +64,10 @@ def search(
     """
     refs = references(observed, system)
     due = due_searches(observed, system)
-    stream = Stream(observed, refs, due, system.gallery.list_length, progress)
+    stream = Stream(observed, refs, due, longest_list(system), progress)
     picked = {}
     for policy in system.gallery.policies:
+        stream.length = system.gallery.list_length_of(policy)
         if policy in ONE_GALLERY:
             picked[policy] = stream.search_running(policy, system.gallery.index, threads)
         else:
@@ -86,6 +87,11 @@ def search(
         about={"index": picked[system.gallery.policy], "indexes": picked},
         observed=observed,
     )
+
+
+def longest_list(system: System) -> int:
+    """Give the width of a system's candidate lists: L of its longest; shorter ones are padded."""
+    return max(system.gallery.list_length_of(policy) for policy in system.gallery.policies)
 
 
 class Stream:

@@ -86,7 +86,7 @@ def counted_sizes(lists: CandidateLists) -> dict[str, tuple[int, int, int]]:
         start = pl.lit(str(observed.about["measure_from"])).str.to_datetime(time_unit="ms")
         times = observed.encounters.select("encounter_id", "time")
         counted = counted.join(times, on="encounter_id", how="left").filter(pl.col("time") >= start)
-    found = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for policy in system.gallery.policies:
         sizes = counted.filter(search_of() == policy)["enrolled_count"].to_numpy()
         found[policy] = (

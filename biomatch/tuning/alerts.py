@@ -27,8 +27,8 @@ from biomatch.tuning.alert_estimates import (
     estimate,
 )
 from biomatch.tuning.alert_front import front, hull
-from biomatch.tuning.alert_spending import fill, spent_of
 from biomatch.tuning.alert_parts import Step, rest_of, steps_by_part, told
+from biomatch.tuning.alert_spending import fill, spent_of
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]

@@ -16,9 +16,9 @@ from biomatch.tuning.alert_estimates import AlertCosts
 from biomatch.tuning.alerts import SILENT
 from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
+from biomatch.tuning.fraud import PrevalenceFile, tune_fraud
 from biomatch.tuning.further import KEY as FURTHER
 from biomatch.tuning.further import tune_further
-from biomatch.tuning.fraud import PrevalenceFile, tune_fraud
 from biomatch.tuning.guarantee import Guarantee
 from biomatch.tuning.larger import shrink
 from biomatch.tuning.leads import LeadCosts, tune_leads
