@@ -124,7 +124,7 @@ def search(
         [
             *(
                 f"{lists.searches.filter(search_of() == policy).height:,} searches under policy {policy} "
-                f"({lists.about['indexes'][policy]} index), N = {one[0]:,} (median of the searches that count)"
+                f"({lists.about['indexes'][policy]} index), N = {one[0]:,} (median, counted searches)"
                 for policy, one in sizes.items()
             ),
             f"written: {out.absolute()}",

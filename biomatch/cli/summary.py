@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from biomatch.evaluation.alert_precision import Precision
 from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, JOINT
 from biomatch.evaluation.result import Result
 from biomatch.fraud.detect import unsearched_kinds
+from biomatch.rates import Rate
 
 
 def search_lines(result: Result) -> list[str]:
@@ -31,19 +36,13 @@ def fraud_lines(result: Result) -> list[str]:
     ]
 
 
-def rated(found: dict[str, object]) -> str:
-    """Say a rate that was read from JSON as `Rate` says itself."""
-    from biomatch.rates import Rate
-
-    low, high = found["interval"]  # type: ignore[misc]
-    return str(Rate(int(str(found["numerator"])), int(str(found["denominator"])), (low, high)))
+def rated(found: Mapping[str, Any]) -> Rate:
+    """Make a rate of its JSON form."""
+    low, high = found["interval"]
+    return Rate(int(found["numerator"]), int(found["denominator"]), (float(low), float(high)))
 
 
-def precision(found: dict[str, object]) -> str:
-    """Say a precision at a prevalence that was read from JSON as `Precision` says itself."""
-    from biomatch.evaluation.alert_precision import Precision
-
-    low, high = found["interval"]  # type: ignore[misc]
-    value = found["value"]
-    return str(Precision(float(str(found["per_million"])), None if value is None else float(str(value)),
-                         (low, high)))  # fmt: skip
+def precision(found: Mapping[str, Any]) -> Precision:
+    """Make a precision at a prevalence of its JSON form."""
+    low, high = found["interval"]
+    return Precision(float(found["per_million"]), found["value"], (float(low), float(high)))

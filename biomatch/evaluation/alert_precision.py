@@ -1,7 +1,7 @@
-"""How often an alert is right at a prevalence: catches and stops, each measured where it can be, put together.
+"""How often an alert is right at a prevalence: catches and stops, measured apart and put together.
 
-A world with the true prevalence holds a handful of frauds in a hundred thousand encounters, and an enriched one
-has a precision that no border has. Catch rate and share of honest travellers stopped are measured; the
+A world with the true prevalence holds a handful of frauds in a hundred thousand encounters, and an enriched
+one has a precision that no border has. Catch rate and share of honest travellers stopped are measured; the
 precision follows from them at a prevalence that is stated.
 """
 

@@ -134,10 +134,11 @@ def evaluate(
     point = check_lineages(run.point, truth, resubstitution=resubstitution)
     observed = observed_of(run.lists)
     trials = enumerate_trials(run.lists, truth)
-    frame, *others = (
-        at_thresholds(part, point.thresholds(part), trials.list_length)
-        for part in (trials.frame, *trials.further.values())
-    )
+    frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
+    others = [
+        at_thresholds(part, point.thresholds(part), point.system.gallery.list_length_of(policy))
+        for policy, part in trials.further.items()
+    ]
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
     facts = facts_of(run)
     told = explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts)

@@ -13,6 +13,7 @@ from biomatch.evaluation.alert_curves import AlertCurves, alert_curves
 from biomatch.evaluation.curves import IdentificationCurve, identification_curve
 from biomatch.evaluation.leads import LeadCurve, lead_curve
 from biomatch.evaluation.trials import Trials, enumerate_trials
+from biomatch.settings.system import System
 from biomatch.system.run import Run
 from biomatch.tables.candidates import CandidateLists
 from biomatch.truth import Truth
@@ -78,16 +79,22 @@ def sweep(
 def curves_of(trials: Trials, lists: CandidateLists, truth: Truth) -> IdentificationCurve:
     """Make the curve of the primary search, and of every further one beside it."""
 
-    def of(frame: pl.DataFrame) -> IdentificationCurve:
+    gallery = System.from_mapping(lists.system).gallery
+
+    def of(frame: pl.DataFrame, list_length: int) -> IdentificationCurve:
         return curve_of(
             frame,
-            trials.list_length,
+            list_length,
             lineages=(truth.lineage,),
             system=dict(lists.system),
             external=bool(lists.about.get("external")),
         )
 
-    return replace(of(trials.frame), further={policy: of(frame) for policy, frame in trials.further.items()})
+    further = {
+        policy: of(frame, min(gallery.list_length_of(policy), lists.list_length))
+        for policy, frame in trials.further.items()
+    }
+    return replace(of(trials.frame, trials.list_length), further=further)
 
 
 def curve_of(

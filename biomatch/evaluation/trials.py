@@ -36,9 +36,9 @@ class Trials:
     ----------
     frame : polars.DataFrame
         A row a trial of the primary search, sorted as `due_searches`: encounter_id, gallery, designed,
-        acquired, counted (not before ``measure_from``), mated, enrolled_count, person_id (the subject), port, mode,
-        direction, admission_class, group, quality; mate_score (the mate's own score, -inf where there
-        is no mate or no probe), mate_rank (1-based, 0: not in the list), mate_listed_score (-inf: not
+        acquired, counted (not before ``measure_from``), mated, enrolled_count, person_id (the subject),
+        port, mode, direction, admission_class, group, quality; mate_score (the mate's own score, -inf where
+        there is no mate or no probe), mate_rank (1-based, 0: not in the list), mate_listed_score (-inf: not
         in the list), top_score (of the list), top_id, last_score (-inf where the list is not full).
     list_length : int
         L of the primary search.
