@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from biomatch.evaluation.alert_precision import Precision
-from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, JOINT
+from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, FRAUD, JOINT
 from biomatch.evaluation.result import Result
 from biomatch.fraud.detect import unsearched_kinds
 from biomatch.rates import Rate
@@ -31,7 +31,7 @@ def fraud_lines(result: Result) -> list[str]:
     named = [f"{kind} {caught:,} of {count:,}" for kind, (caught, count) in events.items()]
     named += [f"{kind} not searched" for kind in unsearched_kinds(result.point.system)]
     return [
-        f"fraud: events caught {rated(every['caught'])}" + (": " if named else "") + ", ".join(named),
+        f"fraud: frauds caught {rated(every[FRAUD])}" + (": " if named else "") + ", ".join(named),
         f"  honest encounters stopped {rated(every['false_alarms'])}; {precision(every[AT_PREVALENCE])}",
     ]
 

@@ -34,6 +34,8 @@ GROUPS = "false_alarms_by_group"
 EVENTS = "caught_by_kind_of_event"
 """Key of all kinds together: kind of event to caught by any alert, and events."""
 AT_PREVALENCE = "precision_at_prevalence"
+FRAUD = "fraud_caught"
+"""Key of all kinds together: catches without the events of the watchlist."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +68,9 @@ class KindCounts:
         False alarms by cause.
     groups : mapping of str to Rate
         ``false_alarms`` of each group of travellers (`Truth.people`); of all kinds together only.
-    at_prevalence : Precision or None
-        How often an alert is right at `PER_MILLION`; of all kinds together only.
+    each : tuple of Rate, or None
+        `catch_rate` and `false_alarms` with the confidence `box_confidence`, of which a precision at a
+        prevalence is made; of all kinds together only.
     """
 
     kind: str
@@ -86,7 +89,7 @@ class KindCounts:
     false_alarms: Rate
     causes: Mapping[str, int]
     groups: Mapping[str, Rate] = field(default_factory=dict)
-    at_prevalence: Precision | None = None
+    each: tuple[Rate, Rate] | None = None
 
     @property
     def missed(self) -> int:
@@ -101,23 +104,19 @@ class KindCounts:
     def to_json(self) -> dict[str, Any]:
         """Give counts and rates as plain data."""
         stopped = self.false_alarms.value
-        return (
-            {
-                "threshold": self.threshold,
-                "events": self.events,
-                "missed": self.missed,
-                "caught": self.catch_rate.to_json(),
-                "caught_by_this_kind": self.own_catch_rate.to_json(),
-                "alerts": self.alerts,
-                "true": self.precision.to_json(),
-                "entangled": self.affected_alerts,
-                "false_alarms": self.false_alarms.to_json(),
-                "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
-                "causes": dict(self.causes),
-            }
-            | ({} if self.at_prevalence is None else {AT_PREVALENCE: self.at_prevalence.to_json()})
-            | ({GROUPS: {name: one.to_json() for name, one in self.groups.items()}} if self.groups else {})
-        )
+        return {
+            "threshold": self.threshold,
+            "events": self.events,
+            "missed": self.missed,
+            "caught": self.catch_rate.to_json(),
+            "caught_by_this_kind": self.own_catch_rate.to_json(),
+            "alerts": self.alerts,
+            "true": self.precision.to_json(),
+            "entangled": self.affected_alerts,
+            "false_alarms": self.false_alarms.to_json(),
+            "false_alarms_per_million": None if stopped is None else round(1e6 * stopped, 3),
+            "causes": dict(self.causes),
+        } | ({GROUPS: {name: one.to_json() for name, one in self.groups.items()}} if self.groups else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,10 +129,19 @@ class AlertCounts:
         By kind of alert, in the order of ``ALERT_KINDS``; then ``"all"``.
     event_kinds : mapping of str to (int, int)
         Caught by any alert, and events, by kind of event.
+    fraud : KindCounts
+        As ``"all"``, without the events of the watchlist: who is wanted defrauds nobody by crossing.
     """
 
     kinds: Mapping[str, KindCounts]
     event_kinds: Mapping[str, tuple[int, int]]
+    fraud: KindCounts
+
+    @property
+    def precision(self) -> Precision:
+        """How often an alert is right at `PER_MILLION` frauds of a million encounters."""
+        catch, stop = self.fraud.each or (self.fraud.catch_rate, self.fraud.false_alarms)
+        return precision_at(catch, stop)
 
     def __getitem__(self, kind: str) -> KindCounts:
         return self.kinds[kind]
@@ -141,7 +149,11 @@ class AlertCounts:
     def to_json(self) -> dict[str, Any]:
         """Give the counts as plain data, by kind of alert; all kinds together also by kind of event."""
         found = {kind: counts.to_json() for kind, counts in self.kinds.items()}
-        found[JOINT][EVENTS] = {kind: list(pair) for kind, pair in sorted(self.event_kinds.items())}
+        found[JOINT] |= {
+            FRAUD: self.fraud.catch_rate.to_json(),
+            AT_PREVALENCE: self.precision.to_json(),
+            EVENTS: {kind: list(pair) for kind, pair in sorted(self.event_kinds.items())},
+        }
         return found
 
 
@@ -179,7 +191,9 @@ def judge_alerts(
         str(kind): (sum(event in hits for event in ids), len(ids))
         for kind, ids in events.group_by("kind", maintain_order=True).agg("event_id").iter_rows()
     }
-    return judged.drop("row"), AlertCounts(counts, by_kind)
+    frauds = events.filter(pl.col("kind") != "watchlist")
+    fraud = _counts(JOINT, judged, caught_by, frauds, scene, point)
+    return judged.drop("row"), AlertCounts(counts, by_kind, fraud)
 
 
 def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: OperatingPoint) -> pl.DataFrame:
@@ -246,7 +260,7 @@ def _counts(
         false_alarms=clustered_rate(errors, trials),
         causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
         groups=_by_group(stopped, scene) if kind == JOINT else {},
-        at_prevalence=precision_at(
+        each=(
             clustered_rate(*by_subject(caught, clusters), box_confidence()),
             clustered_rate(errors, trials, box_confidence()),
         )

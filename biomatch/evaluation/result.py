@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -79,6 +79,10 @@ class Result:
     grid: pl.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
     further: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def with_about(self, **facts: Any) -> Result:
+        """Copy the result with more said of where it comes from, such as the command."""
+        return replace(self, about={**self.about, **facts})
 
     # -- 1:N -------------------------------------------------------------------------------------
 

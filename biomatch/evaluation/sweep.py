@@ -78,7 +78,6 @@ def sweep(
 
 def curves_of(trials: Trials, lists: CandidateLists, truth: Truth) -> IdentificationCurve:
     """Make the curve of the primary search, and of every further one beside it."""
-
     gallery = System.from_mapping(lists.system).gallery
 
     def of(frame: pl.DataFrame, list_length: int) -> IdentificationCurve:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, GROUPS
+from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, FRAUD, GROUPS
 from biomatch.rates import rate
 from biomatch.reporting.figures import Ratio, shorten, words
 from biomatch.reporting.tables import Table, Value
@@ -18,7 +18,7 @@ HEADS = {
 }
 """Heads of the judge's rates (see ``biomatch.evaluation.alerts``); others are shown by their names."""
 ELSEWHERE = frozenset(
-    {"causes", "events", "missed", "alerts", "false_alarms_per_million", GROUPS, EVENTS, AT_PREVALENCE}
+    {"causes", "events", "missed", "alerts", "false_alarms_per_million", GROUPS, EVENTS, AT_PREVALENCE, FRAUD}
 )
 """Counts that the rates hold already, and causes, which have a table of their own."""
 
