@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
@@ -189,8 +190,8 @@ class System(Settings):
     ('open_stays', 'all', 'watchlist')
     >>> System.from_mapping({"gallery": {"policy": "manifest"}}).gallery.policies
     ('manifest',)
-    >>> System.load("default").with_({"gallery.policy": "manifest"}).gallery.policy
-    'manifest'
+    >>> System.load("default").with_({"gallery.policy": "manifest"}).gallery.policies
+    ('manifest',)
     """
 
     name: str = setting("default", f"{ASSUMED}: a label", min_length=1, max_length=200)
@@ -198,6 +199,20 @@ class System(Settings):
     linkage: LinkageSettings = LinkageSettings()
     stays: StaySettings = StaySettings()
     alerts: AlertSettings = AlertSettings()
+
+    def with_(self, changes: Mapping[str, Any]) -> Self:
+        """Copy the settings with some of them changed; keys may be dotted.
+
+        As in a file, a policy or directions without ``gallery.searches`` make one search.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown key or a value out of range.
+        """
+        if {"gallery.policy", "gallery.directions"} & changes.keys() and "gallery.searches" not in changes:
+            changes = {**changes, "gallery.searches": []}
+        return super().with_(changes)
 
     @classmethod
     def names(cls) -> list[str]:
