@@ -118,8 +118,11 @@ class Stream:
         names = pl.concat([refs["gallery"], due["gallery"]]).unique(maintain_order=True)
         self.policy_of = names.to_frame().select(search_of())["gallery"].to_numpy().astype(str)
         codes = dict(zip(names, range(len(names)), strict=True))
-        self.ref_gallery = refs["gallery"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
-        self.probe_gallery = due["gallery"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
+        # Polars gives an empty series no type of its own where there is nothing to replace.
+        self.ref_gallery, self.probe_gallery = (
+            frame["gallery"].replace_strict(codes, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+            for frame in (refs, due)
+        )
         self.ids = np.full((len(due), list_length), PADDING_ID, np.int64)
         self.scores = np.full((len(due), list_length), PADDING_SCORE, np.float32)
 
