@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from biomatch.evaluation.alert_precision import Precision
-from biomatch.evaluation.alerts import AT_PREVALENCE, EVENTS, FRAUD, JOINT
+from biomatch.evaluation.alerts.judge import AT_PREVALENCE, EVENTS, FRAUD, JOINT
+from biomatch.evaluation.alerts.precision import Precision
 from biomatch.evaluation.result import Result
 from biomatch.fraud.detect import unsearched_kinds
 from biomatch.rates import Rate

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from biomatch.evaluation.alert_precision import Precision
-from biomatch.evaluation.overstays import Overstays
+from biomatch.evaluation.alerts.precision import Precision
+from biomatch.evaluation.overstays.counts import Overstays
 from biomatch.evaluation.result import Result
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate
@@ -19,7 +19,7 @@ SHORT_CAUSES = {
     "link refused": "its link was refused",
     "extension unknown": "an extension was unknown",
 }
-"""What became of who is listed and should not be, in words: causes of `biomatch.evaluation.overstays`."""
+"""What became of those who are listed and should not be, by cause."""
 
 
 @dataclass(frozen=True)

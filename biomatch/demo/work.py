@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from biomatch.curves.identification import IdentificationCurve
 from biomatch.demo.answers import Answers, Fraud, Identification, OverstayRow, Stage
 from biomatch.demo.worlds import Plan
 from biomatch.errors import ResultsError
-from biomatch.evaluation.alert_curves import AlertCurves, alert_curves
-from biomatch.evaluation.alert_precision import precision_at
-from biomatch.evaluation.alerts import judge_alerts
-from biomatch.evaluation.identification import IdentificationCurve
+from biomatch.evaluation.alerts.curves import AlertCurves, alert_curves
+from biomatch.evaluation.alerts.judge import judge_alerts
+from biomatch.evaluation.alerts.precision import precision_at
 from biomatch.evaluation.judge import check_lineages, evaluate
-from biomatch.evaluation.overstays import count_overstays, judge_stays
+from biomatch.evaluation.overstays.counts import count_overstays, judge_stays
 from biomatch.evaluation.sweep import curve_of, curves_of
 from biomatch.evaluation.trials import Trials, enumerate_trials
 from biomatch.fraud.detect import detect, unsearched_kinds
@@ -28,8 +28,8 @@ from biomatch.system.run import Run, run
 from biomatch.system.stays import StayBook, as_of_dates
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.produced import DECISIONS, STAYS
-from biomatch.tuning.fraud import tune_fraud
-from biomatch.tuning.growth import thinned, with_growth
+from biomatch.tuning.alerts.tune import tune_fraud
+from biomatch.tuning.growth.curve import thinned, with_growth
 from biomatch.tuning.tune import tune
 from biomatch.worlds import World, world
 

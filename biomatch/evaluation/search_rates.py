@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from biomatch.evaluation.rating import by_subject
+from biomatch.curves.clustered_rates import by_subject
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, clustered_rate
 

@@ -37,9 +37,7 @@ class GallerySettings(Settings):
     gallery of its own. Settings that name `policy` or `directions` and no `searches` make one search.
     """
 
-    policy: Policy = setting(
-        "open_stays", "facts of the trade: the exit gallery is the set of open stays (GAO-20-568)"
-    )
+    policy: Policy = setting("open_stays", "the exit gallery is the set of open stays (GAO-20-568)")
     searches: list[SearchSettings] = setting(
         [
             {"policy": "all", "directions": ["entry"]},

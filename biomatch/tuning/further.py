@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from biomatch.curves.identification import IdentificationCurve
 from biomatch.errors import ResultsError
-from biomatch.evaluation.identification import IdentificationCurve
-from biomatch.tuning.of_curve import guarantee_of
+from biomatch.tuning.curve_guarantee import guarantee_of
 
 KEY = "searches"
 """Where an operating point's guarantee holds what was shown of each further search."""

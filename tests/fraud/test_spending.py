@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biomatch.errors import SettingsError
-from biomatch.evaluation.alert_curves import FUSED_KEY, AlertCurve
+from biomatch.evaluation.alerts.curves import FUSED_KEY, AlertCurve
 from biomatch.fraud.detect import DETECTORS, FUSED, alert_threshold, searched_kinds, unsearched_kinds
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
-from biomatch.tuning.alerts import SILENT, tune_alerts
-from biomatch.tuning.fraud import PrevalenceFile
+from biomatch.tuning.alerts.plan import SILENT, tune_alerts
+from biomatch.tuning.alerts.tune import PrevalenceFile
 
 scores = st.lists(st.integers(0, 12).map(float) | st.just(-np.inf), min_size=1, max_size=25)
 curves = st.dictionaries(

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
+from biomatch.evaluation.overstays.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
 from biomatch.verification.exits import missed_exits
 
 
@@ -23,9 +23,10 @@ def test_the_identity_and_the_fallback():
 def test_the_count_is_that_of_the_tables():
     """Departures due, joined to their exit's candidates by hand."""
     made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 1500}), seed=4)
-    lists = bm.search(made.observed, bm.System.load("today"))
-    result = bm.evaluate(bm.run(made.observed, at=bm.OperatingPoint.of(0.6, bm.System.load("today")), lists=lists),
-                         made.truth, grid=0)  # fmt: skip
+    today = bm.System.load("today")
+    lists = bm.search(made.observed, today)
+    done = bm.run(made.observed, at=bm.OperatingPoint.of(0.6, today), lists=lists)
+    result = bm.evaluate(done, made.truth, grid=0)
     found = arithmetic(result)
     last = result.overstays[-1]
     searched = set(lists.searches.filter("acquired")["encounter_id"].to_list())
