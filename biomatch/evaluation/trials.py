@@ -215,7 +215,8 @@ def _lengths(lists: CandidateLists, system: System, due: pl.DataFrame) -> NDArra
     policies = due.select(search_of())["gallery"]
     own = {policy: system.gallery.list_length_of(policy) for policy in system.gallery.policies}
     lengths = policies.replace_strict(own, return_dtype=pl.Int64).to_numpy()
-    return np.minimum(lengths, lists.list_length)
+    found: NDArray[np.int64] = np.minimum(lengths, lists.list_length)
+    return found
 
 
 def _describe(observed: Observed, truth: Truth, due: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ from html import escape
 
 from biomatch.demo.answers import Answers
 from biomatch.reporting.figures import Ratio, clean, words
-from biomatch.reporting.tables import Table
+from biomatch.reporting.tables import Table, Value
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Opening:
 def overstays_table(answers: Answers) -> Table:
     """Set the lists of overstays side by side."""
     causes = list(answers.overstays[0].counts.causes)
-    rows = tuple(
+    rows: tuple[tuple[Value, ...], ...] = tuple(
         (
             row.system,
             row.counts.leads,
@@ -82,7 +82,8 @@ def overstays_table(answers: Answers) -> Table:
 
 def frauds_table(answers: Answers) -> Table:
     """Show which frauds were caught where fraud is frequent, by kind of event."""
-    rows = [(words(kind), caught, events, None) for kind, (caught, events) in answers.fraud.by_kind.items()]
+    rows: list[tuple[Value, ...]] = []
+    rows += [(words(kind), caught, events, None) for kind, (caught, events) in answers.fraud.by_kind.items()]
     rows += [(words(kind), None, None, "not searched") for kind in answers.fraud.not_searched]
     return Table(
         "answers-fraud",
