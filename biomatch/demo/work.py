@@ -38,6 +38,8 @@ MAX_FPIR = 1e-3
 MAX_STOPS_PER_MILLION = 1_000.0
 """Honest encounters stopped in a million (assumed): what a world of 100,000 encounters can show."""
 CONFIDENCE = 0.95
+GRID = 5
+"""Thresholds of the report's slider: at each, all that documents leave open is joined again."""
 LAXER = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """Targets of FPIR that are tried in turn where the one that was asked for cannot be shown."""
 BASELINES = ("document-only", "today")
@@ -133,7 +135,7 @@ def demo(
     clock("run", "searching, deciding, linking, raising alerts")
     done = run(grading.observed, at=point, progress=progress)
     clock("judge", "judging")
-    result = evaluate(done, grading.truth)
+    result = evaluate(done, grading.truth, grid=GRID)
     clock("side by side", "listing overstays by documents alone and by today's practice")
     rows = _side_by_side(done, grading, point)
     if system.name not in {row.system for row in rows}:
