@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 
 from biomatch.errors import SettingsError
 from biomatch.evaluation.sweep import sweep
@@ -43,7 +43,7 @@ def answers(lists, policy):
             continue
         kept = lists.reference_id[at] >= 0
         pairs = zip(lists.score[at][kept].tolist(), rows[lists.reference_id[at][kept]].tolist(), strict=True)
-        found[row["encounter_id"], row["gallery"], row["designed"]] = (row["enrolled_count"], list(pairs))
+        found[row["encounter_id"], row["gallery"], row["designed"]] = (row["enrolled_count"], tuple(pairs))
     return found
 
 
@@ -133,3 +133,17 @@ def test_the_printed_size_is_the_one_that_curves_carry(tiny_world):
     assert {policy: one.enrolled_counts for policy, one in curve.further.items()} == {
         policy: sizes[policy] for policy in ("all", "watchlist")
     }
+
+
+@settings(max_examples=15)
+@given(small_worlds.worlds())
+def test_the_future_changes_nothing_before_it_in_any_gallery(world):
+    """Cutting the stream at t leaves every search before t as it was: strict time, by receipt."""
+    observed, _ = world
+    times = observed.encounters["time"].unique().sort()
+    past = observed.encounters.filter(pl.col("recorded_at") < times[len(times) // 2])
+    assume(len(past))
+    whole, cut = search(observed, SEVERAL), search(small_worlds.with_encounters(observed, past), SEVERAL)
+    for policy in ("open_stays", "all"):
+        before, after = answers(cut, policy), answers(whole, policy)
+        assert before.items() <= after.items()
