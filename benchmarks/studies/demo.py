@@ -139,7 +139,7 @@ def overstays(found: list[dict[str, Any]]) -> list[str]:
         for name in names
     ]  # fmt: skip
     lines += ["What the false leads are:", ""]
-    return lines + table(["system", *(SHORT_CAUSES[cause] for cause in causes)], rows)
+    return lines + table(["system", *(SHORT_CAUSES.get(cause, cause) for cause in causes)], rows)
 
 
 def fraud(found: list[dict[str, Any]]) -> list[str]:

@@ -17,6 +17,7 @@ SHORT_CAUSES = {
     "not yet received": "its record had not arrived",
     "another document": "it bears another document",
     "link refused": "its link was refused",
+    "capture not linked": "the capture that records it was not linked",
     "extension unknown": "an extension was unknown",
 }
 """What became of those who are listed and should not be, by cause."""

@@ -18,8 +18,8 @@ def due_searches(observed: Observed, system: System) -> pl.DataFrame:
     """List every search that the policies make, in time order.
 
     A search is due where a port record has a direction that a policy searches, and a capture was due (a
-    camera was there). Records of carriers and neighbours are no search. One encounter is searched once for
-    each policy that asks for it.
+    camera was there); so is one for a capture that is itself the record of an exit. Records of carriers and
+    neighbours are no search. One encounter is searched once for each policy that asks for it.
 
     Returns
     -------
@@ -28,7 +28,7 @@ def due_searches(observed: Observed, system: System) -> pl.DataFrame:
         sorted by (time, encounter_id, designed, gallery).
     """
     probes = observed.encounters.filter(
-        (pl.col("source") == "port") & (pl.col("failure") != "not_attempted")
+        pl.col("source").is_in(["port", "capture"]) & (pl.col("failure") != "not_attempted")
     ).with_columns(acquired=pl.col("template_row") >= 0)
     due = [
         _due(observed, system, one.policy, probes.filter(pl.col("direction").is_in(one.directions)))

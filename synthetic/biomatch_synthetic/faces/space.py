@@ -124,14 +124,12 @@ class Conditions:
 
 
 class FaceSpace:
-    """The faces of one world: everything follows from (profile, dimension, seed) and the keys of a row.
+    """The faces of one world: everything follows from (profile, seed) and the keys of a row.
 
     Parameters
     ----------
     profile : FaceProfile
-        The matcher's twin.
-    dimension : int, optional
-        Values in a template, 32 to 4096; default: the profile's.
+        The matcher's twin; its dimension is that of the templates, since its score laws hold at no other.
     seed : int
         Root seed of the world, at least 0.
 
@@ -141,10 +139,8 @@ class FaceSpace:
     for the same keys, whatever else is asked for in the same call, up to the rounding of a matrix product.
     """
 
-    def __init__(self, profile: FaceProfile, dimension: int | None = None, seed: int = 0) -> None:
-        size = profile.dimension if dimension is None else dimension
-        if not 32 <= size <= 4096:
-            raise SettingsError(f"dimension {size}", allowed="32 to 4096 values a template")
+    def __init__(self, profile: FaceProfile, *, seed: int = 0) -> None:
+        size = profile.dimension
         self.profile, self.dimension, self.seed = profile, size, seed
         self._map = facemodel.feature_map(profile, size)
         self._means = facemodel.group_means(profile, size)
