@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biomatch.errors import SettingsError
-from biomatch.evaluation.alerts.curves import FUSED_KEY, AlertCurve
+from biomatch.evaluation.alerts.curves import FUSED_KEY, AlertCurve, AlertCurves
 from biomatch.fraud.detect import DETECTORS, FUSED, alert_threshold, searched_kinds, unsearched_kinds
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
+from biomatch.tuning.alerts.estimates import AlertCosts
 from biomatch.tuning.alerts.plan import SILENT, tune_alerts
-from biomatch.tuning.alerts.tune import PrevalenceFile
+from biomatch.tuning.alerts.tune import PrevalenceFile, tune_fraud
 
 scores = st.lists(st.integers(0, 12).map(float) | st.just(-np.inf), min_size=1, max_size=25)
 curves = st.dictionaries(
@@ -99,3 +100,14 @@ def test_a_prevalence_without_kinds_is_of_any_fraud():
     assert PrevalenceFile().rates([FUSED_KEY, "watchlist"]) == {FUSED_KEY: 8e-6, "watchlist": 8e-6}
     given_ = PrevalenceFile.from_mapping({"per_million": {"morph": 4.0, "sham_exit": 2.0, "watchlist": 50.0}})
     assert given_.rates([FUSED_KEY, "watchlist"]) == pytest.approx({FUSED_KEY: 6e-6, "watchlist": 50e-6})
+
+
+def test_fused_kinds_have_one_cost_of_a_miss():
+    point = OperatingPoint.of(0.4, System.load("default"))
+    fused = AlertCurve(FUSED, np.array([5.0]), np.array(["morph"]), np.zeros(9), np.arange(9), 10.0, (1,))
+    curves = AlertCurves({"morph": curve_of("morph", [5.0], [0.0] * 9)}, point, fused)
+    with pytest.raises(SettingsError, match="fused kinds share one threshold"):
+        tune_fraud([curves], alert_costs=AlertCosts(1.0, 10.0, {"morph": 99.0}))
+    tuned, plan = tune_fraud([curves], alert_costs=AlertCosts(1.0, 1e7))
+    assert set(tuned.alert_thresholds) == set(FUSED)
+    assert plan.not_searched == ()

@@ -176,13 +176,20 @@ def tune_fraud(
         raise ResultsError("runs at different points", remedy="run every tuning world at one point")
     if not curves:
         raise SettingsError("a system that raises no alerts", remedy="give alerts.kinds some kinds")
+    costs = CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs
+    if FUSED_KEY in curves and costs is not None and set(costs.miss_by or ()) & set(FUSED):
+        raise SettingsError(
+            f"a cost of its own for a missed {', '.join(sorted(set(costs.miss_by or ()) & set(FUSED)))}",
+            allowed="one cost of a miss, since all fused kinds share one threshold",
+            remedy='give miss alone, or a system with alerts.scoring = "evidence"',
+        )
     first = next(iter(curves.values()))
     plan = tune_alerts(
         curves,
         max_alerts_a_day=max_alerts_a_day,
         max_stops_per_million=max_stops_per_million,
         by=by,
-        costs=CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs,
+        costs=costs,
         traffic=traffic if traffic is not None else first.encounters / first.days,
         prevalence=_prevalence(prevalence).rates(curves),
         confidence=confidence,
