@@ -27,8 +27,8 @@ from biomatch.tuning.alerts.estimates import (
     check_setting,
     estimate,
 )
-from biomatch.tuning.alerts.front import front, hull
-from biomatch.tuning.alerts.spending import fill, spent_of
+from biomatch.tuning.alerts.front import front
+from biomatch.tuning.alerts.spending import spent_of, under_limit
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
@@ -340,12 +340,12 @@ def _rule(
     if stops is not None:
         share = stops / 1e6
         return (
-            lambda steps, spent: _under_limit(steps, rates, share, spent, stops_only=True),
+            lambda steps, spent: under_limit(steps, rates, share, spent, SILENT, stops_only=True),
             f"most caught with at most {stops:g} honest stopped in a million",
         )
     limit = (alerts or 0.0) / traffic
     return (
-        lambda steps, spent: _under_limit(steps, rates, limit, spent, stops_only=False),
+        lambda steps, spent: under_limit(steps, rates, limit, spent, SILENT, stops_only=False),
         f"most caught under {alerts:g} expected alerts a day",
     )
 
@@ -386,33 +386,3 @@ def _cheapest(steps: Step, prevalence: float, stop: float, miss: float) -> float
     alerts = caught + (1.0 - prevalence) * steps.stopped
     # Of equal costs the highest threshold: nobody is stopped for nothing.
     return float(steps.thresholds[np.argmin(stop * alerts - miss * caught)])
-
-
-def _under_limit(
-    steps: Mapping[Key, Step],
-    rates: Mapping[str, float],
-    limit: float,
-    spent: float,
-    *,
-    stops_only: bool,
-) -> dict[Key, float]:
-    hulls: dict[Key, tuple[Floats, Floats, Floats]] = {}
-    for key, one in steps.items():
-        p = rates[key[0]]
-        price = one.stopped if stops_only else p * one.caught + (1.0 - p) * one.stopped
-        spend = one.counted if stops_only else p * one.caught_counted + (1.0 - p) * one.counted
-        at, slopes = hull(p * one.caught, price)
-        hulls[key] = one.thresholds[at], spend[at], slopes
-    segments = sorted(
-        (-slope, key, place) for key, (_, _, slopes) in hulls.items() for place, slope in enumerate(slopes)
-    )
-    chosen = dict.fromkeys(steps, SILENT)
-    for _, key, place in segments:
-        thresholds, spends, _ = hulls[key]
-        more = spends[place + 1] - spends[place]
-        # Segments of one curve come in the order of their slope: a later one never goes before an earlier.
-        if spent + more > limit or chosen[key] != thresholds[place]:
-            continue
-        spent += more
-        chosen[key] = float(thresholds[place + 1])
-    return fill(steps, rates, limit, spent, chosen, stops_only=stops_only)

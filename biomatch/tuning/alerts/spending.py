@@ -8,9 +8,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.tuning.alerts.by_part import Step
+from biomatch.tuning.alerts.front import hull
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
+
+
+def under_limit(
+    steps: Mapping[Key, Step],
+    rates: Mapping[str, float],
+    limit: float,
+    spent: float,
+    silent: float,
+    *,
+    stops_only: bool,
+) -> dict[Key, float]:
+    """Choose the thresholds that catch most under a limit; parameters as of `fill`.
+
+    Corners of the concave hulls are taken in the order of catches per alert, then `fill` spends the rest.
+    `silent` is the threshold of a kind for which nothing is spent.
+    """
+    hulls: dict[Key, tuple[Floats, Floats, Floats]] = {}
+    for key, one in steps.items():
+        p = rates[key[0]]
+        price = one.stopped if stops_only else p * one.caught + (1.0 - p) * one.stopped
+        spend = one.counted if stops_only else p * one.caught_counted + (1.0 - p) * one.counted
+        at, slopes = hull(p * one.caught, price)
+        hulls[key] = one.thresholds[at], spend[at], slopes
+    segments = sorted(
+        (-slope, key, place) for key, (_, _, slopes) in hulls.items() for place, slope in enumerate(slopes)
+    )
+    chosen = dict.fromkeys(steps, silent)
+    for _, key, place in segments:
+        thresholds, spends, _ = hulls[key]
+        more = spends[place + 1] - spends[place]
+        # Segments of one curve come in the order of their slope: a later one never goes before an earlier.
+        if spent + more > limit or chosen[key] != thresholds[place]:
+            continue
+        spent += more
+        chosen[key] = float(thresholds[place + 1])
+    return fill(steps, rates, limit, spent, chosen, stops_only=stops_only)
 
 
 def fill(
