@@ -235,7 +235,7 @@ def train(samples: Sequence[Sample], name: str) -> tuple[Any, tuple[str, ...]]:
 def gather(
     seeds: Sequence[int],
     progress: Progress = lambda text: None,
-    systems: Sequence[str] = ("all", "default"),
+    systems: Sequence[str] = ("all", "today"),
 ) -> list[Sample]:
     """Make the worlds of reserved seeds and gather their samples, searched by built-in systems."""
     from biomatch_synthetic.world import make
