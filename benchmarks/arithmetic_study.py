@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED
+from biomatch.evaluation.overstays.arithmetic import YEAR_EXPECTED, YEAR_REPORTED
 from biomatch.rates import Rate
 from biomatch.tables.storage import write_text
 from biomatch.verification.exits import MISS_RATE, SEEDS, TRAVELLERS, TUNING_SEED, MissedExits, missed_exits

@@ -2,8 +2,8 @@
 
     python -m pytest benchmarks/bench_curves.py --benchmark-enable --benchmark-only -s
 
-Data: 100,000 mated N(0.6, 0.12) and 10,000,000 non-mated N(0, 0.1) scores, float64, seed 7 (evaluation facts,
-section 6). pyeer is needed for its rows (``pip install biomatch[peers]``); Bob runs in an interpreter of its
+Data: 100,000 mated N(0.6, 0.12) and 10,000,000 non-mated N(0, 0.1) scores, float64, seed 7.
+pyeer is needed for its rows (``pip install biomatch[peers]``); Bob runs in an interpreter of its
 own, named by BIOMATCH_BOB_PYTHON, because it needs an older numpy.
 """
 
@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biomatch.evaluation.curves import verification_curve
-from biomatch.evaluation.scorefiles import ScoreAccumulator, read_scores
+from biomatch.curves.build import verification_curve
+from biomatch.scorefiles import ScoreAccumulator, read_scores
 
 TARGET = 1e-4
 

@@ -1,4 +1,4 @@
-"""Linkage at scale: ratios in one run (issue 5, point 5). Figures go to ``benchmark.extra_info``.
+"""Linkage at scale: ratios in one run. Figures go to ``benchmark.extra_info``.
 
 Run: ``pytest benchmarks/bench_linkage.py --benchmark-enable --benchmark-json=FILE``. The sizes of the issue
 (20 million events, 500,000 exits) are reached with ``BIOMATCH_BENCH_FULL=1``.

@@ -19,9 +19,9 @@ import polars as pl
 from fraud_tables import table
 from fraud_worlds import CONTROLS, Graded, graded, merged, scenario, threshold_at
 
-from biomatch.evaluation.alert_causes import CAUSES, OLD_PHOTO_YEARS, causes_of
-from biomatch.evaluation.alert_events import PAPERS, Scene, clusters_of, touches
-from biomatch.evaluation.rating import by_subject
+from biomatch.curves.clustered_rates import by_subject
+from biomatch.evaluation.alerts.causes import CAUSES, OLD_PHOTO_YEARS, causes_of
+from biomatch.evaluation.alerts.events import PAPERS, Scene, clusters_of, touches
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.fusion import weigh
 from biomatch.policy import accept
@@ -188,7 +188,7 @@ def write(
     shown = [
         table("By cause", ["cause", "stopped", "per million honest encounters", "95%"],
               [row_of(cause, found=found) for cause, found in zip(names, causes, strict=True)],
-              "Causes exclude each other; what each means stands in `biomatch/evaluation/alert_causes.py`."),
+              "Causes exclude each other; what each means stands in `biomatch/evaluation/alerts/causes.py`."),
         table("By benign circumstance",
               ["honest encounters of which", "stopped", "per million of these", "95%"],
               [row_of(name, found=summed(parts)) for (what, name), parts in by.items()

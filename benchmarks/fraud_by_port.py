@@ -23,14 +23,14 @@ from fraud_tables import table
 from fraud_worlds import FRAUD, SYSTEM
 from scipy.stats import t as student
 
-from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
-from biomatch.evaluation.alert_events import EVENT_OF
+from biomatch.evaluation.alerts.curves import AlertCurve, alert_curve
+from biomatch.evaluation.alerts.events import EVENT_OF
 from biomatch.fraud.detect import detect
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.streams import stream
 from biomatch.training.fusion import facts_of
-from biomatch.tuning.alerts import AlertPlan, tune_alerts
-from biomatch.tuning.fraud import pool
+from biomatch.tuning.alerts.plan import AlertPlan, tune_alerts
+from biomatch.tuning.alerts.tune import pool
 
 PORTS = {
     "AIR1": {"mode": "air", "weight": 3.0},

@@ -19,13 +19,13 @@ from fraud_tables import table
 from fraud_worlds import CONTROLS, SYSTEM, Graded, graded, merged, scenario, threshold_at
 from scipy.stats import binom, norm
 
-from biomatch.evaluation.alert_curves import AlertCurve
+from biomatch.evaluation.alerts.curves import AlertCurve
 from biomatch.fraud import ghost_exit
 from biomatch.fraud.detect import detect
 from biomatch.fraud.facts import Facts
 from biomatch.rates import rate
 from biomatch.settings.scenario import KINDS
-from biomatch.tuning.alert_estimates import combined, estimate
+from biomatch.tuning.alerts.estimates import combined, estimate
 
 FUSED = "everything, fused"
 ENRICHED, RICH, PLAIN = 30_000.0, 10_000.0, 2_000.0

@@ -9,11 +9,11 @@ import polars as pl
 from fraud_worlds import CONTROLS, LIMITS, Graded, graded, merged, scenario, threshold_at
 from scipy.stats import norm, ttest_1samp
 
-from biomatch.evaluation.alert_causes import causes_of
-from biomatch.evaluation.alert_curves import AlertCurve
-from biomatch.evaluation.alert_events import Scene, touches
-from biomatch.evaluation.calibration import calibration, reliability
-from biomatch.evaluation.rating import by_subject
+from biomatch.curves.clustered_rates import by_subject
+from biomatch.evaluation.alerts.causes import causes_of
+from biomatch.evaluation.alerts.curves import AlertCurve
+from biomatch.evaluation.alerts.events import Scene, touches
+from biomatch.evaluation.llr_calibration import calibration, reliability
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.fusion import weigh
 from biomatch.models import load
@@ -21,7 +21,7 @@ from biomatch.policy import accept
 from biomatch.rates import clustered_rate, rate
 from biomatch.settings.scenario import KINDS
 from biomatch.training import fusion as training
-from biomatch.tuning.alert_estimates import combined, estimate
+from biomatch.tuning.alerts.estimates import combined, estimate
 
 
 def table(title: str, head: list[str], rows: list[list[object]], note: str = "") -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
+from biomatch.evaluation.alerts.curves import AlertCurve, alert_curve
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.detect import DETECTORS, detect
 from biomatch.fraud.facts import Facts
@@ -16,7 +16,7 @@ from biomatch.fraud.fusion import weigh
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.settings.system import System
 from biomatch.training import fusion as training
-from biomatch.tuning.fraud import apart, event_clusters
+from biomatch.tuning.alerts.tune import apart, event_clusters
 from biomatch.worlds import World, world
 
 LIMITS = (100, 1_000, 5_000)

@@ -103,7 +103,7 @@ def one_gallery(enrolled: int) -> dict[str, float]:
 
 def one_study(seeds: int) -> dict[str, float]:
     """Run a tiny suite with so many seeds; CPU seconds of the whole."""
-    from biomatch.study import Suite, run_study
+    from biomatch.studies.study import Suite, run_study
 
     suite = Suite.from_mapping(
         {

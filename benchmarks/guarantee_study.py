@@ -20,9 +20,9 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import binom, norm
 
+from biomatch.curves.build import verification_curve
+from biomatch.curves.counting import interval_allowing
 from biomatch.errors import ResultsError
-from biomatch.evaluation.counting import interval_allowing
-from biomatch.evaluation.curves import verification_curve
 from biomatch.tuning import guarantee
 
 Sets = tuple[np.ndarray, np.ndarray | None]

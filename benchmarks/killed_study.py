@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from biomatch.results import Row, read_rows
 from biomatch.streams import stream
-from biomatch.study import Suite, run_study
+from biomatch.studies.rows import Row, read_rows
+from biomatch.studies.study import Suite, run_study
 from biomatch.tables.storage import write_text
 
 RESULTS = Path(__file__).parent / "results" / "studies.md"

@@ -20,7 +20,7 @@ from scipy.stats import norm, t
 from biomatch.scorelaw import ScoreLaw
 from biomatch.scorelaw.nonmated import THRESHOLDS
 from biomatch.settings.profile import load_profile
-from biomatch.tuning.larger import Gallery, fpir_at
+from biomatch.tuning.growth.methods import Gallery, fpir_at
 
 SIZES = (500, 1_000, 2_000)
 HELD_OUT = 200_000

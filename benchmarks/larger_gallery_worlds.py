@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from biomatch.scorelaw import ScoreLaw
 from biomatch.settings.profile import load_profile
-from biomatch.tuning.larger import Gallery, fpir_at
+from biomatch.tuning.growth.methods import Gallery, fpir_at
 
 SIZES, HELD_OUT, PARTS = (500, 1_000, 2_000), 200_000, 10
 DIMENSION, SEED, STRANGERS = 512, 20_261_124, 1 << 40

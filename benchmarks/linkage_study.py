@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from biomatch.evaluation.overstays import count_overstays, judge_stays
+from biomatch.evaluation.overstays.counts import count_overstays, judge_stays
 from biomatch.overstay.linkage.link import Linked
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System

@@ -21,8 +21,8 @@ import numpy as np
 from guarantee_study import LAWS, Law, ours
 from scipy.stats import binom, norm
 
-from biomatch.evaluation.counting import most_events
-from biomatch.evaluation.curves import VerificationCurve, verification_curve
+from biomatch.curves.build import VerificationCurve, verification_curve
+from biomatch.curves.counting import most_events
 
 TARGETS = (0.0, 0.001, 0.01, 0.05, 0.2)
 Scores = tuple[np.ndarray, np.ndarray]
@@ -174,7 +174,7 @@ def lists_beside_bob(sets: int, of_bob: list[dict[str, Any]] | None) -> list[str
     """Compare CMC, detection and identification rate, and false-alarm rate."""
     if of_bob is None:
         return ["| Bob is not there | | |"]
-    from biomatch.evaluation.curves import identification_curve
+    from biomatch.curves.build import identification_curve
 
     agree = {"CMC, every rank": [0, 0], "DIR at rank 1 and 5": [0, 0], "false-alarm rate": [0, 0]}
     for number in range(sets):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from biomatch.evaluation.honesty import Honesty, equal_mass, honesty, log_loss
+from biomatch.evaluation.probability_calibration import Honesty, equal_mass, honesty, log_loss
 from biomatch.evidence.recalibrate import Recalibration, shipped
 from biomatch.training.posterior import dates_of, judged, worlds
 

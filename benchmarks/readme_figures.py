@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent / "search"))
 import report
 from suite_tables import ALERTS, RESULTS, cell
 
-from biomatch.comparison import FIGURES
+from biomatch.studies.compare import FIGURES
 
 README = Path(__file__).parents[1] / "README.md"
 ROW = re.compile(

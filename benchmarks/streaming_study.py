@@ -26,8 +26,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import norm
 
-from biomatch.evaluation import counting
-from biomatch.evaluation.scorefiles import ScoreAccumulator
+from biomatch.curves import counting
+from biomatch.scorefiles import ScoreAccumulator
 
 TILE = 1 << 22
 TARGETS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)

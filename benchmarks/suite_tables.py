@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 from biomatch.cli.console import progress
-from biomatch.comparison import FIGURES, wilson
-from biomatch.results import Row, table
-from biomatch.study import Suite, run_study
+from biomatch.studies.compare import FIGURES, wilson
+from biomatch.studies.rows import Row, table
+from biomatch.studies.study import Suite, run_study
 from biomatch.tables.storage import write_text
 
 RESULTS = Path(__file__).parent / "results" / "suites"

@@ -1,13 +1,13 @@
 """Names of the front door, for type checkers; `__init__.py` hands them out lazily."""
 
+from biomatch.curves.build import IdentificationCurve as IdentificationCurve
+from biomatch.curves.build import VerificationCurve as VerificationCurve
+from biomatch.curves.build import identification_curve as identification_curve
+from biomatch.curves.build import verification_curve as verification_curve
 from biomatch.errors import BiomatchError as BiomatchError
-from biomatch.evaluation.curves import IdentificationCurve as IdentificationCurve
-from biomatch.evaluation.curves import VerificationCurve as VerificationCurve
-from biomatch.evaluation.curves import identification_curve as identification_curve
-from biomatch.evaluation.curves import verification_curve as verification_curve
 from biomatch.evaluation.judge import evaluate as evaluate
+from biomatch.evaluation.overstays.review_orders import review as review
 from biomatch.evaluation.result import Result as Result
-from biomatch.evaluation.reviewing import review as review
 from biomatch.evaluation.sweep import sweep as sweep
 from biomatch.gallery import Gallery as Gallery
 from biomatch.policy import OperatingPoint as OperatingPoint

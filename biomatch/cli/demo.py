@@ -39,7 +39,7 @@ def demo(
     from biomatch.system.run import run
     from biomatch.tables import storage
     from biomatch.tuning import tune
-    from biomatch.tuning.growth import swept, with_growth
+    from biomatch.tuning.growth.curve import swept, with_growth
     from biomatch.worlds import world
 
     started = time.monotonic()

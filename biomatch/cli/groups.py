@@ -31,10 +31,10 @@ def groups(
     as_json: Json = False,
 ) -> None:
     """Give FPIR, FNIR and FTA of each group with intervals, and inequity (ISO/IEC 19795-10)."""
-    from biomatch.evaluation.crossing import crossed
-    from biomatch.evaluation.groups import group_report
+    from biomatch.curves.groups import group_report
+    from biomatch.evaluation.cross_group import crossed
     from biomatch.evaluation.result import Result
-    from biomatch.tuning.parts import decided
+    from biomatch.tuning.by_part import decided
     from biomatch.worlds import open_world
 
     read = Result.read(result)

@@ -41,7 +41,7 @@ def identify(
     """Search your own embeddings one-to-many and judge them at every threshold."""
     import numpy as np
 
-    from biomatch.evaluation.own import identify_own
+    from biomatch.evaluation.own_embeddings import identify_own
     from biomatch.tables import storage
     from biomatch.tables.embeddings import read_embeddings
     from biomatch.tuning import tune

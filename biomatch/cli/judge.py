@@ -86,10 +86,10 @@ def tune(
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
+    from biomatch.tuning.by_part import decided
     from biomatch.tuning.costs import Costs
-    from biomatch.tuning.growth import swept, with_growth
-    from biomatch.tuning.parts import decided
-    from biomatch.tuning.pool import pool
+    from biomatch.tuning.growth.curve import swept, with_growth
+    from biomatch.tuning.pooled import pool
     from biomatch.worlds import open_world
 
     _refuse(
@@ -166,14 +166,14 @@ def _tune_runs(
     as_json: bool,
 ) -> None:
     """Tune alerts or leads: run each tuning world at a point once, then sweep."""
-    from biomatch.evaluation.alert_curves import alert_curves
+    from biomatch.evaluation.alerts.curves import alert_curves
     from biomatch.evaluation.judge import check_lineages
-    from biomatch.evaluation.leads import lead_curve
+    from biomatch.evaluation.overstays.leads import lead_curve
     from biomatch.policy import OperatingPoint
     from biomatch.system.run import run
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tables.storage import write_text
-    from biomatch.tuning.fraud import tune_fraud
+    from biomatch.tuning.alerts.tune import tune_fraud
     from biomatch.tuning.leads import tune_leads
     from biomatch.worlds import open_world
 
@@ -298,7 +298,7 @@ def _external(
     as_json: bool,
 ) -> None:
     """Judge candidate lists that another matcher made from ``search --plan``."""
-    from biomatch.evaluation.external import check_answers, lists_from_frte
+    from biomatch.evaluation.external_lists import check_answers, lists_from_frte
     from biomatch.evaluation.judge import evaluate as judge
     from biomatch.evaluation.sweep import sweep
     from biomatch.policy import OperatingPoint

@@ -32,10 +32,10 @@ def review(
     Settings: reviews_a_day, days, order (posterior, days_over, severity, newest), false_closure,
     false_confirmation, found_elsewhere, seed. Default: those that the result was judged with.
     """
+    from biomatch.evaluation.overstays.review import PARTS
+    from biomatch.evaluation.overstays.review_orders import review as review_list
+    from biomatch.evaluation.overstays.review_orders import review_orders
     from biomatch.evaluation.result import Result
-    from biomatch.evaluation.review import PARTS
-    from biomatch.evaluation.reviewing import review as review_list
-    from biomatch.evaluation.reviewing import review_orders
     from biomatch.settings.base import parse_changes
     from biomatch.settings.review import ReviewSettings
     from biomatch.tables.storage import write_text

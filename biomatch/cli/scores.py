@@ -49,9 +49,9 @@ def scores(
     as_json: Json = False,
 ) -> None:
     """Give rates, curve and threshold of scores or candidate lists that somebody else produced."""
-    from biomatch.evaluation.curves import IdentificationCurve
-    from biomatch.evaluation.scorefiles import read_scores, stream_scores
-    from biomatch.evaluation.scorefiles.found import doubts
+    from biomatch.curves.build import IdentificationCurve
+    from biomatch.scorefiles import read_scores, stream_scores
+    from biomatch.scorefiles.read import doubts
     from biomatch.tuning.claims import claims_of
 
     if max_fpir is not None and max_fmr is not None:
@@ -121,8 +121,8 @@ def _report(
 
 
 def _counts(curve: Any) -> dict[str, Any]:
-    from biomatch.evaluation.curves import IdentificationCurve
-    from biomatch.evaluation.scorefiles import StreamedComparisons
+    from biomatch.curves.build import IdentificationCurve
+    from biomatch.scorefiles import StreamedComparisons
 
     if isinstance(curve, IdentificationCurve):
         median, least, greatest = curve.enrolled_counts
@@ -161,8 +161,8 @@ def _headline(counts: dict[str, Any], form: str) -> str:
 def _at_target(
     curve: Any, target: float, confidence: float, cap: int | None
 ) -> tuple[dict[str, Any], list[str]]:
-    from biomatch.evaluation.curves import IdentificationCurve
-    from biomatch.tuning.of_curve import guarantee_of
+    from biomatch.curves.build import IdentificationCurve
+    from biomatch.tuning.curve_guarantee import guarantee_of
 
     of_searches = isinstance(curve, IdentificationCurve)
     name, measure, miss = ("max_fpir", "fpir", "fnir") if of_searches else ("max_fmr", "fmr", "fnmr")
@@ -197,8 +197,8 @@ def _by_group(
 ) -> tuple[dict[str, Any], list[str]]:
     """Break the guaranteed threshold down by group, or, where there is none, the point estimate."""
     from biomatch.cli.groups import crossed_lines, told
-    from biomatch.evaluation.curves import IdentificationCurve
-    from biomatch.evaluation.groups import cross_group, group_report
+    from biomatch.curves.build import IdentificationCurve
+    from biomatch.curves.groups import cross_group, group_report
 
     at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
     of_searches = isinstance(curve, IdentificationCurve)

@@ -30,8 +30,8 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Run a study: what is finished is kept, what is missing is run."""
-    from biomatch.results import table
-    from biomatch.study import Suite, run_study
+    from biomatch.studies.rows import table
+    from biomatch.studies.study import Suite, run_study
     from biomatch.tables.storage import write_text
 
     asked = Suite.read(suite)
@@ -56,8 +56,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Say which figures of two studies differ; exit code 1 for a regression beyond the margin."""
-    from biomatch.comparison import compare as compare_studies
-    from biomatch.results import read_rows
+    from biomatch.studies.compare import compare as compare_studies
+    from biomatch.studies.rows import read_rows
 
     changes = compare_studies(read_rows(one), read_rows(other), margin=margin, confidence=confidence)
     regressed = [change for change in changes if change.verdict == "regressed"]

@@ -7,17 +7,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import WallError
-from biomatch.evaluation.alert_adversary import NAME as ADVERSARY
-from biomatch.evaluation.alert_adversary import adversary
-from biomatch.evaluation.alert_calibration import NAME as CALIBRATION
-from biomatch.evaluation.alert_calibration import calibrations
-from biomatch.evaluation.alerts import judge_alerts
-from biomatch.evaluation.explained import NAME, explained
-from biomatch.evaluation.grid import threshold_grid
-from biomatch.evaluation.misses import causes_of_misses
-from biomatch.evaluation.overstays import judge_stays
+from biomatch.evaluation.alerts.adversary import NAME as ADVERSARY
+from biomatch.evaluation.alerts.adversary import adversary
+from biomatch.evaluation.alerts.calibration import NAME as CALIBRATION
+from biomatch.evaluation.alerts.calibration import calibrations
+from biomatch.evaluation.alerts.explained import NAME, explained
+from biomatch.evaluation.alerts.judge import judge_alerts
+from biomatch.evaluation.miss_causes import causes_of_misses
+from biomatch.evaluation.overstays.counts import judge_stays
 from biomatch.evaluation.result import Result
 from biomatch.evaluation.run_facts import facts_of
+from biomatch.evaluation.threshold_grid import threshold_grid
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
 from biomatch.settings.review import ReviewSettings
@@ -106,14 +106,15 @@ def evaluate(
     grid : int
         Number of thresholds at which a slider can stop; 0 for none.
     review : ReviewSettings, optional
-        How people review the list of overstays (see `biomatch.evaluation.review`); default: the settings'.
+        How people review the list of overstays (see `biomatch.evaluation.overstays.review`); default: the
+        settings'.
     pools : bool
-        Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alert_adversary`) and
-        log-likelihood ratios are held to their word (`biomatch.evaluation.alert_calibration`): a second or
+        Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alerts.adversary`) and
+        log-likelihood ratios are held to their word (`biomatch.evaluation.alerts.calibration`): a second or
         two, which a study of many runs saves.
     frauds_per_million : float, optional
         Encounters with a fraud, of a million, from which the explanation of an alert starts; default: as the
-        point was tuned for, else 8 (see `biomatch.evaluation.explained`).
+        point was tuned for, else 8 (see `biomatch.evaluation.alerts.explained`).
 
     Raises
     ------

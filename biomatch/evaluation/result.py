@@ -14,12 +14,12 @@ from typing import Any
 
 import polars as pl
 
+from biomatch.curves.build import IdentificationCurve
+from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
-from biomatch.evaluation.curves import IdentificationCurve
-from biomatch.evaluation.misses import count_causes
-from biomatch.evaluation.overstays import Overstays, count_overstays
-from biomatch.evaluation.rating import by_subject
-from biomatch.evaluation.review import Review, review_stays
+from biomatch.evaluation.miss_causes import count_causes
+from biomatch.evaluation.overstays.counts import Overstays, count_overstays
+from biomatch.evaluation.overstays.review import Review, review_stays
 from biomatch.evaluation.sweep import curve_of
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, clustered_rate, rate
@@ -45,12 +45,12 @@ class Result:
     list_length : int
         L.
     stays : polars.DataFrame
-        Judged stays (see `biomatch.evaluation.overstays.judge_stays`).
+        Judged stays (see `biomatch.evaluation.overstays.counts.judge_stays`).
     judged_alerts : polars.DataFrame
-        Judged alerts (see `biomatch.evaluation.alerts`).
+        Judged alerts (see `biomatch.evaluation.alerts.judge`).
     alerts : mapping
         Counts and rates of alerts by kind, as plain data; under ``"explained"`` single alerts, where one
-        was raised (see `biomatch.evaluation.explained`).
+        was raised (see `biomatch.evaluation.alerts.explained`).
     grid : polars.DataFrame
         What a slider shows: a row a threshold, with decisions, leads and alerts counted there.
     about : mapping

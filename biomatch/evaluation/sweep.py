@@ -7,10 +7,10 @@ from typing import Any, Literal, overload
 import numpy as np
 import polars as pl
 
+from biomatch.curves.build import IdentificationCurve, identification_curve
 from biomatch.errors import ResultsError
-from biomatch.evaluation.alert_curves import AlertCurves, alert_curves
-from biomatch.evaluation.curves import IdentificationCurve, identification_curve
-from biomatch.evaluation.leads import LeadCurve, lead_curve
+from biomatch.evaluation.alerts.curves import AlertCurves, alert_curves
+from biomatch.evaluation.overstays.leads import LeadCurve, lead_curve
 from biomatch.evaluation.trials import enumerate_trials
 from biomatch.system.run import Run
 from biomatch.tables.candidates import CandidateLists

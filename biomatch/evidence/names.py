@@ -28,7 +28,7 @@ DEFAULT_M: dict[str, tuple[float, float, float]] = {
     "sex": (0.004, 0.001, 0.995),
     "nationality": (0.04, 0.001, 0.959),
 }
-"""m by level (differs, nearly, agrees); assumed, from facts 4.3: 2 to 5 % benign second passports, keying
+"""m by level (differs, nearly, agrees); assumed: 2 to 5% benign second passports, keying
 errors and name changes of a few per cent. They are not fitted to a stream: a border's residual holds some
 dozen pairs, found by face or birth date, and m from those that faces make sure changed none of 1,953 links in
 three worlds with many second passports; in two with a slip in every third name it added ten true links and

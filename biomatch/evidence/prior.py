@@ -9,7 +9,7 @@ from biomatch.errors import SettingsError
 
 SHAM_RATE = 1e-5
 """Share of exits on a document that somebody else uses, before anything is seen: of a million crossings, 7 to
-10 are detected impostors (facts 2.2, [A21, A22, E10])."""
+10 are detected impostors [A21, A22, E10]."""
 
 
 def _share(name: str, value: float) -> float:
@@ -35,7 +35,7 @@ def pair_log_odds(linkable: float, open_stays: ArrayLike) -> NDArray[np.float64]
 
     Examples
     --------
-    >>> round(float(pair_log_odds(0.5, 2_400_000) / np.log(10)), 1)  # facts 2.3: 10 ** -6.4
+    >>> round(float(pair_log_odds(0.5, 2_400_000) / np.log(10)), 1)  # 2.4 million open stays
     -6.4
     """
     share = _share("linkable", linkable)
@@ -52,7 +52,7 @@ def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
 
 
 MISTYPED = 0.2
-"""Share of linkable exits without a document match whose number is one slip away (assumed: facts 1.7)."""
+"""Share of linkable exits without a document match whose number is one slip away (assumed)."""
 
 
 def near_number_llr(nearly: NDArray[np.bool_], chance: float) -> NDArray[np.float64]:

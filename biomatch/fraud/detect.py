@@ -62,7 +62,7 @@ UNTUNED = {
 
 EVEN_ODDS = 11.74
 """Fused ratio from which fraud is likelier than not at 8 events a million encounters: ln((1 - p) / p)
-(facts 5.2: 7 to 10 impostors a million)."""
+(7 to 10 impostors are found in a million [A21, A22])."""
 
 
 def alert_threshold(kind: str, point: OperatingPoint) -> float:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from biomatch.evaluation.alert_adversary import NAME
-from biomatch.evaluation.alert_pools import KNOWN, OWN
+from biomatch.evaluation.alerts.adversary import NAME
+from biomatch.evaluation.alerts.donor_pools import KNOWN, OWN
 from biomatch.reporting.drawing import BLUE, GREY, VERMILION, finished, told
 from biomatch.reporting.figures import Ratio, count, percent, shorten
 from biomatch.reporting.points import Rows

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.evaluation.misses import CAUSES, causes_of_misses
+from biomatch.evaluation.miss_causes import CAUSES, causes_of_misses
 from biomatch.evaluation.result import Result
 from biomatch.policy import accept
 from biomatch.rates import clustered_rate

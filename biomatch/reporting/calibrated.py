@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from biomatch.evaluation.alert_calibration import NAME
+from biomatch.evaluation.alerts.calibration import NAME
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, finished
 from biomatch.reporting.figures import count, shorten
 from biomatch.reporting.points import Rows

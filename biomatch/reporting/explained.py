@@ -35,7 +35,7 @@ def waterfall(explained: Mapping[str, Any]) -> alt.LayerChart:
     Parameters
     ----------
     explained : mapping
-        As `biomatch.evaluation.explained.explained` gives it: ``prior``, ``parts``, ``posterior``, in
+        As `biomatch.evaluation.alerts.explained.explained` gives it: ``prior``, ``parts``, ``posterior``, in
         nats.
     """
     return waterfall_of({"steps": steps(explained)})

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
+from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.evaluation.result import Result
 from biomatch.rates import Rate
 from biomatch.reporting.figures import Ratio

@@ -16,9 +16,7 @@ Policy = Literal["manifest", "port_day", "open_stays", "all", "watchlist"]
 class GallerySettings(Settings):
     """What is enrolled, how it is searched, and how long it is kept."""
 
-    policy: Policy = setting(
-        "open_stays", "facts of the trade: the exit gallery is the set of open stays (GAO-20-568)"
-    )
+    policy: Policy = setting("open_stays", "the exit gallery is the set of open stays (GAO-20-568)")
     index: Literal["flat", "compressed", "milvus", "auto"] = setting(
         "auto", f"{ASSUMED}: exact search until N asks for codes, which lose one mate in a million at most"
     )

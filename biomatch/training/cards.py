@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.evaluation.calibration import calibration, reliability
+from biomatch.evaluation.llr_calibration import calibration, reliability
 from biomatch.rates import rate
 from biomatch.training.fusion import PER_MILLION, RIDGE, TRAVELLERS, Sample, parts_of, used_by
 

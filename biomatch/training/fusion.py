@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.evaluation.alert_events import PAPERS, Scene
+from biomatch.evaluation.alerts.events import PAPERS, Scene
 from biomatch.fraud.basis import basis, evidence_at
 from biomatch.fraud.facts import Facts
 from biomatch.overstay.linkage.documents import link_documents

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from biomatch.evaluation.honesty import log_loss
-from biomatch.evaluation.overstays import judge_stays
+from biomatch.evaluation.overstays.counts import judge_stays
+from biomatch.evaluation.probability_calibration import log_loss
 from biomatch.evidence.recalibrate import SHIPPED, Recalibration
 from biomatch.paths import models_dir
 from biomatch.policy import OperatingPoint

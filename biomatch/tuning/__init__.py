@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from biomatch.tuning.curve_guarantee import guarantee_of
 from biomatch.tuning.guarantee import Guarantee, guarantee
-from biomatch.tuning.of_curve import guarantee_of
 from biomatch.tuning.tune import tune
 
 __all__ = ["Guarantee", "guarantee", "guarantee_of", "tune"]

@@ -6,10 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from biomatch.curves.build import IdentificationCurve
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.curves import IdentificationCurve
 from biomatch.rates import Rate
-from biomatch.tuning.of_curve import Curve, guarantee_of
+from biomatch.tuning.curve_guarantee import Curve, guarantee_of
 
 MET, NOT_MET, NOT_SHOWN = "met", "not met", "not shown"
 

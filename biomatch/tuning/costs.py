@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from biomatch.curves.build import IdentificationCurve
 from biomatch.errors import ResultsError
-from biomatch.evaluation.curves import IdentificationCurve
 from biomatch.rates import Rate
 from biomatch.settings.base import ASSUMED, Settings, setting
 
@@ -140,7 +140,7 @@ def cheapest(curve: IdentificationCurve, costs: Costs, *, confidence: float = 0.
 
     Examples
     --------
-    >>> from biomatch.evaluation.curves import identification_curve
+    >>> from biomatch.curves.build import identification_curve
     >>> curve = identification_curve([0.9, 0.8, 0.4], [1, 1, 1], [0.1, 0.2, 0.5, 0.3], enrolled_count=10)
     >>> cheapest(curve, Costs(prevalence=0.5, alarm_minutes=1, miss_minutes=2)).threshold
     0.4

@@ -18,11 +18,11 @@ import numpy as np
 from scipy.special import bdtr, bdtrik, betainc, betaincinv
 
 from biomatch import rates
+from biomatch.curves import counting
+from biomatch.curves.clustered_rates import rate_above
+from biomatch.curves.counting import Floats, Ints
+from biomatch.curves.thresholds import lower_end
 from biomatch.errors import ResultsError
-from biomatch.evaluation import counting
-from biomatch.evaluation.counting import Floats, Ints
-from biomatch.evaluation.points import lower_end
-from biomatch.evaluation.rating import rate_above
 from biomatch.policy import accept
 from biomatch.rates import Rate, beta_for_clusters
 from biomatch.tuning import clusters

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from biomatch.errors import ResultsError
-from biomatch.evaluation.leads import LeadCurve
+from biomatch.evaluation.overstays.leads import LeadCurve
 from biomatch.policy import OperatingPoint, lineages_of
 from biomatch.rates import rate
 from biomatch.settings.base import Settings, setting

@@ -6,23 +6,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
-from biomatch.evaluation.alert_curves import AlertCurves
-from biomatch.evaluation.curves import IdentificationCurve, VerificationCurve
-from biomatch.evaluation.leads import LeadCurve
+from biomatch.evaluation.alerts.curves import AlertCurves
+from biomatch.evaluation.overstays.leads import LeadCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
-from biomatch.tuning.alert_estimates import AlertCosts
-from biomatch.tuning.alerts import SILENT
+from biomatch.tuning.alerts.estimates import AlertCosts
+from biomatch.tuning.alerts.plan import SILENT
+from biomatch.tuning.alerts.tune import PrevalenceFile, tune_fraud
+from biomatch.tuning.by_part import tune_parts
 from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
-from biomatch.tuning.fraud import PrevalenceFile, tune_fraud
+from biomatch.tuning.curve_guarantee import Curve, guarantee_of
+from biomatch.tuning.growth.methods import shrink
 from biomatch.tuning.guarantee import Guarantee
-from biomatch.tuning.larger import shrink
 from biomatch.tuning.leads import LeadCosts, tune_leads
-from biomatch.tuning.of_curve import Curve, guarantee_of
-from biomatch.tuning.parts import tune_parts
-from biomatch.tuning.pool import between_galleries, pool
+from biomatch.tuning.pooled import between_galleries, pool
 
 OBSERVED = ("port", "mode")
 """Breakdowns that an operating point may be keyed on: fields that the system sees."""
@@ -72,21 +72,21 @@ def tune(
     by : str, optional
         ``"port"`` or ``"mode"``: a threshold for each, each with a guarantee of its own; other values
         get the highest of them. Of alerts: a threshold for each that has enough encounters, under one
-        limit for all together (`biomatch.tuning.alert_parts`).
+        limit for all together (`biomatch.tuning.alerts.by_part`).
     jointly : bool
         With `by` and `max_fpir`: the target holds over all parts together, shared among them so that
-        least is missed (`biomatch.tuning.parts.tune_parts`).
+        least is missed (`biomatch.tuning.by_part.tune_parts`).
     floor_score : float, optional
         Score below which the index's losses are not bounded; thresholds below it are refused.
     gallery : int, optional
         Operational N, at least the tested median: the target is lowered so that binomial growth from the
         tested N reaches `max_fpir` at this N. For N above the tested one that is never too lenient
-        (`biomatch.tuning.larger`), as long as the tested gallery is a fair sample of the larger one.
+        (`biomatch.tuning.growth.methods`), as long as the tested gallery is a fair sample of the larger one.
     max_alerts_a_day : float, optional
         For alerts (``sweep(..., of="fraud")``) and leads: the most that are expected a day.
     max_stops_per_million : float, optional
         For alerts, instead: the most honest encounters stopped in a million, all kinds together.
-    alert_costs : biomatch.tuning.alert_estimates.AlertCosts or path, optional
+    alert_costs : biomatch.tuning.alerts.estimates.AlertCosts or path, optional
         For alerts, instead: what a stop and a miss cost.
     traffic : float, optional
         For alerts: encounters a day; default: that of the tuning worlds.
@@ -107,7 +107,7 @@ def tune(
     Examples
     --------
     >>> import numpy as np
-    >>> from biomatch.evaluation.curves import identification_curve
+    >>> from biomatch.curves.build import identification_curve
     >>> tops = np.arange(1000) / 1000
     >>> curve = identification_curve([0.9995], [1], tops, enrolled_count=500)
     >>> point = tune(curve, max_fpir=0.01)

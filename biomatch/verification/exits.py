@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, Arithmetic, arithmetic
 from biomatch.evaluation.judge import evaluate
-from biomatch.evaluation.overstays import Overstays
+from biomatch.evaluation.overstays.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, Arithmetic, arithmetic
+from biomatch.evaluation.overstays.counts import Overstays
 from biomatch.evaluation.sweep import sweep
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, rate

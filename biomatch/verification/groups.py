@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from biomatch.evaluation.groups import gini, mxog
+from biomatch.curves.groups import gini, mxog
 from biomatch.rates import Rate
 from biomatch.scorelaw import ScoreLaw
 from biomatch.settings.profile import FaceProfile, load_profile

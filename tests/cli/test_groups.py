@@ -4,9 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.evaluation.crossing import crossed
-from biomatch.evaluation.curves import verification_curve
-from biomatch.evaluation.groups import group_report
+from biomatch.curves.build import verification_curve
+from biomatch.curves.groups import group_report
+from biomatch.evaluation.cross_group import crossed
 from biomatch.evaluation.result import Result
 from biomatch.policy import OperatingPoint
 from biomatch.system.references import references

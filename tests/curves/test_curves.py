@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biomatch.curves import counting
+from biomatch.curves.build import identification_curve, verification_curve
 from biomatch.errors import ResultsError
-from biomatch.evaluation import counting
-from biomatch.evaluation.curves import identification_curve, verification_curve
 from biomatch.policy import accept
 
 # A coarse grid makes ties common; float32 and float64 both.
@@ -163,7 +163,7 @@ def test_percentages_are_refused():
         verification_curve([1.0], [0.0]).threshold(max_fmr=5)
 
 
-# Section 4.2 of the evaluation facts: values from running pyeer 0.5.6, bob.measure 6.1.1, scikit-learn 1.9.1.
+# Values from running pyeer 0.5.6, bob.measure 6.1.1, scikit-learn 1.9.1.
 GOLDEN = {
     "A": ([0.5, 0.6, 0.7, 0.3], [0.1, 0.2, 0.3, 0.5], 0.25),
     "B": ([0.5] * 4, [0.5] * 4, 0.5),  # pyeer says 1.0: it offers no threshold that rejects everything

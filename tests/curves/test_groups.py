@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biomatch.curves.build import identification_curve
+from biomatch.curves.groups import cross_group, fairness_discrepancy, garbe, gini, group_report, mxog
 from biomatch.errors import ResultsError
-from biomatch.evaluation.curves import identification_curve
-from biomatch.evaluation.groups import cross_group, fairness_discrepancy, garbe, gini, group_report, mxog
 
 # Faces and borders, 3.1: median FPIR over 117 algorithms by group, NIST FRTE 1:N; printed beside it are a
 # Gini of about 0.65 and an MXOG of about 8 (medians over algorithms of their own values).

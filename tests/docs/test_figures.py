@@ -7,9 +7,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from biomatch.comparison import FIGURES
-from biomatch.results import Row
-from biomatch.study import Suite, plan, run_job, tune_job
+from biomatch.studies.compare import FIGURES
+from biomatch.studies.rows import Row
+from biomatch.studies.study import Suite, plan, run_job, tune_job
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import readme_figures

@@ -46,8 +46,8 @@ def test_what_users_extend_is_described(described):
         "biomatch.gallery.local.Index.choose",
         "biomatch.fraud.facts.Facts.alerts",
         "biomatch.overstay.rules.base.RuleSet",
-        "biomatch.evaluation.scorefiles.found.ScoreFile",
-        "biomatch.study.Suite",
+        "biomatch.scorefiles.read.ScoreFile",
+        "biomatch.studies.study.Suite",
     ):
         assert name in described
 

@@ -1,4 +1,4 @@
-"""What must hold of any faces, whatever the keys: issue 3, item 6."""
+"""What must hold of any faces, whatever the keys."""
 
 import numpy as np
 import pytest

@@ -9,8 +9,16 @@ import polars as pl
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.alert_adversary import NAME, Tried, _Check, adversary
-from biomatch.evaluation.alert_pools import KNOWN, LARGEST, OWN, SIZES, YEARS_APART, FaceLaw, best_donors
+from biomatch.evaluation.alerts.adversary import NAME, Tried, _Check, adversary
+from biomatch.evaluation.alerts.donor_pools import (
+    KNOWN,
+    LARGEST,
+    OWN,
+    SIZES,
+    YEARS_APART,
+    FaceLaw,
+    best_donors,
+)
 from biomatch.evaluation.result import Result
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import weigh

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.alert_adversary import Tried
-from biomatch.evaluation.alert_calibration import FEWEST, NAME, _judged, _photos, _strangers, calibrations
-from biomatch.evaluation.calibration import calibration
+from biomatch.evaluation.alerts.adversary import Tried
+from biomatch.evaluation.alerts.calibration import FEWEST, NAME, _judged, _photos, _strangers, calibrations
+from biomatch.evaluation.llr_calibration import calibration
 from biomatch.fraud.comparison import weight_of
 from biomatch.gallery.scoring import exact_scores
 

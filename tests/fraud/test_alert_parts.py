@@ -14,18 +14,18 @@ from scipy.stats import norm
 
 from biomatch.cli import run as run_command
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.alert_curves import AlertCurve, alert_curves
-from biomatch.evaluation.alert_parts import AlertParts, joined
-from biomatch.evaluation.alerts import judge_alerts
+from biomatch.evaluation.alerts.by_part import AlertParts, joined
+from biomatch.evaluation.alerts.curves import AlertCurve, alert_curves
+from biomatch.evaluation.alerts.judge import judge_alerts
 from biomatch.policy import OperatingPoint
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.settings.system import System
 from biomatch.system.run import run
 from biomatch.tuning import tune
-from biomatch.tuning.alert_estimates import AlertCosts
-from biomatch.tuning.alert_parts import drawn_together, prior_trials
-from biomatch.tuning.alerts import SILENT, tune_alerts
-from biomatch.tuning.fraud import tune_fraud
+from biomatch.tuning.alerts.by_part import drawn_together, prior_trials
+from biomatch.tuning.alerts.estimates import AlertCosts
+from biomatch.tuning.alerts.plan import SILENT, tune_alerts
+from biomatch.tuning.alerts.tune import tune_fraud
 from biomatch.worlds import world, write_world
 
 
@@ -162,7 +162,9 @@ def test_the_limit_of_all_is_kept_whatever_the_parts(data):
             parts={"port": parts},
         )  # fmt: skip
     share = data.draw(st.floats(0, 1.0))
-    with mock.patch("biomatch.tuning.alert_parts.LEAST_STOPS", data.draw(st.sampled_from([1e-9, 0.5, 3.0]))):
+    with mock.patch(
+        "biomatch.tuning.alerts.by_part.LEAST_STOPS", data.draw(st.sampled_from([1e-9, 0.5, 3.0]))
+    ):
         stops = tune_alerts(curves, max_stops_per_million=1e6 * share, traffic=1.0, by="port", prevalence=0.1)
         alerts = tune_alerts(curves, max_alerts_a_day=share, traffic=1.0, by="port", prevalence=0.1)
     assert sum(one.false_alarm_rate.value for one in stops.estimates.values()) <= share + 1e-9

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.evaluation.calibration import calibration, reliability
+from biomatch.evaluation.llr_calibration import calibration, reliability
 
 
 def drawn(shift=0.0, scale=1.0, n=40_000, seed=0):

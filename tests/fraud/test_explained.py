@@ -8,7 +8,7 @@ import pytest
 
 import biomatch as bm
 from biomatch.errors import SettingsError
-from biomatch.evaluation.explained import NAME, PER_MILLION, REST, explained, tuned_for
+from biomatch.evaluation.alerts.explained import NAME, PER_MILLION, REST, explained, tuned_for
 from biomatch.evaluation.result import Result
 from biomatch.fraud.detect import EVEN_ODDS
 from biomatch.reporting.sections.fraud import alerts_table, groups_table

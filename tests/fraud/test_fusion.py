@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from biomatch.errors import ModelError
-from biomatch.evaluation.alert_curves import alert_curve
+from biomatch.evaluation.alerts.curves import alert_curve
 from biomatch.fraud.basis import PIECES, basis, evidence_at
 from biomatch.fraud.comparison import compared
 from biomatch.fraud.detect import DETECTORS, EVEN_ODDS, alert_threshold, detect
@@ -81,7 +81,7 @@ def test_fusion_as_the_score(caught):
     assert alerts["score"].equals(alerts["log_likelihood_ratio"].rename("score"))
     point = OperatingPoint.of(0.4, fused)
     assert alert_threshold("sham_exit", point) == EVEN_ODDS
-    # ln((1 - p) / p) at 8 a million (facts 5.2)
+    # ln((1 - p) / p) at 8 a million [A21, A22]
     assert pytest.approx(np.log((1 - 8e-6) / 8e-6), abs=0.01) == EVEN_ODDS
 
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.errors import ResultsError
-from biomatch.evaluation.alert_curves import AlertCurve, alert_curve
-from biomatch.evaluation.alert_events import Scene, clusters_of
-from biomatch.evaluation.alerts import judge_alerts
+from biomatch.evaluation.alerts.curves import AlertCurve, alert_curve
+from biomatch.evaluation.alerts.events import Scene, clusters_of
+from biomatch.evaluation.alerts.judge import judge_alerts
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import rate
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.alert_curves import AlertCurve
+from biomatch.evaluation.alerts.curves import AlertCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
-from biomatch.tuning.alert_estimates import AlertCosts, combined, estimate
-from biomatch.tuning.alert_front import MOST_POINTS
-from biomatch.tuning.alerts import SILENT, tune_alerts
+from biomatch.tuning.alerts.estimates import AlertCosts, combined, estimate
+from biomatch.tuning.alerts.front import MOST_POINTS
+from biomatch.tuning.alerts.plan import SILENT, tune_alerts
 
 
 def curve(events, false, kind="sham_exit", lineages=(1,)):
@@ -160,8 +160,8 @@ def test_nothing_caught_has_no_price():
 
 
 def test_worlds_are_pooled_and_clean_ones_give_the_stops(tmp_path):
-    from biomatch.evaluation.alert_curves import AlertCurves
-    from biomatch.tuning.fraud import PrevalenceFile, pool, tune_fraud
+    from biomatch.evaluation.alerts.curves import AlertCurves
+    from biomatch.tuning.alerts.tune import PrevalenceFile, pool, tune_fraud
 
     rich = {"sham_exit": curve([0.9, 0.8], [0.7, 0.1], lineages=(1,))}
     clean = {"sham_exit": curve([], [0.2, 0.3, 0.85], lineages=(2,))}

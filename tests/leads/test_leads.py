@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from biomatch.cli import run as cli
 from biomatch.errors import ResultsError
-from biomatch.evaluation.leads import LeadCurve
+from biomatch.evaluation.overstays.leads import LeadCurve
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tuning import tune

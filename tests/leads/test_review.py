@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import biomatch as bm
 from biomatch.cli import run as cli
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.review import leads_of, review_leads
-from biomatch.evaluation.reviewing import review_orders
+from biomatch.evaluation.overstays.review import leads_of, review_leads
+from biomatch.evaluation.overstays.review_orders import review_orders
 from biomatch.settings.review import ReviewSettings
 
 AS_OF = date(2025, 3, 31)

@@ -130,7 +130,7 @@ def test_two_documents_with_one_hash_are_told_apart(random_encounters, monkeypat
 
 
 def test_case_i_an_exit_received_late(make_encounters):
-    """Facts 1.3, case i: left on 09-20, received on 10-25."""
+    """A late record: left on 09-20, received on 10-25."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 100, "direction": "entry"},
@@ -143,7 +143,7 @@ def test_case_i_an_exit_received_late(make_encounters):
 
 
 def test_case_l_entry_entry_exit(make_encounters):
-    """Facts 1.3, case l: the first exit is missing."""
+    """The first exit is missing."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 0, "direction": "entry"},
@@ -159,7 +159,7 @@ def test_case_l_entry_entry_exit(make_encounters):
 
 @pytest.mark.parametrize("direction", ["entry", "exit"])
 def test_case_p_a_land_exit_known_from_the_neighbour(make_encounters, direction):
-    """Facts 1.3, case p; an entry into the neighbour or an exit of ours, as the record may put it."""
+    """An entry into the neighbour or an exit of ours, as the record may put it."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 0, "direction": "entry"},

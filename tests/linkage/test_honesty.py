@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from biomatch.evaluation.honesty import equal_mass, honesty, log_loss
+from biomatch.evaluation.probability_calibration import equal_mass, honesty, log_loss
 
 
 def test_log_loss_by_hand():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.errors import TableError
-from biomatch.evaluation.own import identify_own
+from biomatch.evaluation.own_embeddings import identify_own
 from biomatch.tables.embeddings import read_embeddings
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.evaluation.misses import causes_of_misses
+from biomatch.evaluation.miss_causes import causes_of_misses
 from biomatch.evaluation.result import Result
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import rate

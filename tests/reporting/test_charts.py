@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.curves import identification_curve, verification_curve
+from biomatch.curves.build import identification_curve, verification_curve
 from biomatch.reporting import charts, points
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from biomatch.cli import run
 from biomatch.errors import BiomatchError
-from biomatch.evaluation.scorefiles import read_scores
+from biomatch.scorefiles import read_scores
 
 SEARCHES = "mated,mate_score,mate_rank,top_score\n1,0.9,1,0.9\n"
 LOG = "searchId candidateRank searchRetCode isAssigned templateId score decision\n"

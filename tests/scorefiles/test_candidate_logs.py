@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from biomatch.errors import BiomatchError, ResultsError
-from biomatch.evaluation.scorefiles import read_scores
+from biomatch.scorefiles import read_scores
 
 HEAD = "searchId candidateRank searchRetCode isAssigned templateId score decision\n"
 LOG = HEAD + (

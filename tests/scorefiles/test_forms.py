@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.cli import run
+from biomatch.curves.build import identification_curve, verification_curve
 from biomatch.errors import BiomatchError, ResultsError, SettingsError
-from biomatch.evaluation.curves import identification_curve, verification_curve
-from biomatch.evaluation.scorefiles import ScoreAccumulator, accumulate, read_scores
-from biomatch.evaluation.scorefiles.accumulator import BINS, _bin, _edge
+from biomatch.scorefiles import ScoreAccumulator, accumulate, read_scores
+from biomatch.scorefiles.accumulator import BINS, _bin, _edge
 from biomatch.tuning.claims import MET, NOT_MET, NOT_SHOWN, claims_of, judge, parse
 
 RNG = np.random.default_rng(2)

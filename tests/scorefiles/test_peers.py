@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from biomatch.evaluation.scorefiles import read_scores
+from biomatch.scorefiles import read_scores
 
 DATA = Path(__file__).parent / "data"
 

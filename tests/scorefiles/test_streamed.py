@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from biomatch.cli import run
+from biomatch.curves.build import verification_curve
 from biomatch.errors import BiomatchError, ResultsError, TableError
-from biomatch.evaluation.curves import verification_curve
-from biomatch.evaluation.scorefiles import ScoreAccumulator, read_scores, stream_scores, streamed
-from biomatch.tuning.of_curve import guarantee_of
+from biomatch.scorefiles import ScoreAccumulator, read_scores, stream_scores, streamed
+from biomatch.tuning.curve_guarantee import guarantee_of
 
 RNG = np.random.default_rng(11)
 MATED = np.round(RNG.normal(0.6, 0.12, 900), 4)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from biomatch.study import Suite, run_study
+from biomatch.studies.study import Suite, run_study
 
 QUICK = Path(__file__).parents[2] / "benchmarks" / "suites" / "quick.toml"
 

@@ -12,10 +12,10 @@ import pytest
 
 from biomatch.cli import run as cli
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.execution.cluster import on_cluster
-from biomatch.execution.work import Work
-from biomatch.results import read_rows
-from biomatch.study import Suite, run_study
+from biomatch.studies.execution.cluster import on_cluster
+from biomatch.studies.execution.work import Work
+from biomatch.studies.rows import read_rows
+from biomatch.studies.study import Suite, run_study
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 
@@ -76,7 +76,7 @@ def test_a_run_that_kills_its_workers_is_named_not_repeated_for_ever():
 
 
 def test_no_scheduler_is_one_line(suite, tmp_path, monkeypatch):
-    monkeypatch.setattr("biomatch.execution.cluster.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("biomatch.studies.execution.cluster.PATIENCE_SECONDS", 0.5)
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))  # bound and not listening: whoever calls is refused
         address = f"tcp://127.0.0.1:{held.getsockname()[1]}"

@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from biomatch import study
 from biomatch.cli import run as cli
 from biomatch.errors import ResultsError
 from biomatch.paths import code_id, sources_id
-from biomatch.results import Row, read_rows
-from biomatch.study import run_study
+from biomatch.studies import study
+from biomatch.studies.rows import Row, read_rows
+from biomatch.studies.study import run_study
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from biomatch.cli import run as cli
-from biomatch.comparison import compare, difference
 from biomatch.errors import ResultsError, SettingsError, WallError
-from biomatch.execution.here import shared_cores
-from biomatch.results import Row, agree, merged, read_rows, table
-from biomatch.study import Suite, plan, run_study
+from biomatch.studies.compare import compare, difference
+from biomatch.studies.execution.here import shared_cores
+from biomatch.studies.rows import Row, agree, merged, read_rows, table
+from biomatch.studies.study import Suite, plan, run_study
 
 QUICK = Path(__file__).parents[2] / "benchmarks" / "suites" / "quick.toml"
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from biomatch.curves.build import identification_curve
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.curves import identification_curve
 from biomatch.policy import accept
+from biomatch.tuning.by_part import decided, tune_parts
 from biomatch.tuning.costs import Costs, cheapest, day
 from biomatch.tuning.guarantee import guarantee
-from biomatch.tuning.parts import decided, tune_parts
 from biomatch.tuning.tune import tune
 
 RNG = np.random.default_rng(17)

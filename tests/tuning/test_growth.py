@@ -10,7 +10,7 @@ import biomatch as bm
 from biomatch.errors import ResultsError
 from biomatch.evaluation.sweep import sweep
 from biomatch.evaluation.trials import enumerate_trials, owners
-from biomatch.tuning import growth
+from biomatch.tuning.growth import curve as growth
 
 
 @pytest.fixture(scope="module")

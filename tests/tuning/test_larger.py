@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from biomatch.curves.build import identification_curve
 from biomatch.errors import ResultsError
-from biomatch.evaluation.curves import identification_curve
-from biomatch.tuning.larger import Gallery, fpir_at, grow, pareto_tail, shrink
+from biomatch.tuning.growth.methods import Gallery, fpir_at, grow, pareto_tail, shrink
 from biomatch.tuning.tune import tune
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from biomatch.evaluation.curves import verification_curve
+from biomatch.curves.build import verification_curve
 from biomatch.tuning import guarantee
 from biomatch.tuning.clusters import p_value
 

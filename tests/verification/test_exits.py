@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
+from biomatch.evaluation.overstays.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
 from biomatch.verification.exits import missed_exits
 
 

@@ -30,7 +30,7 @@ gamma distribution with that spread has shape 6)."""
 _MODES_DIFFER = 6.0
 """How many times less a mode is drawn to all together than a group to its mode (assumed: a land exit may go
 unrecorded five times as often as one by air)."""
-_FIRST_TRIPS = 25.0  # with half a miss: 2 %, before anybody has come back (assumed; facts 2.2: UK, about 2 %)
+_FIRST_TRIPS = 25.0  # with half a miss: 2 %, before anybody has come back (assumed; UK: about 2% [A14])
 _MOST = 0.999  # no stay without a record is surer than this to have ended
 
 

@@ -34,7 +34,7 @@ over mean of parties' sizes is 2.3 (NTTO 2019 [V7, V8]: 61 % alone, 22 % couples
 average); counts of unrecorded exits in eight synthetic worlds (land-border, seeds 20 to 27) varied 3.1 times
 as much."""
 GUESSES = {"missed": 0.005, "late": 0.003, "over": 0.006}
-"""Rates before anything is seen, facts 2.2: 1.04 % reported in-country, 42 % of that in error, 58 % true."""
+"""Rates before anything is seen: 1.04% reported in-country [S1], 42% of that in error [A10], 58% true."""
 _ALL = {"missed": 1.0, "late": 1.0, "over": 1.0}
 _MODE = {"missed": 1.0, "late": 1.0, "over": 0.25}
 _CLASS = {"missed": 0.3, "late": 0.3, "over": 1.0}
@@ -42,7 +42,7 @@ _PAIR = {"missed": 0.4, "late": 0.2, "over": 0.1}
 _RECORDS = 0.5
 """Standard deviations of the natural logarithms of rates: of all together (a guess may be wrong by a factor
 of 3), of modes (a land exit may go unrecorded five times as often as one by air), of classes (published
-in-country rates by class differ by a factor of five, facts 2.1), and of what a class does by one mode more
+in-country rates by class differ by a factor of five [S10]), and of what a class does by one mode more
 than by another (a land port that records nobody's exit makes its classes alike); `_RECORDS` is what the
 classes' missed and late records have in common (who is hard to record is hard to record in time). Assumed
 from there."""

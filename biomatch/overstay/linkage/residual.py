@@ -38,7 +38,7 @@ EDGES = Schema(
     nullable=frozenset({"score"}),
     key=("left", "right"),
 )
-DEPTH = 12  # candidates a face search returns (facts 4.2, step 3: 5 to 20)
+DEPTH = 12  # candidates a face search returns (assumed: 5 to 20 serve)
 FLOOR = -7.0  # edges below these log odds (1 in 1,100) are dropped; the optimum uses only those above 0
 RETURN_DAYS = 365.0  # mean time to the next visit (assumed)
 MAX_COMPARISONS = 200_000_000  # of the search of open stays in later entries: some seconds at 512 dimensions

@@ -11,11 +11,11 @@ from biomatch.reporting.points import Rows
 from biomatch.reporting.tables import OWN_THRESHOLD, Table, Value
 
 RESTS_ON = "binomial"
-"""The method that `tune` rests on: never too low for a larger gallery (see `biomatch.tuning.larger`)."""
+"""The method that `tune` rests on, never too low for a larger N: see `biomatch.tuning.growth.methods`."""
 
 
 def growth_of(result: Result) -> Mapping[str, Any] | None:
-    """Find what tuning wrote of growth (`biomatch.tuning.growth.grown`); None where there is nothing usable.
+    """Find what tuning wrote of growth (`tuning.growth.curve.grown`); None where there is nothing usable.
 
     An operating point is a file that anybody may edit, so its shape is checked here and nowhere later.
     """

@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from biomatch.evaluation.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
-from biomatch.evaluation.overstays import Overstays
+from biomatch.evaluation.overstays.arithmetic import YEAR_EXPECTED, YEAR_REPORTED, arithmetic
+from biomatch.evaluation.overstays.counts import Overstays
 from biomatch.evaluation.result import Result
 from biomatch.rates import Rate, rate
 from biomatch.reporting.along import Slider

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from biomatch.evaluation.overstays.review import PARTS, Review
+from biomatch.evaluation.overstays.review_orders import review, review_orders
 from biomatch.evaluation.result import Result
-from biomatch.evaluation.review import PARTS, Review
-from biomatch.evaluation.reviewing import review, review_orders
 from biomatch.rates import rate
 from biomatch.reporting.figures import Ratio, count, percent
 from biomatch.reporting.tables import Table, Value

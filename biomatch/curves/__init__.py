@@ -1,0 +1,1 @@
+"""Error rates at every threshold: of searches, of comparisons, by group."""

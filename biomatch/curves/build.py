@@ -1,0 +1,173 @@
+"""The doors of the judge for scores whose truth is known: every check, then a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from biomatch.curves import counting
+from biomatch.curves.identification import IdentificationCurve
+from biomatch.curves.thresholds import Points
+from biomatch.curves.verification import EqualError, VerificationCurve
+from biomatch.errors import ResultsError
+
+__all__ = [
+    "EqualError",
+    "IdentificationCurve",
+    "Points",
+    "VerificationCurve",
+    "identification_curve",
+    "verification_curve",
+]
+
+
+def identification_curve(
+    mated_scores: ArrayLike,
+    mated_ranks: ArrayLike,
+    non_mated_top_scores: ArrayLike,
+    *,
+    enrolled_count: int | Sequence[int] | NDArray[np.int64],
+    list_length: int | None = None,
+    mated_subjects: ArrayLike | None = None,
+    non_mated_subjects: ArrayLike | None = None,
+    mated_strata: Mapping[str, ArrayLike] | None = None,
+    non_mated_strata: Mapping[str, ArrayLike] | None = None,
+    mated_failures: int = 0,
+    non_mated_failures: int = 0,
+    mated_failure_strata: Mapping[str, ArrayLike] | None = None,
+    non_mated_failure_strata: Mapping[str, ArrayLike] | None = None,
+    mates_known_above: float = -np.inf,
+    lineages: Sequence[int] = (),
+    system: Mapping[str, Any] | None = None,
+    resubstitution: bool = False,
+) -> IdentificationCurve:
+    """Make a curve from the scores of searches whose truth is known.
+
+    Parameters
+    ----------
+    mated_scores : array_like
+        Shape (m,): the mate's own score in each mated search; -inf where it got none.
+    mated_ranks : array_like
+        Shape (m,): 1-based rank of the mate in the list, 0 where it is not in it.
+    non_mated_top_scores : array_like
+        Shape (k,): best score of each non-mated search; -inf for an empty list.
+    enrolled_count : int or sequence of int
+        N, the references searched; a sequence (one a search) is kept as median, least and greatest.
+    list_length : int, optional
+        L; default: the greatest rank given, at least 1.
+    mated_subjects, non_mated_subjects : array_like, optional
+        Who was searched, integers or strings; the same label in both is the same subject.
+    mated_strata, non_mated_strata, mated_failure_strata, non_mated_failure_strata : mapping, optional
+        Labels for breakdowns, of searches and of failures to acquire.
+    mated_failures, non_mated_failures : int
+        Failures to acquire; they are no searches.
+    mates_known_above : float
+        See `IdentificationCurve`.
+    lineages, system, resubstitution
+        Provenance; see `IdentificationCurve`.
+
+    Returns
+    -------
+    IdentificationCurve
+
+    Raises
+    ------
+    ResultsError
+        For NaN, +inf, wrong shapes, ranks that are no ranks, an impossible N or L.
+
+    Examples
+    --------
+    >>> curve = identification_curve([0.9, 0.4], [1, 2], [0.3, 0.5, 0.2], enrolled_count=1000)
+    >>> print(curve.fnir(0.5).value, curve.fpir(0.5).numerator, curve.threshold(max_fpir=0.34) > 0.3)
+    0.5 1 True
+    """
+    mated = counting.checked_scores(mated_scores, "mated scores", padding=True)
+    tops = counting.checked_scores(non_mated_top_scores, "non-mated top scores", padding=True)
+    ranks = np.asarray(mated_ranks)
+    if ranks.shape != mated.shape:
+        raise ResultsError(f"{ranks.size} ranks for {mated.size} mated scores", allowed="one rank a score")
+    if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 0):
+        raise ResultsError(
+            f"mated ranks are {ranks.dtype}, least {ranks.min()}",
+            allowed="whole numbers: 1 is the best, 0 means not in the list",
+        )
+    ranks = ranks.astype(np.int64)
+    lost = np.flatnonzero(np.isneginf(mated) & (ranks > 0))
+    if lost.size:
+        raise ResultsError(
+            f"mated search {lost[0]} has rank {ranks[lost[0]]} and no score", remedy="give both or neither"
+        )
+    longest = int(ranks.max(initial=0))
+    length = max(1, longest) if list_length is None else int(list_length)
+    if length < max(1, longest):
+        raise ResultsError(
+            f"list_length={list_length}", allowed=f"at least {max(1, longest)}, the last rank seen"
+        )
+    counts = np.atleast_1d(np.asarray(enrolled_count))
+    if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
+        raise ResultsError(
+            f"enrolled_count={enrolled_count!r}", allowed="the number of references searched, N"
+        )
+    people = counting.subject_codes(
+        counting.checked_labels(mated_subjects, mated.size, "mated subjects"),
+        counting.checked_labels(non_mated_subjects, tops.size, "non-mated subjects"),
+    )
+    if mated_failures < 0 or non_mated_failures < 0:
+        raise ResultsError("a negative number of failures to acquire")
+    return IdentificationCurve(
+        mated,
+        ranks,
+        tops,
+        length,
+        (int(np.median(counts)), int(counts.min()), int(counts.max())),
+        people[0],
+        people[1],
+        counting.checked_strata(mated_strata, mated.size, "mated"),
+        counting.checked_strata(non_mated_strata, tops.size, "non-mated"),
+        int(mated_failures),
+        int(non_mated_failures),
+        counting.checked_strata(mated_failure_strata, mated_failures, "mated failures'"),
+        counting.checked_strata(non_mated_failure_strata, non_mated_failures, "non-mated failures'"),
+        float(mates_known_above),
+        tuple(int(seed) for seed in lineages),
+        system,
+        resubstitution,
+    )
+
+
+def verification_curve(
+    mated_scores: ArrayLike,
+    non_mated_scores: ArrayLike,
+    *,
+    mated_subjects: ArrayLike | None = None,
+    non_mated_subjects: ArrayLike | None = None,
+    mated_strata: Mapping[str, ArrayLike] | None = None,
+    non_mated_strata: Mapping[str, ArrayLike] | None = None,
+    lineages: Sequence[int] = (),
+) -> VerificationCurve:
+    """Make a curve from 1:1 comparison scores; parameters and errors as of `identification_curve`.
+
+    Examples
+    --------
+    >>> curve = verification_curve([0.5, 0.6, 0.7, 0.3], [0.1, 0.2, 0.3, 0.5])
+    >>> curve.eer().value, curve.fmr(0.5).value, curve.fnmr(0.5).value
+    (0.25, 0.25, 0.25)
+    """
+    mated = counting.checked_scores(mated_scores, "mated scores", padding=True)
+    other = counting.checked_scores(non_mated_scores, "non-mated scores", padding=True)
+    people = counting.subject_codes(
+        counting.checked_labels(mated_subjects, mated.size, "mated subjects"),
+        counting.checked_labels(non_mated_subjects, other.size, "non-mated subjects"),
+    )
+    return VerificationCurve(
+        mated,
+        other,
+        people[0],
+        people[1],
+        counting.checked_strata(mated_strata, mated.size, "mated"),
+        counting.checked_strata(non_mated_strata, other.size, "non-mated"),
+        tuple(int(seed) for seed in lineages),
+    )

@@ -1,0 +1,261 @@
+"""Error rates of searches at every threshold: FNIR(N, R, T) and FPIR(N, T), failures to acquire apart.
+
+Definitions of ISO/IEC 19795-1. FPIR(N, T): share of non-mated searches that return one or more
+candidates at or above T. FNIR(N, R, T): share of mated searches whose mate is not among the best R
+candidates at or above T; ``rank=None`` drops the condition on the rank. Equality accepts. Failures to
+acquire are no search; `IdentificationCurve.system_miss_rate` folds them in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from biomatch.curves import counting
+from biomatch.curves.clustered_rates import rate_above
+from biomatch.curves.counting import Floats, Ints
+from biomatch.curves.thresholds import Points, lower_end, points_of
+from biomatch.errors import ResultsError
+from biomatch.rates import Rate, rate
+
+Labels = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class IdentificationCurve:
+    """What one set of searches says about every threshold; made by `identification_curve` or a sweep.
+
+    Attributes
+    ----------
+    mated_scores : ndarray
+        Shape (m,), float32 or float64; the mate's own score in each mated search, -inf where it got none.
+    mated_ranks : ndarray of int64
+        Shape (m,); 1-based rank of the mate in the candidate list, 0 where it is not in the list.
+    non_mated_top_scores : ndarray
+        Shape (k,); best score of each non-mated search, -inf where its list was empty.
+    list_length : int
+        L, the number of candidates that a search may return.
+    enrolled_counts : tuple of int
+        Median, least and greatest number of references searched (N); zeros where unknown.
+    mated_subjects, non_mated_subjects : ndarray of int64 or None
+        Who was searched: the clusters of every interval. None: each search is another subject.
+    mated_strata, non_mated_strata : mapping
+        Name of a breakdown (port, mode, group) to a label for each search.
+    mated_failures, non_mated_failures : int or None
+        Captures that were due and failed to acquire; None where they cannot be told (a part of a whole
+        whose failures carry no labels).
+    mated_failure_strata, non_mated_failure_strata : mapping
+        Labels of the failures, as of the searches.
+    mates_known_above : float
+        Mates' own scores are known only above this score (-inf: all are known). Where only candidate
+        lists are at hand it is the highest last score of a full list without its mate.
+    lineages : tuple of int
+        Root seeds of the worlds that went in.
+    system : mapping or None
+        Settings of the system that made the lists.
+    resubstitution : bool
+        Whether the system's own training saw these lineages and that was asked for.
+
+    Examples
+    --------
+    >>> from biomatch.curves.build import identification_curve
+    >>> curve = identification_curve([0.9, 0.3], [1, 0], [0.2, 0.5], enrolled_count=10)
+    >>> curve.fnir(0.5).value, curve.fpir(0.5).value
+    (0.5, 0.5)
+    """
+
+    mated_scores: Floats
+    mated_ranks: Ints
+    non_mated_top_scores: Floats
+    list_length: int = 1
+    enrolled_counts: tuple[int, int, int] = (0, 0, 0)
+    mated_subjects: Ints | None = None
+    non_mated_subjects: Ints | None = None
+    mated_strata: Labels = field(default_factory=dict)
+    non_mated_strata: Labels = field(default_factory=dict)
+    mated_failures: int | None = 0
+    non_mated_failures: int | None = 0
+    mated_failure_strata: Labels = field(default_factory=dict)
+    non_mated_failure_strata: Labels = field(default_factory=dict)
+    mates_known_above: float = -np.inf
+    lineages: tuple[int, ...] = ()
+    system: Mapping[str, Any] | None = None
+    resubstitution: bool = False
+
+    @property
+    def mated(self) -> int:
+        """Number of mated searches."""
+        return int(self.mated_scores.size)
+
+    @property
+    def non_mated(self) -> int:
+        """Number of non-mated searches."""
+        return int(self.non_mated_top_scores.size)
+
+    @cached_property
+    def _non_mated_sorted(self) -> Floats:
+        return counting.in_order(self.non_mated_top_scores)
+
+    @cached_property
+    def _hits_sorted(self) -> dict[int | None, Floats]:
+        return {}
+
+    def hits(self, rank: int | None = None) -> Floats:
+        """Give the ascending scores of mates that count at a rank: (h,), never -inf.
+
+        Parameters
+        ----------
+        rank : int or None
+            Best rank that still counts, from 1 to L; None: any rank, in the list or not.
+        """
+        if rank is not None and not 1 <= rank <= self.list_length:
+            raise ResultsError(f"rank={rank}", allowed=f"None or 1 to {self.list_length} (the list length)")
+        if rank not in self._hits_sorted:
+            counts = ~np.isneginf(self.mated_scores)
+            if rank is not None:
+                counts &= (self.mated_ranks >= 1) & (self.mated_ranks <= rank)
+            self._hits_sorted[rank] = counting.in_order(self.mated_scores[counts])
+        return self._hits_sorted[rank]
+
+    def at(self, thresholds: ArrayLike, rank: int | None = None) -> tuple[Ints, Ints]:
+        """Count false positives and misses at each threshold (any shape; two int64 arrays of that shape).
+
+        Raises
+        ------
+        ResultsError
+            For a rank outside 1 to L, and for ``rank=None`` at a threshold where mates' own scores are
+            unknown.
+        """
+        wanted = np.asarray(thresholds, dtype=np.float64)
+        if rank is None and wanted.size and float(wanted.min()) <= self.mates_known_above:
+            raise ResultsError(
+                f"FNIR with unlimited rank at threshold {float(wanted.min()):g}",
+                allowed=f"thresholds above {self.mates_known_above:g}, where every full list ends",
+                remedy=f"give rank={self.list_length}, or lists that are longer",
+            )
+        return (
+            counting.accepted(self._non_mated_sorted, wanted),
+            self.mated - counting.accepted(self.hits(rank), wanted),
+        )
+
+    def fpir(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FPIR(N, T), in [0, 1]: non-mated searches with a candidate at or above T, of all of them.
+
+        The interval treats a subject's searches as one cluster; value None where nothing was searched.
+        """
+        return rate_above(self.non_mated_top_scores, self.non_mated_subjects, threshold, confidence)
+
+    def fnir(self, threshold: float, rank: int | None = None, confidence: float = 0.95) -> Rate:
+        """Give FNIR(N, R, T), in [0, 1]: mated searches whose mate is not in the top R at or above T.
+
+        ``rank=None``: the mate's own score decides, whatever its rank. Value None without mated searches.
+        """
+        self.at(threshold, rank)  # refuses what cannot be known
+        scores = self.mated_scores
+        if rank is not None:
+            counts = (self.mated_ranks >= 1) & (self.mated_ranks <= rank)
+            scores = np.where(counts, scores, scores.dtype.type(-np.inf))
+        return rate_above(scores, self.mated_subjects, threshold, confidence, complement=True)
+
+    def system_miss_rate(self, threshold: float, rank: int | None = None, confidence: float = 0.95) -> Rate:
+        """Give (misses + mated failures to acquire) / (mated searches + mated failures to acquire).
+
+        A failed capture counts as a subject of its own. In [0, 1]; value None without mated trials.
+        """
+        if self.mated_failures is None:
+            raise ResultsError(
+                "failures to acquire that carry no labels", remedy="give mated_failure_strata with the curve"
+            )
+        misses = self.fnir(threshold, rank, confidence)
+        if self.mated_subjects is None:
+            failed = self.mated_failures
+            return rate(misses.numerator + failed, misses.denominator + failed, confidence)
+        own = np.arange(self.mated_failures) + (self.mated_subjects.max() + 1 if self.mated else 0)
+        scores = self.mated_scores
+        if rank is not None:
+            counts = (self.mated_ranks >= 1) & (self.mated_ranks <= rank)
+            scores = np.where(counts, scores, scores.dtype.type(-np.inf))
+        scores = np.r_[scores, np.full(self.mated_failures, -np.inf, dtype=scores.dtype)]
+        subjects = np.r_[self.mated_subjects, own]
+        return rate_above(scores, subjects, threshold, confidence, complement=True)
+
+    def failure_to_acquire(self, confidence: float = 0.95) -> Rate:
+        """Give FTA, in [0, 1]: captures that were due and failed, of all that were due."""
+        if self.mated_failures is None or self.non_mated_failures is None:
+            raise ResultsError("failures to acquire that carry no labels", remedy="give their strata")
+        failed = self.mated_failures + self.non_mated_failures
+        return rate(failed, failed + self.mated + self.non_mated, confidence)
+
+    def threshold_interval(self, *, max_fpir: float) -> tuple[float, float]:
+        """Give (low, high]: the lowest thresholds with a realised FPIR of at most ``max_fpir``."""
+        if not self.non_mated:
+            raise ResultsError("no non-mated search", remedy="FPIR needs probes that are not in the gallery")
+        target = counting.checked_target(max_fpir, "max_fpir")
+        return counting.threshold_interval(self.non_mated_top_scores, target)
+
+    def threshold(self, *, max_fpir: float) -> float:
+        """Give the lowest threshold whose realised FPIR is at most ``max_fpir``: a point estimate.
+
+        It is the lower end of `threshold_interval` (the next number above the best non-mated score that
+        must be refused), which misses least. Where all may be accepted it is the lowest score seen.
+        For a guarantee about the true rate use `biomatch.tuning.tune`.
+        """
+        return lower_end(
+            self.threshold_interval(max_fpir=max_fpir)[0], self.non_mated_top_scores, self.mated_scores
+        )
+
+    def points(self, rank: int | None = None) -> Points:
+        """Give the counts at every threshold that makes a difference."""
+        above = self.mates_known_above if rank is None else -np.inf
+        return points_of(self._non_mated_sorted, self.hits(rank), self.mated, above)
+
+    def cmc(self) -> Ints:
+        """Count, for each rank 1 to L, the mated searches whose mate stands at that rank or better: (L,)."""
+        found = np.bincount(self.mated_ranks, minlength=self.list_length + 1)[1 : self.list_length + 1]
+        return np.cumsum(found, dtype=np.int64)
+
+    def by(self, name: str) -> dict[str, IdentificationCurve]:
+        """Split the curve by a breakdown (``"mode"``, ``"group"``); labels in sorted order."""
+        if name not in self.mated_strata and name not in self.non_mated_strata:
+            known = sorted({*self.mated_strata, *self.non_mated_strata})
+            raise ResultsError(
+                f"breakdown {name!r}", allowed=", ".join(known) or "none: no labels were given"
+            )
+        mated = self.mated_strata.get(name, np.full(self.mated, "", dtype="U1")).astype(str)
+        other = self.non_mated_strata.get(name, np.full(self.non_mated, "", dtype="U1")).astype(str)
+        labels = sorted({*np.unique(mated).tolist(), *np.unique(other).tolist()} - {""})
+        return {label: self._part(name, label, mated == label, other == label) for label in labels}
+
+    def _part(self, name: str, label: str, mated: NDArray[np.bool_], other: NDArray[np.bool_]) -> Any:
+        def failures(total: int | None, strata: Labels) -> int | None:
+            if name in strata:
+                return int((strata[name].astype(str) == label).sum())
+            return 0 if total == 0 else None
+
+        return replace(
+            self.subset(mated, other),
+            mated_failures=failures(self.mated_failures, self.mated_failure_strata),
+            non_mated_failures=failures(self.non_mated_failures, self.non_mated_failure_strata),
+        )
+
+    def subset(self, mated: NDArray[np.bool_], other: NDArray[np.bool_]) -> IdentificationCurve:
+        """Keep some searches by masks over mated, (m,), and non-mated ones, (k,); failures stay behind."""
+        return replace(
+            self,
+            mated_scores=self.mated_scores[mated],
+            mated_ranks=self.mated_ranks[mated],
+            non_mated_top_scores=self.non_mated_top_scores[other],
+            mated_subjects=None if self.mated_subjects is None else self.mated_subjects[mated],
+            non_mated_subjects=None if self.non_mated_subjects is None else self.non_mated_subjects[other],
+            mated_strata={k: v[mated] for k, v in self.mated_strata.items()},
+            non_mated_strata={k: v[other] for k, v in self.non_mated_strata.items()},
+            mated_failures=0,
+            non_mated_failures=0,
+            mated_failure_strata={},
+            non_mated_failure_strata={},
+        )

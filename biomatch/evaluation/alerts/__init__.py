@@ -1,0 +1,1 @@
+"""Alerts judged by the truth: events caught, honest travellers stopped, causes, curves."""

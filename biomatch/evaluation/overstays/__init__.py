@@ -1,0 +1,1 @@
+"""Lists of overstays judged by the truth: counts, leads, review by people."""

@@ -1,0 +1,1 @@
+"""Thresholds of alerts under a limit of stops or by cost."""

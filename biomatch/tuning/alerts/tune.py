@@ -1,0 +1,175 @@
+"""`tune --for fraud`: from runs over tuning worlds to thresholds of alerts.
+
+Worlds with events give catch rates; worlds without any give false stops, and where none is without, all
+give both (which is said). One pass of the detectors serves every threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from biomatch.errors import ResultsError, SettingsError
+from biomatch.evaluation.alerts.by_part import joined
+from biomatch.evaluation.alerts.curves import AlertCurve, AlertCurves
+from biomatch.policy import OperatingPoint
+from biomatch.settings.base import Settings, setting
+from biomatch.tables.produced import ALERT_KINDS
+from biomatch.tuning.alerts.estimates import DETECTED_PER_MILLION, AlertCosts
+from biomatch.tuning.alerts.plan import AlertPlan, tune_alerts
+
+
+class CostFile(Settings):
+    """What a stop and a miss cost: the file that ``--costs`` reads."""
+
+    stop: float = setting(..., "the user's own figure", ge=0)
+    miss: float = setting(..., "the user's own figure", ge=0)
+    miss_by: dict[str, float] = setting({}, "the user's own figures, by kind of alert")
+
+    def costs(self) -> AlertCosts:
+        """Give them to `tune_alerts`."""
+        return AlertCosts(self.stop, self.miss, self.miss_by)
+
+
+class PrevalenceFile(Settings):
+    """Events per million encounters: the file that ``--prevalence`` reads."""
+
+    per_million: dict[str, float] = setting({}, "the user's own figures, by kind of alert")
+    other_kinds: float = setting(
+        DETECTED_PER_MILLION, "7 to 10 impostors per million travellers (CBP counts)", ge=0, lt=1e6
+    )
+
+    @field_validator("per_million")
+    @classmethod
+    def _check(cls, given: dict[str, float]) -> dict[str, float]:
+        for kind, value in given.items():
+            if kind not in ALERT_KINDS:
+                raise ValueError(f"{kind!r} is no kind of alert: {', '.join(ALERT_KINDS)}")
+            if not 0 <= value < 1e6:
+                raise ValueError(f"{kind} = {value}: from 0 to below a million")
+        return given
+
+    def rates(self, kinds: Iterable[str]) -> dict[str, float]:
+        """Events an encounter, for each kind."""
+        return {kind: self.per_million.get(kind, self.other_kinds) / 1e6 for kind in kinds}
+
+
+def pool(worlds: Sequence[Mapping[str, AlertCurve]]) -> dict[str, AlertCurve]:
+    """Put the curves of several tuning worlds together, kind by kind.
+
+    Raises
+    ------
+    ResultsError
+        Without worlds, or with two of one lineage.
+    """
+    if not worlds:
+        raise ResultsError("no world to tune on", remedy="give at least one")
+    seeds = [seed for curves in worlds for seed in next(iter(curves.values())).lineages] if worlds[0] else []
+    if len(seeds) != len(set(seeds)):
+        raise ResultsError("two tuning worlds of one seed, which share people", allowed="different seeds")
+    # What a kind's own events are, a world has or lacks; a world is clean when it has no event of any kind.
+    clean = [curves for curves in worlds if not any(one.events for one in curves.values())]
+    return {
+        kind: _joined([curves[kind] for curves in worlds], [curves[kind] for curves in clean or worlds])
+        for kind in worlds[0]
+    }
+
+
+def apart(groups: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Join numbers of several worlds so that none is another's: people of different worlds differ."""
+    shift = np.cumsum([0, *[int(one.max(initial=0)) + 1 for one in groups]])
+    return np.concatenate([one + add for one, add in zip(groups, shift, strict=False)])
+
+
+def event_clusters(curves: Sequence[AlertCurve]) -> NDArray[np.int64] | None:
+    """Join the clusters of events of several worlds; None where a world's are not known."""
+    known = [one.event_subjects for one in curves if one.event_subjects is not None]
+    return apart(known) if len(known) == len(curves) else None
+
+
+def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
+    known = set.intersection(*(set(one.parts) for one in [*catches, *stops]))
+    return replace(
+        catches[0],
+        parts={
+            name: joined([one.parts[name] for one in catches], [one.parts[name] for one in stops])
+            for name in sorted(known)
+        },
+        event_scores=np.concatenate([one.event_scores for one in catches]),
+        event_kinds=np.concatenate([one.event_kinds for one in catches]),
+        false_scores=np.concatenate([one.false_scores for one in stops]),
+        event_subjects=event_clusters(catches),
+        subjects=apart([one.subjects for one in stops]),
+        days=float(sum(one.days for one in stops)),
+        lineages=tuple(sorted({seed for one in [*catches, *stops] for seed in one.lineages})),
+    )
+
+
+def tune_fraud(
+    worlds: Sequence[AlertCurves],
+    *,
+    max_alerts_a_day: float | None = None,
+    max_stops_per_million: float | None = None,
+    alert_costs: Path | AlertCosts | None = None,
+    traffic: float | None = None,
+    prevalence: float | Mapping[str, float] | PrevalenceFile | Path | None = None,
+    by: str | None = None,
+    confidence: float = 0.95,
+) -> tuple[OperatingPoint, AlertPlan]:
+    """Tune the alert thresholds of a point.
+
+    Parameters
+    ----------
+    worlds : sequence of AlertCurves
+        One a tuning world, all of runs at one point; its other thresholds and lineages are carried over.
+    max_alerts_a_day, max_stops_per_million, alert_costs
+        A limit, or the costs (or the file that holds them): one of the three.
+    traffic : float, optional
+        Encounters a day; default: that of the tuning worlds.
+    prevalence : float, mapping of str to float, PrevalenceFile or path, optional
+        Events per million encounters: of every kind, or by kind of alert (others 8); default 8.
+    by : str, optional
+        ``"port"`` or ``"mode"``: a threshold for each, under the same limit for all together.
+    confidence : float
+        Of the intervals.
+
+    Raises
+    ------
+    ResultsError, SettingsError
+        As `tune_alerts` and `pool`; for a file that does not fit its schema.
+    """
+    curves = pool([one.kinds for one in worlds])
+    point = worlds[0].point
+    if any(one.point != point for one in worlds):
+        raise ResultsError("runs at different points", remedy="run every tuning world at one point")
+    if not curves:
+        raise SettingsError("a system that raises no alerts", remedy="give alerts.kinds some kinds")
+    first = next(iter(curves.values()))
+    plan = tune_alerts(
+        curves,
+        max_alerts_a_day=max_alerts_a_day,
+        max_stops_per_million=max_stops_per_million,
+        by=by,
+        costs=CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs,
+        traffic=traffic if traffic is not None else first.encounters / first.days,
+        prevalence=_prevalence(prevalence).rates(curves),
+        confidence=confidence,
+    )
+    return plan.apply(point), plan
+
+
+def _prevalence(given: float | Mapping[str, float] | PrevalenceFile | Path | None) -> PrevalenceFile:
+    if given is None:
+        return PrevalenceFile()
+    if isinstance(given, PrevalenceFile):
+        return given
+    if isinstance(given, Path):
+        return PrevalenceFile.read(given)
+    if isinstance(given, Mapping):
+        return PrevalenceFile.from_mapping({"per_million": dict(given)})
+    return PrevalenceFile.from_mapping({"other_kinds": float(given)})

@@ -1,0 +1,1 @@
+"""FPIR at galleries larger than the tested one."""
