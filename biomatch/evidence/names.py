@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import TableError
 
 Floats = NDArray[np.float64]
@@ -157,11 +158,11 @@ class NameFrequencies:
             level[:, at] = np.where((a[name] == b[name]).to_numpy(), AGREES, DIFFERS)
             seen = a[name].replace_strict(self.overall[name], default=floor, return_dtype=pl.Float64)
             chance[:, at] = _chance(level[:, at], np.clip(seen.to_numpy(), floor, 1 - floor), 0.0)
-        return Comparison(level, np.log(chance))
+        return Comparison(level, portable.log(chance))
 
 
 def _log_m(m: dict[str, tuple[float, float, float]] | None) -> Floats:
-    return np.asarray(np.log(np.array([(m or DEFAULT_M)[name] for name in FIELDS])))
+    return np.asarray(portable.log(np.array([(m or DEFAULT_M)[name] for name in FIELDS])))
 
 
 def _chance(level: NDArray[np.int8], agrees: Floats, nearly: float) -> Floats:

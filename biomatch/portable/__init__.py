@@ -24,6 +24,7 @@ from biomatch.portable.functions import (
     cos,
     exp,
     expit,
+    expm1,
     hypot,
     log,
     log1p,
@@ -41,6 +42,7 @@ from biomatch.portable.linear import (
     pair_sums,
     solve,
     symmetric_root,
+    unit_products,
     unit_rows,
 )
 
@@ -49,6 +51,7 @@ __all__ = [
     "dot",
     "exp",
     "expit",
+    "expm1",
     "exponentials",
     "fold",
     "gammas",
@@ -67,5 +70,6 @@ __all__ = [
     "sin",
     "solve",
     "symmetric_root",
+    "unit_products",
     "unit_rows",
 ]

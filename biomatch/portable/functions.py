@@ -199,6 +199,19 @@ def log1p(x: ArrayLike) -> Floats | np.float64:
     return (log(u) - lost)[()]
 
 
+@overload
+def expm1(x: float) -> np.float64: ...
+@overload
+def expm1(x: ArrayLike) -> Floats: ...
+def expm1(x: ArrayLike) -> Floats | np.float64:
+    """Give exp(x) - 1, good for small x too: what rounding u = exp(x) lost is made good (W. Kahan)."""
+    x = _array(x)
+    u = exp(x)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        small = (u - 1.0) * x / log(u)
+    return np.where(u == 1.0, x, np.where(np.abs(x) < 1.0, small, u - 1.0))[()]
+
+
 def logaddexp(a: ArrayLike, b: ArrayLike) -> Floats:
     """Give log(exp(a) + exp(b))."""
     a, b = _array(a), _array(b)

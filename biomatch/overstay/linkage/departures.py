@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -173,7 +175,5 @@ def _still_away(recorded: Floats, back: Floats) -> Floats:
 
 def _positive_part(mean: Floats, error: Floats) -> Floats:
     """Give E[max(0, X)] of X normal around `mean`."""
-    from scipy.special import ndtr
-
     z = mean / error
-    return np.asarray(mean * ndtr(z) + error * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
+    return np.asarray(mean * portable.ndtr(z) + error * portable.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))

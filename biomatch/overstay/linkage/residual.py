@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.evidence.names import NEARLY, token_levels
 from biomatch.evidence.prior import near_number_llr, pair_log_odds, same_document_log_odds
 from biomatch.gallery.flat import exact_top
@@ -234,9 +235,9 @@ def _weigh(
     window = max(1.0, _window_days(links))
     dwell = np.where(stay, known.dwell.llr(days, classes, window), 0.0)
     again = np.isin(kind, ["next_entry", "return"])
-    dwell = np.where(again, -days / RETURN_DAYS + np.log(window / RETURN_DAYS), dwell)
+    dwell = np.where(again, -days / RETURN_DAYS + portable.log(window / RETURN_DAYS), dwell)
     # Who enters again has left in between: kin who queue behind each other have not.
-    left_by = np.log(np.maximum(known.dwell.within(days, classes), 1e-12))
+    left_by = portable.log(np.maximum(known.dwell.within(days, classes), 1e-12))
     dwell = np.where(kind == "next_entry", dwell + left_by, dwell)
     ids = encounters["encounter_id"]
     return pairs.drop("until").with_columns(
@@ -302,7 +303,7 @@ def _with_priors(
         share = 0.5
         for _ in range(_ROUNDS):
             odds = pair_log_odds(share, candidates[at]) + evidence[at]
-            sums = np.bincount(compact, np.exp(np.minimum(odds, 500.0)), len(ends))
+            sums = np.bincount(compact, portable.exp(np.minimum(odds, 500.0)), len(ends))
             share = float((np.sum(sums / (1 + sums)) + 0.5) / (total + 1.0))
             share = min(max(share, 1e-6), 1 - 1e-6)
         prior[at] = pair_log_odds(share, candidates[at])
