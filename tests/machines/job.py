@@ -1,7 +1,8 @@
 """The demo's small sibling: everything that decides, once, as one JSON object of what came out.
 
 Run by `test_machines.py` in processes that differ in the instruction sets of the libraries. What is printed
-under ``machine`` says which kernels ran; all else must be equal to the letter.
+under ``machine`` says which kernels ran; all else must be equal to the letter. Arguments name the parts that
+are run; default: all.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import io
 import json
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -48,16 +50,18 @@ def kernels():
     }
 
 
-def flow(found):
-    """Tune on one world, grade another: identification, linkage, fraud, leads."""
+@cache
+def two_worlds():
     import biomatch as bm
     from biomatch.settings.scenario import Scenario
-    from biomatch.settings.system import System
 
     scenario = Scenario.load("tiny").with_({"travellers": 900, "faces.dimension": 64})
-    system = System.load("linked")
-    worlds = [bm.world(scenario, seed) for seed in (1, 2)]
-    for seed, world in enumerate(worlds, 1):
+    return [bm.world(scenario, seed) for seed in (1, 2)]
+
+
+def worlds(found):
+    """The bytes of two worlds, observed and true."""
+    for seed, world in enumerate(two_worlds(), 1):
         found[f"world {seed}"] = {
             "id": world.id,
             "content": world.observed.sealed().id,
@@ -65,20 +69,29 @@ def flow(found):
             "encounters": world.observed.encounters.height,
             "stays": table(world.truth.stays),
         }
-    lists = bm.search(worlds[0].observed, system)
+
+
+def flow(found):
+    """Tune on one world, grade another: identification, linkage, fraud, leads."""
+    import biomatch as bm
+    from biomatch.settings.system import System
+
+    system = System.load("linked")
+    tuning, grading = two_worlds()
+    lists = bm.search(tuning.observed, system)
     found["lists"] = [digest(lists.reference_id), digest(lists.score)]
-    curve = bm.sweep(lists, worlds[0].truth)
+    curve = bm.sweep(lists, tuning.truth)
     point = bm.tune(curve, max_fpir=0.03)
     found["threshold"] = repr(point.face_threshold)
     found["point"] = point.model_dump(mode="json")
-    done = bm.run(worlds[1].observed, system, at=point)
+    done = bm.run(grading.observed, system, at=point)
     for name in ("decisions", "stays", "alerts"):
         frame = getattr(done, name)
         found[name] = [frame.height, table(frame)]
-    result = bm.evaluate(done, worlds[1].truth)
+    result = bm.evaluate(done, grading.truth)
     found["result"] = repr([result.fpir, result.fnir, result.overstays, dict(result.alerts), result.misses])
-    fraud = bm.sweep(done, worlds[1].truth, of="fraud")
-    leads = bm.sweep(done, worlds[1].truth, of="leads")
+    fraud = bm.sweep(done, grading.truth, of="fraud")
+    leads = bm.sweep(done, grading.truth, of="leads")
     found["fraud"] = repr(fraud)
     found["leads"] = repr(leads)
 
@@ -116,9 +129,11 @@ def commands(found):
 
     with TemporaryDirectory() as place, contextlib.chdir(place):
         rng = np.random.Generator(np.random.SFC64(5))
-        faces = rng.integers(-99, 100, (300, 32)).astype(np.float32)
-        noisy = np.repeat(faces, 2, axis=0) * 2 + rng.integers(-99, 100, (600, 32))
-        np.savez("faces.npz", templates=noisy.astype(np.float32), labels=np.repeat(np.arange(300), 2).astype(str))
+        faces = rng.integers(-99, 100, (120, 32)).astype(np.float32)
+        noisy = np.repeat(faces, 2, axis=0) * 2 + rng.integers(-99, 100, (240, 32))
+        np.savez(
+            "faces.npz", templates=noisy.astype(np.float32), labels=np.repeat(np.arange(120), 2).astype(str)
+        )
         Path("stays.csv").write_text("traveller,entry,exit\nA,2026-01-03,2026-03-30\nA,2026-05-01,\n")
         for name, words in {
             "fit": ["fit", "faces.npz", "--out", "mine.toml"],
@@ -134,7 +149,9 @@ def commands(found):
 def main():
     found, spent = {}, {}
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        for part in (flow, prediction, gallery, commands):
+        for part in (worlds, flow, prediction, gallery, commands):
+            if sys.argv[1:] and part.__name__ not in sys.argv[1:]:
+                continue
             began = time.process_time()
             part(found)
             spent[part.__name__] = time.process_time() - began

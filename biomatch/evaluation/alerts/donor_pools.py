@@ -167,7 +167,9 @@ def expected_catch(
     if len(pairs) > MOST_LAWS:
         return None
     passed = [_passes(law.profile, *_split(str(pair)))[SIZES.index(size)] for pair in pairs]
-    return 1.0 - float(np.average(passed, weights=times))
+    from biomatch.scorelaw.predict import stated
+
+    return stated(1.0 - float(np.average(passed, weights=times)))
 
 
 def _split(pair: str) -> tuple[float, str]:

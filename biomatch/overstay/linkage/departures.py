@@ -165,11 +165,15 @@ def _curve(group: Ints, days: Floats, event: Floats, parent: Ints) -> Floats:
 
 
 def _still_away(recorded: Floats, back: Floats) -> Floats:
-    """Convolve exits with the chance of not having come back since."""
-    from scipy.signal import fftconvolve
+    """Convolve exits with the chance of not having come back since; day by day, in a fixed order.
 
+    A Fourier transform would be faster, and its last bits would hang on the C library's cosines.
+    """
     leaving = np.diff(recorded, axis=1, prepend=0.0)
-    away = fftconvolve(leaving, 1.0 - back, axes=1)[:, : recorded.shape[1]]
+    stays_away, width = 1.0 - back, recorded.shape[1]
+    away = np.zeros_like(recorded)
+    for day in np.flatnonzero(leaving.any(axis=0)).tolist():
+        away[:, day:] += leaving[:, day, None] * stays_away[:, : width - day]
     return np.asarray(np.clip(away, 0.0, recorded))
 
 
