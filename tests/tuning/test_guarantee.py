@@ -182,7 +182,7 @@ def test_pool_keeps_subjects_apart_and_shows_the_spread():
         pool([curves[0], curves[0]])
 
 
-# --- the level, by Monte Carlo: benchmarks/guarantee_study.py prints the whole table --------------------
+# --- the level, by Monte Carlo: benchmarks/studies/guarantee.py prints the whole table --------------------
 
 
 def check_level(study, name, target, expected, sets, seed):

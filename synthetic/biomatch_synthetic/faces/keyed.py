@@ -4,7 +4,7 @@ A row's numbers depend on the seed, the stream's name and the row's two integer 
 else; no row has to be drawn before another. That is finer than a chunk, and it is fast: a hash of a
 counter (SplitMix64: Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014, with
 an odd increment of its own for each row) makes four 16-bit numbers at a time, each looked up in a table
-of normal quantiles. Four to five times faster than NumPy's ziggurat (``benchmarks/bench_faces.py``).
+of normal quantiles. Four to five times faster than NumPy's ziggurat (``benchmarks/speed/bench_faces.py``).
 """
 
 from __future__ import annotations
