@@ -70,7 +70,7 @@ def test_on_a_machine_with_avx2(here):
 
 @pytest.mark.skipif(not (X86 and __cpu_features__.get("X86_V4")), reason="the processor has no AVX-512")
 def test_on_a_machine_with_avx512(here):
-    """The kernel of most servers; here a part of the job, for where no variable is set it often runs anyway."""
+    """The kernel of most servers, which runs there when no variable is set: a part of the job does."""
     found, machine = came_out(
         *("worlds", "gallery", "prediction"),
         OPENBLAS_CORETYPE="SkylakeX",
