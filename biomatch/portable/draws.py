@@ -17,8 +17,8 @@ _MOST = 1000
 
 
 def _inside(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Floats:
-    """Uniform numbers inside (0, 1)."""
-    return rng.random(shape) + 2.0**-54
+    """Uniform numbers inside (0, 1): the middles of 2^53 steps, and the last step's lower end."""
+    return np.minimum(rng.random(shape) + 2.0**-54, 1.0 - 2.0**-53)
 
 
 def normals(rng: np.random.Generator, shape: int | tuple[int, ...]) -> Floats:
