@@ -49,7 +49,7 @@ def _made(
 ) -> NDArray[np.float32]:
     if not path.exists():
         profile = load_profile(PROFILE)
-        space = FaceSpace(profile, DIMENSION, SEED)
+        space = FaceSpace(profile, seed=SEED)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".partial")
         out = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float32, shape=(len(person), DIMENSION))

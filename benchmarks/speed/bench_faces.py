@@ -40,8 +40,8 @@ def best_of(run, times: int = 3) -> float:
 @pytest.mark.parametrize("dimension", [128, 512, 1024])
 @pytest.mark.parametrize("aged", [False, True])
 def test_templates_against_two_plain_draws(benchmark, dimension, aged):
-    profile = load_profile("visa-border-leader")
-    space, ids = FaceSpace(profile, dimension, 1), np.arange(COUNT)
+    profile = load_profile("visa-border-leader").with_({"dimension": dimension})
+    space, ids = FaceSpace(profile, seed=1), np.arange(COUNT)
     people = People.make(profile, ids)
     shots = Shots.of(ids, 0, year=7.0 if aged else 0.0)
     out = np.empty((COUNT, dimension), dtype=np.float32)

@@ -178,8 +178,8 @@ def main() -> None:
     plain = against_plain(large[RICH], large[0.0], large[PLAIN]) + "\n" + stops(large, audited)
     small: list[list[AlertCurve]] = [[], []]
     for n in range(given.replicates):
-        small[0].append(curve(TRAVELLERS, ENRICHED, 10_000 + n, **{"faces.dimension": 128}))
-        small[1].append(curve(TRAVELLERS, 0.0, 20_000 + n, **{"faces.dimension": 128}))
+        small[0].append(curve(TRAVELLERS, ENRICHED, 10_000 + n, **{"faces.profile": "visa-border-small"}))
+        small[1].append(curve(TRAVELLERS, 0.0, 20_000 + n, **{"faces.profile": "visa-border-small"}))
         if n % 50 == 49:
             sys.stderr.write(f"{time.time() - begun:6.0f} s  replicate {n + 1}\n")
     head = (

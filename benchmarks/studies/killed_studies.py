@@ -32,7 +32,7 @@ SUITE: dict[str, Any] = {
     "max_fpir": 0.2,
     "seeds": list(range(100, 134)),
     "tuning_seeds": [1, 2, 3],
-    "worlds": {"tiny": {"scenario": "tiny", "set": {"travellers": 200, "faces.dimension": 128}}},
+    "worlds": {"tiny": {"scenario": "tiny", "set": {"travellers": 200}}},
     "systems": {"open-stays": {"system": "default"}, "all": {"system": "all"}},
 }
 PROGRAM = "import sys; from biomatch.cli import main; main(sys.argv[1:])"

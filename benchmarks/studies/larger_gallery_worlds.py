@@ -42,7 +42,7 @@ def templates(name: str, persons: NDArray[np.int64], *, enrolment: bool) -> NDAr
     profile = load_profile(name)
     out = np.empty((len(persons), DIMENSION), np.float32)
     shots = Shots.of(persons, np.full(len(persons), 0 if enrolment else 1), enrolment=enrolment)
-    render(FaceSpace(profile, DIMENSION, SEED), People.make(profile, persons), shots, out)
+    render(FaceSpace(profile, seed=SEED), People.make(profile, persons), shots, out)
     return out
 
 

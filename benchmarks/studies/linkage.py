@@ -68,7 +68,7 @@ def counts(
     rows = linked.stays.select("entry_id", "exit_id", "how_linked").join(true, on="entry_id")
     to_exit = pl.col("exit_id") >= 0
     right = to_exit & (pl.col("exit_id") == pl.col("true_exit"))
-    by_search = to_exit & (pl.col("how_linked") == "face")
+    by_search = to_exit & pl.col("how_linked").is_in(["face", "name"])
     found = rows.select(
         links=to_exit.sum(),
         right=right.sum(),
@@ -149,9 +149,10 @@ def report(table: pl.DataFrame) -> list[str]:
         "# Linkage methods against each other",
         "",
         f"`python benchmarks/studies/linkage.py --seeds {seeds}`: scenario `country`, {TRAVELLERS:,} "
-        f"travellers, 128-dimensional templates, seeds {table['seed'].min()} to {table['seed'].max()}, as of "
-        "the restatement. A lead is a stay that the rules suspect, whatever its posterior. Links: a stay and "
-        "an exit's record. Recall: of stays whose exit's record had been received. Searched links: those "
+        f"travellers, face profile `visa-border-small`, seeds {table['seed'].min()} to "
+        f"{table['seed'].max()}, as of the restatement. A lead is a stay that the rules suspect, whatever "
+        "its posterior. Links: a stay and an exit's record. Recall: of stays whose exit's record had been "
+        "received. Searched links: those "
         "that documents alone do not give.",
         "",
     ]

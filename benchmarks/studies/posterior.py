@@ -121,7 +121,7 @@ def report(tables: dict[str, pl.DataFrame]) -> list[str]:
         "`python benchmarks/studies/posterior.py` (the line of `models/posterior.json`: slope "
         f"{line.slope:.3f}, intercept {line.intercept:+.3f}; its worlds have reserved seeds, these have not)."
         " Stays without a confirmed exit past their last lawful day; the event: still inside, over. "
-        "128-dimensional templates; everything else as the scenario has it.",
+        "Templates of `visa-border-small`; everything else as the scenario has it.",
         "",
         "Targets: slope 0.9 to 1.1 over stays (logistic) and over ten bins of equal mass (weighted line); "
         "log loss below the base rate's and below document-only's on the same stays.",

@@ -192,8 +192,13 @@ def test_what_cannot_be_tried_says_why(made, done):
 
 
 def test_no_law_without_the_very_profile(made):
-    assert FaceLaw.of(made.truth, 64).profile.dimension == 64
+    law = FaceLaw.of(made.truth, made.observed.dimension)
+    assert law.profile.id == made.truth.profile_id
+    assert FaceLaw.of(made.truth, 64) is None  # templates that the profile cannot have made
     other = type(made.truth)(**{**vars(made.truth), "profile_id": "another"})
-    assert FaceLaw.of(other, 64) is None
+    assert FaceLaw.of(other, made.observed.dimension) is None
     for scenario in ({}, {"faces": {"profile": "no-such-profile"}}):
-        assert FaceLaw.of(type(made.truth)(**{**vars(made.truth), "scenario": scenario}), 64) is None
+        assert (
+            FaceLaw.of(type(made.truth)(**{**vars(made.truth), "scenario": scenario}), law.profile.dimension)
+            is None
+        )

@@ -8,7 +8,12 @@ from biomatch.errors import SettingsError
 
 
 def made(**changes):
-    settings = {"travellers": 900, "faces.dimension": 32, "records.neighbour_exits": 0.1, **changes}
+    settings = {
+        "travellers": 900,
+        "faces.profile": "visa-border-small",
+        "records.neighbour_exits": 0.1,
+        **changes,
+    }
     return bm.world(bm.Scenario.load("country").with_(settings), seed=5)
 
 

@@ -110,7 +110,7 @@ class FaceLaw:
     Attributes
     ----------
     profile : FaceProfile
-        With the world's dimension.
+        Of the world's dimension.
     name : str
         As the scenario names it.
     """
@@ -129,9 +129,9 @@ class FaceLaw:
             profile = load_profile(name)
         except SettingsError:
             return None
-        if truth.profile_id and truth.profile_id != profile.id:
+        if dimension != profile.dimension or (truth.profile_id and truth.profile_id != profile.id):
             return None
-        return cls(profile.with_({"dimension": dimension}), Path(name).name)
+        return cls(profile, Path(name).name)
 
 
 def expected_catch(

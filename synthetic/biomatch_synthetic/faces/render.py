@@ -28,7 +28,7 @@ def render(
     Parameters
     ----------
     space : FaceSpace
-        ``FaceSpace(profile, dimension, seed)``.
+        ``FaceSpace(profile, seed=seed)``.
     people : People
         ``People.make(profile, person_id, group=[...], family_id=..., identical_twin_id=...)``.
     shots : Shots
@@ -55,8 +55,8 @@ def render(
     Examples
     --------
     >>> from biomatch.settings.profile import load_profile
-    >>> profile = load_profile("visa-border-leader")
-    >>> space = FaceSpace(profile, 128, seed=1)
+    >>> profile = load_profile("visa-border-small")
+    >>> space = FaceSpace(profile, seed=1)
     >>> people = People.make(profile, np.arange(3), group=["E-Asia F", "E-Asia M", "W-Africa M"])
     >>> shots = Shots.of(np.array([0, 1, 2, 0]), np.arange(4), year=np.array([0.0, 0.0, 0.0, 8.0]))
     >>> templates = np.empty((4, 128), dtype=np.float32)

@@ -127,14 +127,12 @@ class Conditions:
 
 
 class FaceSpace:
-    """The faces of one world: everything follows from (profile, dimension, seed) and the keys of a row.
+    """The faces of one world: everything follows from (profile, seed) and the keys of a row.
 
     Parameters
     ----------
     profile : FaceProfile
-        The matcher's twin.
-    dimension : int, optional
-        Values in a template, 32 to 4096; default: the profile's.
+        The matcher's twin; its dimension is that of the templates, since its score laws hold at no other.
     seed : int
         Root seed of the world, at least 0.
 
@@ -145,10 +143,8 @@ class FaceSpace:
     vector are folded in a fixed order, and all else is arithmetic by element (`biomatch.portable`).
     """
 
-    def __init__(self, profile: FaceProfile, dimension: int | None = None, seed: int = 0) -> None:
-        size = profile.dimension if dimension is None else dimension
-        if not 32 <= size <= 4096:
-            raise SettingsError(f"dimension {size}", allowed="32 to 4096 values a template")
+    def __init__(self, profile: FaceProfile, *, seed: int = 0) -> None:
+        size = profile.dimension
         self.profile, self.dimension, self.seed = profile, size, seed
         self._map = facemodel.feature_map(profile, size)
         self._means = facemodel.group_means(profile, size)
