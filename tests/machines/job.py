@@ -55,7 +55,7 @@ def two_worlds():
     import biomatch as bm
     from biomatch.settings.scenario import Scenario
 
-    scenario = Scenario.load("tiny").with_({"travellers": 900, "faces.dimension": 64})
+    scenario = Scenario.load("tiny").with_({"travellers": 900})
     return [bm.world(scenario, seed) for seed in (1, 2)]
 
 
