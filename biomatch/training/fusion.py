@@ -246,6 +246,6 @@ def gather(
         for name in systems:
             progress(f"world {seed}, policy {name}")
             system = System.load(name)
-            one = sample_of(facts_of(observed.sealed(), system), truth)
+            one = sample_of(facts_of(observed, system), truth)
             found.append(replace(one, policy=system.gallery.policy))
     return found
