@@ -11,6 +11,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
 from biomatch.reporting.explained import explained_of
+from biomatch.reporting.opening import Opening
 from biomatch.reporting.sections import growth, waits_charts
 from biomatch.reporting.sections.at_port import AtPort, PortWaits
 from biomatch.reporting.sections.waits import rows
@@ -22,7 +23,13 @@ if TYPE_CHECKING:
 PICTURES = ("png", "svg")
 
 
-def report(results: Sequence[Result], path: str | Path, *, at_port: AtPort | None = None) -> Path:
+def report(
+    results: Sequence[Result],
+    path: str | Path,
+    *,
+    opening: Opening | None = None,
+    at_port: AtPort | None = None,
+) -> Path:
     """Write the report of one result, or of several side by side.
 
     Parameters
@@ -31,6 +38,8 @@ def report(results: Sequence[Result], path: str | Path, *, at_port: AtPort | Non
         What was judged; the first stands in the page without scripts.
     path : path
         The HTML file; it is whole or absent.
+    opening : Opening, optional
+        What stands before everything else.
     at_port : biomatch.reporting.sections.at_port.AtPort, optional
         A port at which the thresholds are priced in waits.
 
@@ -57,7 +66,7 @@ def report(results: Sequence[Result], path: str | Path, *, at_port: AtPort | Non
     contents = contents_of(results, at_port)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)
-    storage.write_text(place, assembly.page(contents, comparison))
+    storage.write_text(place, assembly.page(contents, comparison, opening))
     return place
 
 
