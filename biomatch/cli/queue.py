@@ -115,9 +115,6 @@ def queue(
         return
     _refuse({"--traffic": traffic}, "without --fit", "change the travellers in the file")
     rates = _rates(result, fnir, fpir, fta)
-    if result is None and None in (fnir, fpir, fta):
-        absent = [name for name in ("--fnir", "--fpir", "--fta") if given[name] is None]
-        note(f"note: {', '.join(absent)} not given: counted as 0")
     about = {"hours": table, "flights": flights, "roster": roster, "seed": seed, "replications": replications}
     if roster_for is not None:
         _roster_for(chosen, about, rates, roster_for, lane, out, overwrite, as_json)
@@ -152,6 +149,10 @@ def _rates(
 ) -> dict[str, float]:
     """Take the rates from a judged run, or as given; a rate that is not given is 0."""
     if result is None:
+        given = {"--fnir": fnir, "--fpir": fpir, "--fta": fta}
+        absent = [name for name, value in given.items() if value is None]
+        if absent:
+            note(f"note: {', '.join(absent)} not given: counted as 0")
         return {"fnir": fnir or 0.0, "fpir": fpir or 0.0, "fta": fta or 0.0}
     _refuse({"--fnir": fnir, "--fpir": fpir, "--fta": fta}, "with --result", "give the rates or a result")
     from biomatch.evaluation.result import Result

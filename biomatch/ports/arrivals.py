@@ -27,8 +27,8 @@ HOUR, MINUTE = 3600.0, 60.0
 
 
 @dataclass(frozen=True)
-class Groups:
-    """Groups of people who come together: flights, ships, or the people of one hour.
+class Arriving:
+    """Arriving of people who come together: flights, ships, or the people of one hour.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Groups:
     coached: Bools
 
 
-def groups_of_hours(frame: pl.DataFrame, port: Port) -> Groups:
+def groups_of_hours(frame: pl.DataFrame, port: Port) -> Arriving:
     """Make groups from hours of arrivals (schema ``biomatch.tables.ports.HOURS``)."""
     first_day = frame["date"].min()
     days = (frame["date"] - first_day).dt.total_days().to_numpy()
@@ -78,7 +78,7 @@ def groups_of_hours(frame: pl.DataFrame, port: Port) -> Groups:
     turn = np.arange(of.size) - np.repeat(np.cumsum(number) - number, number)
     share, left = people // number, people % number
     return _checked(
-        Groups(
+        Arriving(
             first_day=_as_date(first_day),
             hours=int(days.max() + 1) * 24,
             row=of,
@@ -93,7 +93,7 @@ def groups_of_hours(frame: pl.DataFrame, port: Port) -> Groups:
     )
 
 
-def groups_of_flights(frame: pl.DataFrame, port: Port) -> Groups:
+def groups_of_flights(frame: pl.DataFrame, port: Port) -> Arriving:
     """Make groups from flights (schema ``biomatch.tables.ports.FLIGHTS``), each at its own time."""
     whole = frame.sort("gate_time", "passengers", *frame.columns[2:], nulls_last=True)
     first: datetime = whole["gate_time"].min()  # type: ignore[assignment]
@@ -101,7 +101,7 @@ def groups_of_flights(frame: pl.DataFrame, port: Port) -> Groups:
     at = (whole["gate_time"] - midnight).dt.total_milliseconds().to_numpy() / 1000.0
     size = len(whole)
     return _checked(
-        Groups(
+        Arriving(
             first_day=first.date(),
             hours=int(at.max() // (24 * HOUR) + 1) * 24,
             row=np.arange(size),
@@ -125,7 +125,7 @@ def _filled(frame: pl.DataFrame, name: str, default: float) -> Floats:
     return frame[name].fill_null(default).to_numpy().astype(np.float64)
 
 
-def _checked(groups: Groups) -> Groups:
+def _checked(groups: Arriving) -> Arriving:
     total = int(groups.people.sum())
     if total > MOST_PEOPLE:
         raise TableError(
@@ -142,7 +142,7 @@ class Crowd:
 
     Attributes
     ----------
-    groups : Groups
+    groups : Arriving
         Where they came from.
     group : ndarray of int64
         Shape (n,): each person's group.
@@ -162,7 +162,7 @@ class Crowd:
         Shape (n,), seconds of service by station.
     """
 
-    groups: Groups
+    groups: Arriving
     group: Ints
     landed: Floats
     door: Floats
@@ -190,14 +190,14 @@ class Crowd:
         return int(self.door.size)
 
 
-def crowd(port: Port, groups: Groups, seed: int, replication: int = 0) -> Crowd:
+def crowd(port: Port, groups: Arriving, seed: int, replication: int = 0) -> Crowd:
     """Draw the people of one replication.
 
     Parameters
     ----------
     port : Port
         Lanes, shares and times.
-    groups : Groups
+    groups : Arriving
         Traffic.
     seed : int
         Root seed; streams are named, so that a new reason never shifts an old one.
@@ -252,7 +252,7 @@ def crowd(port: Port, groups: Groups, seed: int, replication: int = 0) -> Crowd:
     )
 
 
-def _door(port: Port, groups: Groups, seed: int, replication: int) -> tuple[Ints, Floats, Floats]:
+def _door(port: Port, groups: Arriving, seed: int, replication: int) -> tuple[Ints, Floats, Floats]:
     """Say when each person is at the hall's door: group, landing and door, by door."""
     draws = stream(seed, "ports.arrivals", replication)
     of_hall = port.hour_is == "hall" and groups.spread > 0

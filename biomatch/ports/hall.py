@@ -189,44 +189,27 @@ def flow(
     Flow
     """
     done = gates(port, crowd, plan, rates.fta) if passed is None or passed.fta != rates.fta else passed
-    mated = crowd.mated < port.mated_share
-    missing = crowd.acquired < rates.fta
-    unmatched = ~missing & mated & (crowd.matched < rates.fnir)
-    checked = missing | unmatched
-    is_gate = np.array([lane.kind == "gate" for lane in port.lanes])
-    at_gate = is_gate[crowd.lane]
-    refused = at_gate & (checked | (crowd.refused < port.gate_failure))
-    at_desk = ~at_gate | refused
-    arrival = np.where(at_gate, done.ends + port.failed_walk_seconds, crowd.door)
+    fate = _outcomes(port, crowd, rates)
+    brought = _brought(port, crowd, done, fate)
     queued, started, cleared = done.queued.copy(), done.starts.copy(), done.ends.copy()
     desk_start = np.full(crowd.size, np.nan)
     used = list(done.banks)
     for number, (name, members) in enumerate(hosts(port).items()):
-        if is_gate[members[0]]:
+        if port.lanes[members[0]].kind == "gate":
             continue
-        people = np.flatnonzero(at_desk & np.isin(crowd.fallback, members) & np.isfinite(arrival))
-        people = people[np.argsort(arrival[people], kind="stable")]
-        begins, work = _desks(
-            port,
-            crowd,
-            plan[name],
-            people,
-            arrival,
-            checked,
-            refused,
-            done.extra,
-            (seed, replication, number),
+        people = np.flatnonzero(
+            fate.at_desk & np.isin(crowd.fallback, members) & np.isfinite(brought.arrival)
         )
-        desk_start[people] = begins[0]
-        queued[people] += begins[0] - arrival[people]
-        started[people], cleared[people] = begins
-        used.append(_used(name, plan[name], work, begins[0]))
-    lost = at_desk & ~np.isfinite(arrival)
+        people = people[np.argsort(brought.arrival[people], kind="stable")]
+        draws = stream(seed, "ports.priority", replication, number)
+        begins, ends, work = _desks(crowd, plan[name], people, brought, draws, port.failed_first)
+        desk_start[people] = begins
+        queued[people] += begins - brought.arrival[people]
+        started[people], cleared[people] = begins, ends
+        used.append(_used(name, plan[name], work, begins))
+    lost = fate.at_desk & ~np.isfinite(brought.arrival)  # whom no gate took
     started[lost], cleared[lost] = np.inf, np.inf
-    compared = ~missing
-    alarmed = compared & (crowd.alarmed < 1.0 - (1.0 - rates.fpir) ** port.searches)
-    caught = compared & (crowd.sought < port.sought_per_million * 1e-6) & (crowd.matched >= rates.fnir)
-    to_secondary = (alarmed | caught | (crowd.referred < port.referral)) & np.isfinite(cleared)
+    to_secondary = fate.referred & np.isfinite(cleared)
     sent = np.flatnonzero(to_secondary)
     sent = sent[np.argsort(cleared[sent], kind="stable")]
     work = crowd.secondary[sent].astype(np.float64)
@@ -240,13 +223,13 @@ def flow(
         started=started,
         cleared=cleared,
         left=left,
-        at_gate=at_gate,
-        at_desk=at_desk,
-        checked=checked,
+        at_gate=fate.at_gate,
+        at_desk=fate.at_desk,
+        checked=fate.checked,
         to_secondary=to_secondary,
-        alarmed=alarmed,
-        sought_alarmed=caught,
-        desk_arrival=np.where(at_desk, arrival, np.nan),
+        alarmed=fate.alarmed,
+        sought_alarmed=fate.caught,
+        desk_arrival=np.where(fate.at_desk, brought.arrival, np.nan),
         desk_start=desk_start,
         secondary_wait=second.waits,
         secondary_of=sent,
@@ -254,46 +237,80 @@ def flow(
     )
 
 
+@dataclass(frozen=True)
+class _Outcomes:
+    """What each person's draws and the rates come to."""
+
+    at_gate: Bools
+    refused: Bools
+    at_desk: Bools
+    checked: Bools
+    alarmed: Bools
+    caught: Bools
+    referred: Bools
+
+
+def _outcomes(port: Port, crowd: Crowd, rates: ErrorRates) -> _Outcomes:
+    missing = crowd.acquired < rates.fta
+    unmatched = ~missing & (crowd.mated < port.mated_share) & (crowd.matched < rates.fnir)
+    checked = missing | unmatched
+    at_gate = np.array([lane.kind == "gate" for lane in port.lanes])[crowd.lane]
+    refused = at_gate & (checked | (crowd.refused < port.gate_failure))
+    alarmed = ~missing & (crowd.alarmed < 1.0 - (1.0 - rates.fpir) ** port.searches)
+    sought = crowd.sought < port.sought_per_million * 1e-6
+    caught = ~missing & sought & (crowd.matched >= rates.fnir)
+    referred = alarmed | caught | (crowd.referred < port.referral)
+    return _Outcomes(at_gate, refused, ~at_gate | refused, checked, alarmed, caught, referred)
+
+
+@dataclass(frozen=True)
+class _Brought:
+    """What people bring to a desk: when they come, seconds beside the desk's own, and who goes first."""
+
+    arrival: Floats
+    seconds: Floats
+    first: Bools
+
+
+def _brought(port: Port, crowd: Crowd, done: Gates, fate: _Outcomes) -> _Brought:
+    arrival = np.where(fate.at_gate, done.ends + port.failed_walk_seconds, crowd.door)
+    # Captures are repeated at the desk only for those who were not at a gate.
+    seconds = np.where(fate.checked, crowd.check, 0.0) + np.where(fate.at_gate, 0.0, done.extra)
+    first_lanes = np.array([lane.first for lane in port.lanes])
+    return _Brought(arrival, seconds, fate.refused | first_lanes[crowd.lane])
+
+
 def _desks(
-    port: Port,
     crowd: Crowd,
     roster: Roster,
     people: Ints,
-    arrival: Floats,
-    checked: Bools,
-    refused: Bools,
-    extra: Floats,
-    keys: tuple[int, int, int],
-) -> tuple[tuple[Floats, Floats], Floats]:
-    """Serve the people of one bank of desks; give starts and ends by person, and the work of each unit.
+    brought: _Brought,
+    draws: np.random.Generator,
+    probability: float,
+) -> tuple[Floats, Floats, Floats]:
+    """Serve the people of one bank of desks: starts and ends by person, and the work of each unit.
 
-    A person brings its own checks and captures; those who are served together share the first one's desk
-    time. At the desk a capture is repeated only for those who were not at a gate.
+    Those who are served together (a vehicle's) share the first one's desk time, and add their own checks.
     """
-    own = np.where(checked[people], crowd.check[people], 0.0) + np.where(refused[people], 0.0, extra[people])
-    unit = crowd.unit[people]
-    _, heads, of = np.unique(unit, return_index=True, return_inverse=True)
+    own = brought.seconds[people]
+    _, heads, of = np.unique(crowd.unit[people], return_index=True, return_inverse=True)
     alone = heads.size == people.size
-    at = arrival[people]
-    if alone:
-        work, lead = crowd.desk[people].astype(np.float64) + own, people
-    else:
+    lead, work = people, crowd.desk[people].astype(np.float64) + own
+    if not alone:
         order = np.argsort(heads, kind="stable")  # units in the order of arrival
         place = np.empty_like(order)
         place[order] = np.arange(order.size)
         of, lead = place[of], people[heads[order]]
-        at = arrival[lead]
         work = crowd.desk[lead].astype(np.float64) + np.bincount(of, own, minlength=lead.size)
-    first_lanes = np.array([lane.first for lane in port.lanes])
-    first = refused[lead] | first_lanes[crowd.lane[lead]]
+    at, first = brought.arrival[lead], brought.first[lead]
     if first.any() and not first.all():
-        seed, replication, number = keys
-        draws = stream(seed, "ports.priority", replication, number).random(lead.size)
-        served = serve_classes(at, work, roster.booths, first, draws=draws, probability=port.failed_first)
+        chances = draws.random(lead.size)
+        served = serve_classes(at, work, roster.booths, first, draws=chances, probability=probability)
     else:
         served = serve(at, work, roster.booths)
-    begins, ends = (served.starts, served.ends) if alone else (served.starts[of], served.ends[of])
-    return (begins, ends), work
+    if alone:
+        return served.starts, served.ends, work
+    return served.starts[of], served.ends[of], work
 
 
 def _used(name: str, roster: Roster, work: Floats, starts: Floats) -> Bank:

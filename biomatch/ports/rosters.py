@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from biomatch.errors import SettingsError
-from biomatch.ports.arrivals import HOUR, MINUTE, Groups, assign_lanes
+from biomatch.ports.arrivals import HOUR, MINUTE, Arriving, assign_lanes
 from biomatch.ports.booths import Booths, Floats, Ints
 from biomatch.settings.port import Lane, Port
 
@@ -63,7 +63,7 @@ def hosts(port: Port) -> dict[str, list[int]]:
     return found
 
 
-def expected_by_hour(port: Port, groups: Groups) -> dict[str, Floats]:
+def expected_by_hour(port: Port, groups: Arriving) -> dict[str, Floats]:
     """Give the people expected at the door of the hall by hour, for each lane that they go to first.
 
     Returns
@@ -93,7 +93,7 @@ def expected_by_hour(port: Port, groups: Groups) -> dict[str, Floats]:
     return total
 
 
-def lane_shares(port: Port, groups: Groups) -> dict[str, Floats]:
+def lane_shares(port: Port, groups: Arriving) -> dict[str, Floats]:
     """Give the share of each group's people that goes to each lane first."""
     found = {lane.name: np.zeros(groups.people.size) for lane in port.lanes}
     for visitor in (False, True):
@@ -127,7 +127,7 @@ def planned_seconds(port: Port, lane: Lane, fnir: float, fta: float) -> tuple[fl
 
 
 def rosters(
-    port: Port, groups: Groups, given: pl.DataFrame | None = None, counts: Mapping[str, Ints] | None = None
+    port: Port, groups: Arriving, given: pl.DataFrame | None = None, counts: Mapping[str, Ints] | None = None
 ) -> dict[str, Roster]:
     """Make the roster of every bank and of secondary.
 
@@ -135,7 +135,7 @@ def rosters(
     ----------
     port : Port
         Booths, targets and outages.
-    groups : Groups
+    groups : Arriving
         Traffic that load is expected from.
     given : polars.DataFrame, optional
         Schema ``biomatch.tables.ports.ROSTER``; lanes that it does not name keep the port's.
@@ -177,7 +177,7 @@ def rosters(
     return found
 
 
-def needed(port: Port, groups: Groups, bank: str, fnir: float, fpir: float, fta: float) -> Ints:
+def needed(port: Port, groups: Arriving, bank: str, fnir: float, fpir: float, fta: float) -> Ints:
     """Give the booths by hour of a bank that would do at given rates: busy `target_busy` of the time."""
     changed = port.with_({"roster_fnir": fnir, "roster_fpir": fpir, "roster_fta": fta})
     return _enough(_loads(changed, groups)[bank], port.target_busy)[: groups.hours]
@@ -203,7 +203,7 @@ def _kept_on(quarters: Ints, hours: int) -> Ints:
     return found
 
 
-def _loads(port: Port, groups: Groups) -> dict[str, Floats]:
+def _loads(port: Port, groups: Arriving) -> dict[str, Floats]:
     """Give the booth-hours of work expected by hour at every bank and at secondary."""
     people = expected_by_hour(port, groups)
     found = {}

@@ -58,7 +58,7 @@ def _day(text: str, *, last: bool) -> date | None:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOutHours:
     """How well a fit predicts held-out hours.
 
     Attributes
@@ -149,7 +149,7 @@ class HeldOut:
 
 def held_out(
     hours: PortHours, train: tuple[date, date], test: tuple[date, date], *, update: Update = no_progress
-) -> HeldOut:
+) -> HeldOutHours:
     """Fit on some days of a hall, and predict others.
 
     Parameters
@@ -191,7 +191,7 @@ def held_out(
     columns = {"row": asked["row"], "predicted_wait": all_hours, "expected_wait": fit.means(all_hours)}
     if over is not None:
         columns["predicted_over_30"] = over[:, 2:].sum(axis=1)
-    return HeldOut(
+    return HeldOutHours(
         fit=fit,
         train=train,
         test=test,

@@ -131,7 +131,7 @@ def test_a_fit_prints_errors_beside_naive_ones_and_leaves_with_1_where_it_loses(
     back = pl.read_csv(tmp_path / "ohare-2018-2019-predicted.csv")
     assert len(back) == told["test_hours"]
     monkeypatch.setattr(heldout, "held_out", lambda *a, **k: kept[0])
-    monkeypatch.setattr(heldout.HeldOut, "wins", property(lambda self: False))
+    monkeypatch.setattr(heldout.HeldOutHours, "wins", property(lambda self: False))
     lost = call(*call_it)
     assert lost.code == 1
     assert "loses to hour of day" in lost.out

@@ -50,7 +50,7 @@ def test_exports_of_2018_and_the_agencys_page_say_the_same(tmp_path, text):
 
 
 def test_the_agencys_page_saved_as_html_is_read(tmp_path):
-    """Groups over several columns, as the page shows them."""
+    """Arriving over several columns, as the page shows them."""
     title, _, head, row = PAGE.strip().split("\n")
     spans = {"": 4, "U.S. Citizen": 2, "Non U.S. Citizen": 2, "All": 13}
     groups = "".join(f"<th colspan={span}>{name}" for name, span in spans.items())

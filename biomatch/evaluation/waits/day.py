@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 
 from biomatch.errors import SettingsError, TableError
 from biomatch.evaluation.waits.counts import LaneWaits, Replicate, count_waits
-from biomatch.ports.arrivals import Crowd, Groups, crowd, groups_of_flights, groups_of_hours
+from biomatch.ports.arrivals import Arriving, Crowd, crowd, groups_of_flights, groups_of_hours
 from biomatch.ports.booths import Floats
 from biomatch.ports.hall import ErrorRates, Gates, flow, gates
 from biomatch.ports.rosters import SECONDARY, Roster, needed, rosters
@@ -74,7 +74,7 @@ class PortDay:
         Counts of each replication.
     plan : mapping of str to Roster
         Open booths.
-    groups : Groups
+    groups : Arriving
         The traffic.
     people : int
         Travellers of one replication.
@@ -84,7 +84,7 @@ class PortDay:
     rates: ErrorRates
     replicates: tuple[Replicate, ...]
     plan: Mapping[str, Roster]
-    groups: Groups
+    groups: Arriving
     people: int
 
     @property
@@ -249,7 +249,7 @@ class Prepared:
     """The crowds and rosters of a port, drawn once and sent through the hall at many rates."""
 
     port: Port
-    groups: Groups
+    groups: Arriving
     plan: dict[str, Roster]
     seed: int
     replications: int
@@ -310,7 +310,7 @@ def prepare(
     return Prepared(chosen, made, plan, seed, replications)
 
 
-def _of_flights(planes: pl.DataFrame | None, port: Port) -> Groups:
+def _of_flights(planes: pl.DataFrame | None, port: Port) -> Arriving:
     if planes is None:
         raise TableError("neither hours nor flights", remedy="give one of them")
     return groups_of_flights(planes, port)
