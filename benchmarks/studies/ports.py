@@ -370,7 +370,7 @@ def _boarding_page(rows) -> list[str]:
     lines = ["## Boarding by face", "",
              "`boarding-gate`: seven departures of 160 to 350 passengers, two lanes of "
              "17.5 passengers a minute "
-             "together [P19], one agent for whom the camera does not capture; FNIR 2%, 20 replications.", "",
+             "together [P19], one clerk for whom the camera does not capture; FNIR 2%, 20 replications.", "",
              "| coverage | boarding, minutes | missed departures, of 1,735 |", "|---|---|---|"]  # fmt: skip
     for row in rows:
         spans = []
