@@ -24,6 +24,7 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "queue",
     "predict",
     "fit",
     "verify",
