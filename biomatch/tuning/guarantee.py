@@ -21,11 +21,15 @@ from biomatch import checks, rates
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
-from biomatch.curves.thresholds import lower_end
+from biomatch.curves.thresholds import decided, turned
+from biomatch.decimals import text
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
-from biomatch.rates import Rate, beta_for_clusters
+from biomatch.rates import Rate, beta_for_clusters, effective_subjects
 from biomatch.tuning import clusters
+
+WORTH = "of 60 people compared in all 1,770 pairs, BROKEN of 1,000 sets broke it instead of 50"
+"""Measured by `benchmarks/independence.py`: without names dependent comparisons pass for independent ones."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,8 @@ class Guarantee:
     confidence : float
         ... with this one-sided confidence, over tuning sets drawn as this one was.
     threshold : float
-        The lowest threshold that the data support.
+        The threshold with the fewest misses that the data support (of distances a distance), as the shortest
+        decimal that decides so.
     realised : Rate
         The tuning set's own rate there.
     bound : float
@@ -52,6 +57,18 @@ class Guarantee:
         The most errors that one subject is allowed to make in the worst case that was considered.
     largest : int
         The most trials that one subject made.
+    cap_asked : int or None
+        The cap that was asked for; `cap` is higher where a subject did make more errors.
+    effective : float
+        How many equally busy subjects the trials are worth (`biomatch.rates.effective_subjects`).
+    named : bool
+        Whether subjects were named. If not, every trial was taken as a subject of its own: an assumption.
+    both_sides : bool
+        Whether the subjects on either side of each comparison were named and heeded.
+    distances : bool
+        Whether `threshold` is a distance: lower accepts.
+    refused : float
+        Highest non-mated similarity that is refused (distances negated); -inf: none.
     """
 
     measure: str
@@ -64,6 +81,26 @@ class Guarantee:
     subjects_with_errors: int
     cap: int
     largest: int
+    cap_asked: int | None = None
+    effective: float | None = None
+    named: bool = True
+    both_sides: bool = False
+    distances: bool = False
+    refused: float = -np.inf
+
+    @property
+    def independence(self) -> str:
+        """What the count of subjects rests on, in a sentence."""
+        unit = _unit(self.measure)
+        if self.both_sides:
+            return f"the subjects on both sides of each of the {unit} were named: dependence is heeded"
+        if self.named:
+            return f"the subject of each of the {unit} was named: a subject's errors may hang together"
+        worth = f": {WORTH}" if self.measure == "FMR" else ""
+        return (
+            f"assumed: no subjects were named, so every score was taken as its own subject. Where people "
+            f"appear in several {unit} the guarantee is worth less than it says{worth}. Name the subjects"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data; the realised rate in the form of every measured rate."""
@@ -77,17 +114,42 @@ class Guarantee:
             "subjects": self.subjects,
             "subjects_with_errors": self.subjects_with_errors,
             "errors_a_subject_at_most": self.cap,
+            "errors_a_subject_at_most_asked": self.cap_asked,
             "largest_subject": self.largest,
+            "effective_subjects": self.effective,
+            "independence": self.independence,
+            "independence_assumed": not self.named,
+            "direction": "distance: accepted at or below the threshold"
+            if self.distances
+            else "similarity: accepted at or above the threshold",
             "conditional_on": "the gallery",
             "method": "fixed sequence of "
-            + ("binomial tests" if self.cap == 1 else "least-favourable-law cluster tests"),
+            + (
+                "tests for pairs of subjects (Bayesian bootstrap with one imaginary worst subject)"
+                if self.both_sides
+                else "binomial tests"
+                if self.cap == 1
+                else "least-favourable-law cluster tests"
+            ),
         }
 
     def __str__(self) -> str:
+        closer = " or lower" if self.distances else ""
+        people = f"{self.subjects:,} subjects ({self.subjects_with_errors:,} with errors)"
+        if not self.named:
+            people = (
+                f"every score taken as its own subject ({self.subjects:,}, {self.subjects_with_errors:,} "
+                "with errors)"
+            )
+        elif self.effective is not None and round(self.effective) < self.subjects:
+            people += f", worth {self.effective:,.0f} equally busy ones"
+        raised = ""
+        if self.cap_asked is not None and self.cap > self.cap_asked:
+            raised = f"; cap {self.cap_asked} raised to {self.cap}, the most errors that one subject made"
         return (
             f"{self.measure} at most {self.target:g} with {self.confidence:.0%} confidence at threshold "
-            f"{self.threshold:.6g}: realised {self.realised.numerator:,} of {self.realised.denominator:,}, "
-            f"bound {self.bound:.3g}, {self.subjects:,} subjects ({self.subjects_with_errors:,} with errors)"
+            f"{text(self.threshold)}{closer}: realised {self.realised.numerator:,} of "
+            f"{self.realised.denominator:,}, bound {self.bound:.3g}, {people}{raised}"
         )
 
 
@@ -100,6 +162,8 @@ def guarantee(
     cap: int | None = None,
     measure: str = "FPIR",
     others: Floats | None = None,
+    references: Ints | None = None,
+    distances: bool = False,
 ) -> Guarantee:
     """Find the lowest threshold that the data support.
 
@@ -120,7 +184,11 @@ def guarantee(
     measure : str
         Name of the rate for messages.
     others : ndarray, optional
-        Mated scores: where everything may be accepted, the lowest score of both is the threshold.
+        Mated scores: the threshold does not lie above the lowest of them that is accepted.
+    references : ndarray of int64, optional
+        Shape (n,): the subject on the other side of each comparison, in the same codes as `subjects`.
+    distances : bool
+        Whether the threshold that is given is a distance (`scores` are then negated distances).
 
     Returns
     -------
@@ -132,34 +200,43 @@ def guarantee(
         Where the data cannot support the claim; says how many searches it takes.
     """
     check_claim(int(scores.size), target, confidence, cap, measure)
-    n = int(scores.size)
+    n, level = int(scores.size), 1.0 - confidence
     if subjects is None:
         # No array as long as the scores: they may be a file larger than memory.
-        codes, trials = np.zeros(0, dtype=np.int64), np.ones(1, dtype=np.int64)
+        codes, others_codes, trials = np.zeros(0, dtype=np.int64), None, np.ones(1, dtype=np.int64)
         number = n
     else:
-        codes = np.unique(subjects, return_inverse=True)[1]
-        trials = np.bincount(codes)
+        codes, others_codes, trials = _codes(subjects, references)
         number = int(trials.size)
     largest = int(trials.max())
+    pairs = others_codes is not None and largest > 1
     limit = min(largest, cap) if cap is not None else largest
     if largest == 1:
-        allowed = most_independent(n, target, 1.0 - confidence)
+        allowed = most_independent(n, target, level)
+    elif others_codes is not None:
+        allowed = _most_paired(scores, codes, others_codes, trials, target, level, limit)
     else:
-        allowed = _most_clustered(scores, codes, trials, target, 1.0 - confidence, limit)
+        allowed = _most_clustered(scores, codes, trials, target, level, limit)
     if allowed < 0:
-        raise refusal(n, number, largest, target, confidence, limit, measure)
-    low, _ = counting.interval_allowing(scores, allowed)
-    threshold = lower_end(low, scores, scores if others is None else others)
-    realised = rate_above(scores, None if largest == 1 else codes, threshold, confidence)
+        raise refusal(n, number, largest, target, confidence, limit, measure, pairs=pairs)
+    interval = counting.interval_allowing(scores, allowed)
+    inner = decided(interval, scores if others is None else others)
+    realised = rate_above(
+        scores, None if largest == 1 else codes, inner, confidence, references=others_codes if pairs else None
+    )
     erring, most = realised.numerator, limit
     if largest > 1:
-        per_subject = np.bincount(codes[accept(scores, threshold)], minlength=trials.size)
+        events = accept(scores, inner)
+        per_subject = np.bincount(codes[events], minlength=trials.size)
+        if others_codes is not None:
+            per_subject = per_subject + np.bincount(others_codes[events], minlength=trials.size)
         erring, most = int(np.count_nonzero(per_subject)), max(limit, int(per_subject.max()))
     if target >= 1.0:
         bound = 1.0
     elif largest == 1:
         bound = rates.upper_bound(realised.numerator, n, confidence)
+    elif pairs:
+        bound = _quick_bound(per_subject, trials, most, confidence, pairs=True)
     else:
         # Either test may have let the threshold pass, so the lower of their two bounds is the claim's.
         bound = min(
@@ -167,9 +244,21 @@ def guarantee(
             _quick_bound(per_subject, trials, most, confidence),
         )
     return Guarantee(
-        measure, target, confidence, threshold, realised, bound,
+        measure, target, confidence, turned(inner, distances), realised, bound,
         number, erring, most, largest,
+        cap_asked=cap, effective=float(n) if subjects is None else effective_subjects(trials),
+        named=subjects is not None, both_sides=others_codes is not None, distances=distances,
+        refused=interval[0],
     )  # fmt: skip
+
+
+def _codes(subjects: Ints, references: Ints | None) -> tuple[Ints, Ints | None, Ints]:
+    """Give dense codes of the subjects on either side, and the trials of each."""
+    if references is None:
+        codes = np.unique(subjects, return_inverse=True)[1]
+        return codes, None, np.bincount(codes)
+    both = np.unique(np.concatenate([subjects, references]), return_inverse=True)[1]
+    return both[: subjects.size], both[subjects.size :], np.bincount(both)
 
 
 def most_independent(n: int, target: float, level: float) -> int:
@@ -220,13 +309,46 @@ def _from_first_doubt(who: Ints, trials: Ints, ends: Ints, target: float, level:
     return int(doubtful[0]) if doubtful.size else int(ends.size)
 
 
-def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float) -> float:
-    """Give the wider bound, in closed form, that settles most thresholds; see `_from_first_doubt`."""
-    m = trials.astype(np.float64)
+def _most_paired(
+    scores: Floats, codes: Ints, others: Ints, trials: Ints, target: float, level: float, cap: int
+) -> int:
+    """Give the errors at the last threshold whose bound for pairs of subjects excludes the target; -1: none.
+
+    The bound of `rates.beta_for_clusters` with one imaginary subject that errs in all that `cap` allows:
+    nothing is assumed about how errors hang together through either side.
+    """
+    n = int(scores.size)
+    if target >= 1.0:
+        return n
+    reach = min(n, counting.most_events(target, n) + 1)
+    low, _ = counting.interval_allowing(scores, reach)
+    top = np.flatnonzero(scores > scores.dtype.type(low))
+    order = top[np.argsort(-scores[top], kind="stable")]
+    found = scores[order]
+    who = np.column_stack([codes[order], others[order]]).ravel()
+    _, squares, products = counting.errors_from_the_top(who, trials[who])
+    most = np.maximum.accumulate((np.diff(squares, prepend=0) + 1) // 2)
+    # A threshold stands below a whole group of equal scores; the first accepts nothing.
+    ends = np.flatnonzero(np.r_[found[1:] != found[:-1], True]) if found.size else np.zeros(0, dtype=np.int64)
+    errors = np.r_[0, ends + 1]
     a, b = beta_for_clusters(
-        errors.sum(), (errors**2).sum(), (errors * m).sum(),
-        trials=float(m.sum()), trial_squares=float((m**2).sum()), subjects=int(m.size),
-        extra=float(cap), extra_errs=True,
+        errors, np.r_[0, squares[1::2][ends]], np.r_[0, products[1::2][ends]],
+        trials=float(n), trial_squares=float((trials.astype(np.float64) ** 2).sum()),
+        subjects=int(trials.size), extra=np.r_[cap, np.maximum(cap, most[1::2][ends])], extra_errs=True,
+        pairs=True,
+    )  # fmt: skip
+    doubtful = np.flatnonzero(betainc(a, np.maximum(b, 1e-300), target) < 1.0 - level)
+    first = int(doubtful[0]) if doubtful.size else int(errors.size)
+    return int(errors[first - 1]) if first else -1
+
+
+def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float, *, pairs: bool = False) -> float:
+    """Give the wider bound, in closed form, that settles most thresholds; see `_from_first_doubt`."""
+    m, sides = trials.astype(np.float64), 2 if pairs else 1
+    a, b = beta_for_clusters(
+        errors.sum() // sides, (errors**2).sum(), (errors * m).sum(),
+        trials=float(m.sum() / sides), trial_squares=float((m**2).sum()), subjects=int(m.size),
+        extra=float(cap), extra_errs=True, pairs=pairs,
     )  # fmt: skip
     return float(betaincinv(a, b, confidence)) if b > 0 else 1.0
 
@@ -244,10 +366,19 @@ def check_claim(n: int, target: float, confidence: float, cap: int | None, measu
 
 
 def refusal(
-    n: int, subjects: int, largest: int, target: float, confidence: float, cap: int, measure: str
-) -> ResultsError:
+    n: int, subjects: int, largest: int, target: float, confidence: float, cap: int, measure: str,
+    *, pairs: bool = False,
+) -> ResultsError:  # fmt: skip
     """Make the error that says how many searches the claim would take."""
     unit = _unit(measure)
+    if pairs:
+        return ResultsError(
+            f"{n:,} non-mated {unit} between {subjects:,} subjects cannot show {measure} <= {target:g} "
+            f"with {confidence:.0%} confidence",
+            remedy=f"bring more subjects (one of them stands in {largest:,} {unit}, so up to {cap:,} errors "
+            "of one unseen look-alike are allowed for), raise the target, or give a smaller --cap, which is "
+            "an assumption: the most errors that one subject can make",
+        )
     mean = n / subjects
     needed = clusters.subjects_needed(target * mean, cap, confidence)
     advice = f"bring at least {int(np.ceil(needed * mean)):,} {unit}"
@@ -257,7 +388,7 @@ def refusal(
     if cap > 1:
         advice += (
             f" (one subject made {largest} {unit}, so up to {cap} errors of one unseen look-alike "
-            "are allowed for; a smaller cap, stated as an assumption, needs fewer)"
+            "are allowed for; a smaller --cap, stated as an assumption, needs fewer)"
         )
     return ResultsError(
         f"{n:,} non-mated {unit} of {subjects:,} subjects cannot show {measure} <= {target:g} "
