@@ -22,8 +22,9 @@ from biomatch.errors import ResultsError, TableError
 from biomatch.rates import Rate, rate
 from biomatch.scorefiles import arrays, bob, pyeer
 from biomatch.scorefiles.accumulator import ScoreAccumulator
-from biomatch.scorefiles.lines import BLOCK, blocks, read_blocks
-from biomatch.scorefiles.read import FORMATS, checked_form
+from biomatch.scorefiles.lines import BLOCK, blocks, first_line, read_blocks
+from biomatch.scorefiles.read import checked_form
+from biomatch.scorefiles.recognise import FORMATS
 
 TAIL = 1 << 20
 ROWS = 1 << 22  # rows of an array or a Parquet file at once
@@ -141,6 +142,10 @@ def stream_scores(
         Naming the line and what to do.
     """
     form = checked_form(paths, form)
+    if form == "list":
+        width = len(first_line(paths[0]).split())
+        form = f"bob-{width}" if f"bob-{width}" in STREAMED else form
+    form = "pyeer" if form == "pair" else form
     if form not in STREAMED:
         raise TableError(
             f"a {form} file cannot be streamed ({FORMATS[form]})",
