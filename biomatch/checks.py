@@ -22,7 +22,7 @@ def real(value: Any, name: str, *, error: Kind = ResultsError) -> float:
     Parameters
     ----------
     value : number
-        What was given; text, truth values, NaN and infinities are refused.
+        What was given, or its text; truth values, NaN and infinities are refused.
     name : str
         What it is called, as the user wrote it (``--confidence``, ``confidence``).
     error : type
@@ -37,7 +37,7 @@ def real(value: Any, name: str, *, error: Kind = ResultsError) -> float:
         found = float(value)
     except (TypeError, ValueError, OverflowError):
         found = math.nan
-    if isinstance(value, bool | str) or not math.isfinite(found):
+    if isinstance(value, bool) or not math.isfinite(found):
         raise error(f"{name}={value}", allowed="a finite number", remedy="give one")
     return found
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from biomatch import decimals
 from biomatch.cli.console import Json, Set, emit, note, progress
 from biomatch.worlds import FIRST_RESERVED_SEED
 
@@ -61,7 +62,9 @@ def demo(
         lists = search(tuning.observed, system, progress=update)
         curve, thinned = swept(lists, tuning.truth)
         point = with_growth(tune(curve, max_fpir=MAX_FPIR, confidence=0.95), [thinned])
-        step(f"tuned: threshold {point.face_threshold:.4f} for FPIR <= {MAX_FPIR:g} with 95% confidence")
+        step(
+            f"tuned: threshold {decimals.text(point.face_threshold)} for FPIR <= {MAX_FPIR:g} with 95% confidence"
+        )
         del tuning, lists, curve, thinned
         step(f"making the grading world (seed {seed + 1})")
         grading = world(settings, seed + 1, update)
@@ -93,7 +96,7 @@ def demo(
             "seconds": round(seconds, 1),
         },
         [
-            f"threshold {point.face_threshold:.4f}, tuned on seed {seed}, graded on seed {seed + 1}",
+            f"threshold {decimals.text(point.face_threshold)}, tuned on seed {seed}, graded on seed {seed + 1}",
             f"  FPIR {result.fpir}",
             f"  FNIR {result.fnir}",
             f"  overstay leads {last.leads:,}: {last.true_leads:,} true, {last.false_leads:,} false; "

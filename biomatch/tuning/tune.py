@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from biomatch import decimals
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.curves import AlertCurves
@@ -229,6 +230,8 @@ def _tune_searches(
     _check_floor([chosen, *thresholds.get(by or "", {}).values()], floor_score)
     if subject_to:
         about["subject_to"] = _held(curve, subject_to, chosen, confidence)
+    if curve.distances:
+        about["direction"] = "distance: accepted at or below the threshold"
     system, lineages, again = None, curve.lineages, False
     if isinstance(curve, IdentificationCurve):
         about["enrolled"] = {
@@ -329,7 +332,7 @@ def _held(
 def _check_floor(thresholds: list[float], floor_score: float | None) -> None:
     if floor_score is not None and min(thresholds) < floor_score:
         raise ResultsError(
-            f"the threshold {min(thresholds):.6g} lies below the gallery's floor_score {floor_score:.6g}",
+            f"the threshold {decimals.text(min(thresholds))} lies below the gallery's floor_score {floor_score:.6g}",
             allowed="thresholds at which the index's losses are bounded",
             remedy="build the gallery with a lower floor_score, or lower the target",
         )
