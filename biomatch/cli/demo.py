@@ -62,9 +62,8 @@ def demo(
         lists = search(tuning.observed, system, progress=update)
         curve, thinned = swept(lists, tuning.truth)
         point = with_growth(tune(curve, max_fpir=MAX_FPIR, confidence=0.95), [thinned])
-        step(
-            f"tuned: threshold {decimals.text(point.face_threshold)} for FPIR <= {MAX_FPIR:g} with 95% confidence"
-        )
+        at = decimals.text(point.face_threshold)
+        step(f"tuned: threshold {at} for FPIR <= {MAX_FPIR:g} with 95% confidence")
         del tuning, lists, curve, thinned
         step(f"making the grading world (seed {seed + 1})")
         grading = world(settings, seed + 1, update)
@@ -96,7 +95,7 @@ def demo(
             "seconds": round(seconds, 1),
         },
         [
-            f"threshold {decimals.text(point.face_threshold)}, tuned on seed {seed}, graded on seed {seed + 1}",
+            f"threshold {at}, tuned on seed {seed}, graded on seed {seed + 1}",
             f"  FPIR {result.fpir}",
             f"  FNIR {result.fnir}",
             f"  overstay leads {last.leads:,}: {last.true_leads:,} true, {last.false_leads:,} false; "

@@ -6,6 +6,7 @@ in *all* lines does. Where two readings fit and disagree, the file is refused an
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,18 @@ class Comparisons:
         words = {"score": "score", "label": "label", "probe": "subject of the probe",
                  "reference": "subject of the reference"}  # fmt: skip
         return ", ".join(f"{words[role]}: {name}" for role, name in self.roles.items())
+
+    @property
+    def trials(self) -> str:
+        """Digest of who was compared with whom, in order; empty where no probe is named."""
+        if "probe" not in self.roles or self.failed.any():
+            return ""
+        sides = [self.roles[role] for role in ("probe", "reference") if role in self.roles]
+        ids = self.frame.select(
+            pl.concat_str([pl.col(name).cast(pl.String) for name in sides], separator="\x1f")
+        )
+        text = "\n".join(ids.to_series().to_list())
+        return hashlib.sha256(text.encode() + self.mated.tobytes()).hexdigest()
 
     def curve(self) -> VerificationCurve:
         """Make the curve; failures to acquire are no comparisons, presentation attacks are left out."""

@@ -33,6 +33,9 @@ class ScoreFile:
         Make the 1:1 or the 1:N curve; None where the form does not hold it.
     taken_for : str
         What the file, or each of its columns, was taken for.
+    trials : str
+        Digest of who was compared with whom in which order: files with one digest can be paired. Empty
+        where that is not known.
     """
 
     format: str
@@ -40,6 +43,7 @@ class ScoreFile:
     comparisons: Callable[[], VerificationCurve] | None = field(default=None)
     searches: Callable[[], IdentificationCurve] | None = field(default=None)
     taken_for: str = ""
+    trials: str = ""
 
     def curve(self, *, identification: bool | None = None) -> IdentificationCurve | VerificationCurve:
         """Give the curve that was asked for; None: comparisons where the form holds them."""
@@ -196,11 +200,11 @@ def _table(form: str, path: Path, enrolled: int, asked: Asked) -> ScoreFile:
         name, found = lists.headerless(frame.with_columns(pl.all().fill_null("")), path, asked)
         if found is None:
             raise no_form(path, name)
-        return ScoreFile(form, found.notes, found.curve, taken_for=found.taken_for)
+        return ScoreFile(form, found.notes, found.curve, taken_for=found.taken_for, trials=found.trials)
     if asked.columns:
         frame = lists.renamed(frame, asked.columns, path)
     table = lists.comparisons(frame, path, asked, first=first)
-    return ScoreFile(form, table.notes, table.curve, taken_for=table.taken_for)
+    return ScoreFile(form, table.notes, table.curve, taken_for=table.taken_for, trials=table.trials)
 
 
 def _list(path: Path, asked: Asked, form: str) -> ScoreFile:
@@ -219,7 +223,7 @@ def _list(path: Path, asked: Asked, form: str) -> ScoreFile:
     if headed and not asked.columns:
         named = frame.rename(dict(zip(frame.columns, words, strict=True)))
         table = lists.comparisons(named, path, asked, first=2)
-        return ScoreFile("list", table.notes, table.curve, taken_for=table.taken_for)
+        return ScoreFile("list", table.notes, table.curve, taken_for=table.taken_for, trials=table.trials)
     if form == "bob-2" and not asked.columns and frame.width == 2:
         labelled = classes(frame["column 1"]).null_count() == 0  # the order that the form's name promises
         asked = replace(asked, columns=("label", "score") if labelled else ("score", "label"))
@@ -229,7 +233,7 @@ def _list(path: Path, asked: Asked, form: str) -> ScoreFile:
             return _bob(kind, path, asked)
         raise no_form(path, kind)
     form = "bob-2" if frame.width == 2 else "list"
-    return ScoreFile(form, found.notes, found.curve, taken_for=found.taken_for)
+    return ScoreFile(form, found.notes, found.curve, taken_for=found.taken_for, trials=found.trials)
 
 
 def _pair(form: str, paths: Sequence[Path], asked: Asked, *, told: bool) -> ScoreFile:

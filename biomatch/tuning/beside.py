@@ -1,4 +1,4 @@
-"""Two matchers, or two versions of one, on scores: is the difference more than chance?"""
+"""Two matchers, or two versions of one, side by side: whether their misses differ by more than chance."""
 
 from __future__ import annotations
 
@@ -74,27 +74,32 @@ class Beside:
         }
 
 
-def beside(first: Curve, second: Curve, target: float, *, confidence: float = 0.95) -> Beside:
+def beside(
+    first: Curve, second: Curve, target: float, *, confidence: float = 0.95, paired: bool = False
+) -> Beside:
     """Compare the misses of two sets of scores where both hold one false-positive rate.
 
     Parameters
     ----------
     first, second : IdentificationCurve or VerificationCurve
-        Both of one sort. Where both name the same subjects in the same order, trials are paired: the
-        interval is Student's for the mean difference with subjects as clusters. Otherwise it is made from
-        the two rates' intervals (Newcombe, Stat. Med. 17, 1998, method 10).
+        Both of one sort.
     target : float
         FMR or FPIR.
     confidence : float
         Two-sided.
+    paired : bool
+        Whether both hold the same trials of the same subjects in the same order. The interval is then
+        Student's for the mean difference with subjects as clusters; otherwise it is made from the two
+        rates' intervals (Newcombe, Stat. Med. 17, 1998, method 10).
 
     Examples
     --------
     >>> from biomatch.curves.build import verification_curve
     >>> who = [f"p{number}" for number in range(40)]
-    >>> one = verification_curve([0.9] * 20 + [0.1] * 20, [0.2] * 40, mated_subjects=who, non_mated_subjects=who)
-    >>> two = verification_curve([0.9] * 39 + [0.1], [0.2] * 40, mated_subjects=who, non_mated_subjects=who)
-    >>> found = beside(one, two, 0.1)
+    >>> people = {"mated_subjects": who, "non_mated_subjects": who}
+    >>> one = verification_curve([0.9] * 20 + [0.1] * 20, [0.2] * 40, **people)
+    >>> two = verification_curve([0.9] * 39 + [0.1], [0.2] * 40, **people)
+    >>> found = beside(one, two, 0.1, paired=True)
     >>> found.paired, found.difference, found.verdict
     (True, -0.475, 'the second misses less')
     """
@@ -107,7 +112,9 @@ def beside(first: Curve, second: Curve, target: float, *, confidence: float = 0.
         raise ResultsError("no mated trial", remedy="misses need mated trials on both sides")
     values = [float(one.value or 0.0) for one in misses]
     difference = values[1] - values[0]
-    if not _same_trials(first, second):
+    if paired and not _same_trials(first, second):
+        raise ResultsError("trials that are not the same", allowed="the same subjects in the same order")
+    if not paired:
         (l1, u1), (l2, u2) = (one.interval for one in misses)
         low = difference - np.hypot(values[1] - l2, u1 - values[0])
         high = difference + np.hypot(u2 - values[1], values[0] - l1)
@@ -149,8 +156,5 @@ def _flags(curve: Curve, threshold: float) -> NDArray[np.bool_]:
 
 def _same_trials(first: Curve, second: Curve) -> bool:
     """Say whether both name the same subjects, trial by trial."""
-    pairs = (
-        (first.mated_subjects, second.mated_subjects),
-        (first.non_mated_subjects, second.non_mated_subjects),
-    )
-    return all(one is not None and two is not None and np.array_equal(one, two) for one, two in pairs)
+    one, two = first.mated_subjects, second.mated_subjects
+    return one is not None and two is not None and np.array_equal(one, two)

@@ -9,12 +9,13 @@ import numpy as np
 
 from biomatch import checks
 from biomatch.curves.verification import VerificationCurve
+from biomatch.errors import ResultsError
 from biomatch.tuning.curve_guarantee import guarantee_of
 from biomatch.tuning.guarantee import Guarantee
 
 HOW = (
-    "upper bound: 1-(1-FMR)^N for references drawn alike and independently of each other; a probe that many "
-    "references resemble only lowers it (Jensen's inequality), relatives or twins in the gallery may exceed it"
+    "upper bound 1-(1-FMR)^N for references drawn alike and independently of each other; a probe that many "
+    "references resemble only lowers it (Jensen's inequality); relatives in the gallery may exceed it"
 )
 
 
@@ -118,8 +119,6 @@ def one_to_many(
     >>> found.guarantee.threshold, round(found.fpir_bound, 4)
     (0.49961, 0.0999)
     """
-    from biomatch.errors import ResultsError
-
     target, people = checks.target(max_fpir, "max_fpir"), checks.whole(gallery, "gallery", least=1)
     fmr = fmr_for(target, people)
     point = curve.threshold(max_fmr=fmr)

@@ -211,7 +211,7 @@ def _tune_searches(
     thresholds: dict[str, dict[str, float]] = {}
     asked = max_fpir
     if gallery is not None:
-        max_fpir = _at_tested_size(curve, gallery, max_fpir)
+        max_fpir = at_tested_size(curve, gallery, max_fpir)
     if costs is not None:
         if max_fpir is not None or max_fmr is not None or by is not None:
             raise ResultsError("costs and another aim", allowed="one target, or costs without --by")
@@ -254,7 +254,7 @@ def _tune_searches(
     )
 
 
-def _at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float:
+def at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float:
     """Lower a target at the operational N to the one that the tested gallery must show."""
     if not isinstance(curve, IdentificationCurve) or max_fpir is None:
         raise ResultsError(f"gallery={gallery}", allowed="with max_fpir, of searches")
@@ -332,7 +332,8 @@ def _held(
 def _check_floor(thresholds: list[float], floor_score: float | None) -> None:
     if floor_score is not None and min(thresholds) < floor_score:
         raise ResultsError(
-            f"the threshold {decimals.text(min(thresholds))} lies below the gallery's floor_score {floor_score:.6g}",
+            f"the threshold {decimals.text(min(thresholds))} lies below the gallery's floor_score "
+            f"{floor_score:.6g}",
             allowed="thresholds at which the index's losses are bounded",
             remedy="build the gallery with a lower floor_score, or lower the target",
         )
