@@ -109,9 +109,9 @@ def probability(value: Any, name: str, *, error: Kind = ResultsError) -> float:
     0.8
     """
     allowed = "a number above 0 and below 1"
-    found = _number(value, name, allowed, "80 % is 0.8", error)
+    found = _number(value, name, allowed, PERCENT, error)
     if not 0.0 < found < 1.0:
-        raise error(f"{name}={value}", allowed=allowed, remedy="80 % is 0.8")
+        raise error(f"{name}={value}", allowed=allowed, remedy=PERCENT)
     return found
 
 

@@ -142,43 +142,9 @@ def comparisons(
         Role (score, label, probe, reference) to column; default: by the columns' names.
     """
     found = dict(roles or _roles(frame.columns, path, asked))
-    if "label" in found:
-        kind = classes(frame[found["label"]])
-        if kind.is_null().any():
-            arrays.flags(frame[found["label"]].rename(found["label"]), path, first)  # names the line
-        words = {*frame[found["label"]].cast(pl.String).str.strip_chars().unique()}
-        if {"0", "-1"} <= words:
-            raise TableError(
-                f"{path}: column {found['label']} holds 1, 0 and -1",
-                allowed="two values: 1 and 0, or 1 and -1",
-                remedy="leave out the lines that are neither mated nor non-mated",
-            )  # fmt: skip
-        mated, attacks = (kind == 1).to_numpy(), (kind == -1).to_numpy()
-    else:
-        one, two = (frame[found[role]].cast(pl.String).str.strip_chars() for role in ("probe", "reference"))
-        mated, attacks = (one == two).to_numpy(), np.zeros(len(frame), dtype=bool)
-    column = frame[found["score"]]
-    failed = _failed(column, asked.failed)
-    numbers = np.full(len(frame), -np.inf)
-    kept = pl.Series(~failed)
-    if kept.any():
-        # Rows that failed are replaced by a number, so that every other row still stands in its own line.
-        filled = (
-            pl.select(
-                pl.when(kept).then(column.cast(pl.String)).otherwise(pl.lit("0")).alias(column.name)
-            ).to_series()
-            if failed.any()
-            else column
-        )
-        try:
-            numbers = arrays.numbers(filled, path, empty=False, first=first)
-        except TableError as fault:
-            if "NaN" in fault.given or "nan" in fault.given or fault.given.endswith("is ''"):
-                raise TableError(
-                    fault.given, allowed=fault.allowed,
-                    remedy="if that means a failure to acquire, say so: --failed nan (or --failed empty)",
-                ) from None  # fmt: skip
-            raise
+    failed = _failed(frame[found["score"]], asked.failed)
+    numbers = _numbers(frame[found["score"]], failed, path, first)
+    mated, attacks = _classes(frame, found, path, first)
     notes = lookalike_notes(*(frame[found[role]] for role in ("probe", "reference") if role in found))
     if attacks.any():
         notes = (f"{int(attacks.sum()):,} presentation attacks were left out", *notes)
@@ -187,6 +153,45 @@ def comparisons(
     if failed.any():
         notes = (f"{int(failed.sum()):,} comparisons without a score count as failures to acquire", *notes)
     return Comparisons(found, frame, path, first, asked, mated, numbers, failed, attacks, notes)
+
+
+def _classes(frame: pl.DataFrame, roles: Mapping[str, str], path: Path, first: int) -> tuple[Flags, Flags]:
+    """Say which rows are mated, and which are presentation attacks."""
+    if "label" not in roles:
+        one, two = (frame[roles[role]].cast(pl.String).str.strip_chars() for role in ("probe", "reference"))
+        return (one == two).to_numpy(), np.zeros(len(frame), dtype=bool)
+    column = frame[roles["label"]]
+    kind = classes(column)
+    if kind.is_null().any():
+        arrays.flags(column, path, first)  # names the line
+    if {"0", "-1"} <= {*column.cast(pl.String).str.strip_chars().unique()}:
+        raise TableError(
+            f"{path}: column {roles['label']} holds 1, 0 and -1",
+            allowed="two values: 1 and 0, or 1 and -1",
+            remedy="leave out the lines that are neither mated nor non-mated",
+        )
+    return (kind == 1).to_numpy(), (kind == -1).to_numpy()
+
+
+def _numbers(column: pl.Series, failed: Flags, path: Path, first: int) -> NDArray[np.float64]:
+    """Read the scores; of rows that failed -inf."""
+    if failed.all():
+        return np.full(len(column), -np.inf)
+    filled = column
+    if failed.any():
+        # Rows that failed are replaced by a number, so that every other row still stands in its own line.
+        text = pl.when(pl.Series(~failed)).then(column.cast(pl.String)).otherwise(pl.lit("0"))
+        filled = pl.select(text.alias(column.name)).to_series()
+    try:
+        return np.where(failed, -np.inf, arrays.numbers(filled, path, empty=False, first=first))
+    except TableError as fault:
+        if "nan" in fault.given.lower() or fault.given.endswith(("is ''", "is None")):
+            raise TableError(
+                fault.given,
+                allowed=fault.allowed,
+                remedy="if that means a failure to acquire, say so: --failed nan (or --failed empty)",
+            ) from None
+        raise
 
 
 def _roles(names: Sequence[str], path: Path, asked: Asked) -> dict[str, str]:
