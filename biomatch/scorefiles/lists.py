@@ -78,7 +78,7 @@ class Comparisons:
             return ""
         sides = [self.roles[role] for role in ("probe", "reference") if role in self.roles]
         ids = self.frame.select(
-            pl.concat_str([pl.col(name).cast(pl.String) for name in sides], separator="\x1f")
+            pl.concat_str([pl.col(name).cast(pl.String).fill_null("") for name in sides], separator="\x1f")
         )
         text = "\n".join(ids.to_series().to_list())
         return hashlib.sha256(text.encode() + self.mated.tobytes()).hexdigest()
@@ -141,7 +141,7 @@ def comparisons(
     roles : mapping, optional
         Role (score, label, probe, reference) to column; default: by the columns' names.
     """
-    found = dict(roles or _roles(frame.columns, path, asked))
+    found = dict(roles or roles_of(frame.columns, path, asked))
     failed = _failed(frame[found["score"]], asked.failed)
     numbers = _numbers(frame[found["score"]], failed, path, first)
     mated, attacks = _classes(frame, found, path, first)
@@ -194,7 +194,7 @@ def _numbers(column: pl.Series, failed: Flags, path: Path, first: int) -> NDArra
         raise
 
 
-def _roles(names: Sequence[str], path: Path, asked: Asked) -> dict[str, str]:
+def roles_of(names: Sequence[str], path: Path, asked: Asked) -> dict[str, str]:
     """Say which column is which, by name."""
     found: dict[str, str] = {}
     for role, chosen in (("score", asked.score), ("label", asked.label)):
@@ -307,6 +307,14 @@ def _two_columns(frame: pl.DataFrame, path: Path, kinds: Mapping[str, pl.Series]
 def _scores_of(frame: pl.DataFrame, numeric: Sequence[str], label: str) -> list[str]:
     """Give the columns that can be scores beside a label: numbers, with fractions where any has some."""
     found = [name for name in numeric if name != label]
+    if not found:  # a score that is no number somewhere: its line is named when it is read
+        share = {
+            name: int(frame[name].str.strip_chars().cast(pl.Float64, strict=False).is_not_null().sum())
+            for name in frame.columns
+            if name != label
+        }
+        best = max(share, key=lambda name: share[name])
+        return [best] if 2 * share[best] >= len(frame) else []
     fractions = [name for name in found if frame[name].str.contains(r"[.eE]|nan|inf").any()]
     return fractions or found
 

@@ -187,7 +187,8 @@ def _table(form: str, path: Path, enrolled: int, asked: Asked) -> ScoreFile:
             searches=lambda: arrays.frame_searches(frame, path, enrolled=enrolled, distances=asked.distances),
         )  # fmt: skip
     roles = {role_of(name) for name in frame.columns}
-    headed = asked.score is not None or bool(roles - {None}) or form == "parquet"
+    headed = asked.score is not None or form == "parquet"
+    headed = headed or (bool(roles - {None}) and not any(is_number(name) for name in frame.columns))
     if form == "matrix" or (not headed and not asked.columns):
         square = matrices.of_frame(frame, path, distances=asked.distances)
         if square is not None:
@@ -229,8 +230,9 @@ def _list(path: Path, asked: Asked, form: str) -> ScoreFile:
         asked = replace(asked, columns=("label", "score") if labelled else ("score", "label"))
     kind, found = lists.headerless(frame, path, asked)
     if found is None:
-        if kind in ("bob-4", "bob-5"):
-            return _bob(kind, path, asked)
+        last = words[-1] if words else ""
+        if kind in ("bob-4", "bob-5") or (f"bob-{len(words)}" in ("bob-4", "bob-5") and is_number(last)):
+            return _bob(kind or f"bob-{len(words)}", path, asked)  # which also names a line at fault
         raise no_form(path, kind)
     form = "bob-2" if frame.width == 2 else "list"
     return ScoreFile(form, found.notes, found.curve, taken_for=found.taken_for, trials=found.trials)

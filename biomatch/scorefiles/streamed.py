@@ -20,11 +20,12 @@ from biomatch.curves.thresholds import turned
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
 from biomatch.rates import Rate, rate
-from biomatch.scorefiles import arrays, bob, pyeer
+from biomatch.scorefiles import arrays, bob, lists, pyeer
 from biomatch.scorefiles.accumulator import ScoreAccumulator
 from biomatch.scorefiles.lines import BLOCK, blocks, first_line, read_blocks
 from biomatch.scorefiles.read import checked_form
 from biomatch.scorefiles.recognise import FORMATS
+from biomatch.scorefiles.words import role_of
 
 TAIL = 1 << 20
 ROWS = 1 << 22  # rows of an array or a Parquet file at once
@@ -184,8 +185,12 @@ def _finite(negated: Floats) -> Floats:
 def _names(form: str, paths: Sequence[Path]) -> bool:
     """Say whether a table names subjects."""
     if form == "parquet":
-        return "subject" in pl.read_parquet_schema(paths[0])
-    return form == "csv" and "subject" in next(blocks(paths[0], 1 << 16)).split(b"\n")[0].decode().split(",")
+        names = list(pl.read_parquet_schema(paths[0]))
+    elif form == "csv":
+        names = next(blocks(paths[0], 1 << 16)).split(b"\n")[0].decode(errors="replace").split(",")
+    else:
+        return False
+    return any(role_of(name) in ("probe", "reference") for name in names)
 
 
 def _parts(form: str, paths: Sequence[Path], block: int) -> Parts:
@@ -238,7 +243,10 @@ def _csv_blocks(path: Path, block: int) -> Iterator[tuple[pl.DataFrame, int]]:
 
 def _table_parts(frames: Iterator[tuple[pl.DataFrame, int]], path: Path) -> Parts:
     for frame, first in frames:
-        arrays.need(frame, ("score", "mated"), arrays.VERIFICATION, path)
-        scores = arrays.numbers(frame["score"], path, empty=False, first=first)
-        own = arrays.flags(frame["mated"], path, first)
+        frame.columns = [name.strip() for name in frame.columns]
+        roles = lists.roles_of(frame.columns, path, lists.Asked())
+        if "label" not in roles:
+            raise TableError(f"{path} lacks the column 'mated'", allowed=arrays.VERIFICATION)
+        scores = arrays.numbers(frame[roles["score"]], path, empty=False, first=first)
+        own = arrays.flags(frame[roles["label"]], path, first)
         yield scores[own], scores[~own]

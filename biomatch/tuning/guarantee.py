@@ -11,7 +11,7 @@ monotone losses; fixed-sequence testing).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -86,7 +86,7 @@ class Guarantee:
     named: bool = True
     both_sides: bool = False
     distances: bool = False
-    refused: float = -np.inf
+    refused: float = field(default=-np.inf, compare=False)
 
     @property
     def independence(self) -> str:
