@@ -57,8 +57,13 @@ class Figure:
         if self.value is None:
             return f"none ({self.about})"
         if self.interval is None:
-            return f"{self.value:.4g}"
-        return f"{self.value:.4g} ({self.interval[0]:.4g} to {self.interval[1]:.4g})"
+            return shown(self.value)
+        return f"{shown(self.value)} ({shown(self.interval[0])} to {shown(self.interval[1])})"
+
+
+def shown(value: float) -> str:
+    """Write a figure for reading; close to 1 its distance from 1 keeps two digits."""
+    return f"{value:.8f}".rstrip("0").rstrip(".") if 0.99 < value < 1.0 else f"{value:.4g}"
 
 
 def auc(curve: VerificationCurve, confidence: float = 0.95) -> Figure:

@@ -11,7 +11,7 @@ import numpy as np
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import SettingsError
 from biomatch.reporting import charts, points
-from biomatch.reporting.drawing import BLUE, GREY, VERMILION, finished
+from biomatch.reporting.drawing import BLUE, GREEN, VERMILION, finished
 from biomatch.tables.storage import write_text
 
 if TYPE_CHECKING:
@@ -136,11 +136,14 @@ def histogram(curve: Curve, *, at: float | None = None) -> alt.LayerChart:
         alt.X("left:Q", title="distance" if curve.distances else "score", scale=alt.Scale(zero=False)),
         alt.X2("right:Q"),
         alt.Y("share:Q", title="share of its class", stack=None, axis=alt.Axis(format="~%")),
+        alt.Y2Datum(0),
         colour,
         tooltip=["class:N", alt.Tooltip("number:Q", format=",d", title="scores")],
     )
     rule = (
-        alt.Chart(alt.NamedData(name="now")).mark_rule(color=GREY, strokeDash=[3, 3]).encode(x="threshold:Q")
+        alt.Chart(alt.NamedData(name="now"))
+        .mark_rule(color=GREEN, strokeWidth=2, strokeDash=[4, 3])
+        .encode(x="threshold:Q")
     )
     return finished(alt.layer(bars, rule), {"bars": rows, "now": now}, "Scores of both classes.")
 

@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from biomatch.curves.separation import shown
 from biomatch.decimals import text
 from biomatch.reporting.figures import Ratio, count, percent
 from biomatch.reporting.own.facts import Facts
@@ -102,8 +103,8 @@ def figures_table(facts: Facts) -> Table | None:
     rows = tuple(
         (
             name,
-            None if one.value is None else float(f"{one.value:.6g}"),
-            "" if one.interval is None else f"{one.interval[0]:.4g} to {one.interval[1]:.4g}",
+            None if one.value is None else shown(one.value),
+            "" if one.interval is None else f"{shown(one.interval[0])} to {shown(one.interval[1])}",
             one.about,
         )
         for name, one in found.items()
