@@ -51,6 +51,10 @@ By = Annotated[
 Beside = Annotated[
     list[Path] | None, typer.Option("--beside", metavar="FILE", help="Another matcher's scores, read alike.")
 ]
+Law = Annotated[
+    str | None,
+    typer.Option("--law", metavar="PROFILE", help="With --gallery: also what a fitted law estimates at N."),
+]
 Report = Annotated[Path | None, typer.Option("--report", metavar="FILE.html", help="Write the report.")]
 Plot = Annotated[
     list[Path] | None,

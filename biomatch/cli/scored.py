@@ -213,3 +213,27 @@ def gallery_lines(found: Any) -> list[str]:
         f"  guaranteed: FPIR at most {found.fpir_bound:.3g} at threshold {text(found.guarantee.threshold)} "
         f"(bound 1-(1-FMR)^N); {found.guarantee}",
     ]
+
+
+def by_law(curve: Any, profile: str | None, found: Any) -> tuple[dict[str, Any] | None, list[str]]:
+    """Give what a fitted score law estimates at N, called what it is: an estimate, no guarantee."""
+    if profile is None:
+        return None, []
+    from biomatch.scorelaw.predict import predict
+    from biomatch.settings.profile import load_profile
+
+    parts = (curve.mated_scores, curve.non_mated_scores)
+    if curve.distances or any(part.size and max(abs(part.min()), abs(part.max())) > 1.0001 for part in parts):
+        raise ResultsError(
+            "a score law for these scores",
+            allowed="cosines of unit embeddings, -1 to 1: the law's own scale",
+            remedy="leave --law out: the bound holds for scores of any scale",
+        )
+    law = predict(load_profile(profile), float(found.gallery), found.max_fpir)
+    doubt = getattr(law, "warnings", None) or getattr(law, "doubts", None)
+    payload = {"profile": profile, "what": "estimate of a fitted law, no guarantee", **law.to_json()}
+    lines = [
+        f"  estimate of the law {profile} (no guarantee): threshold {law.threshold:.4f}, FNIR {law.fnir:.3g} "
+        f"({law.fnir_interval[0]:.2g} to {law.fnir_interval[1]:.2g})"
+    ]
+    return payload, lines + [f"  the law warns: {one}" for one in doubt or ()]

@@ -32,6 +32,7 @@ class Wanted:
     by: str | None = None
     gallery: int | None = None
     max_fpir: float | None = None
+    law: str | None = None
     report: Path | None = None
     plots: tuple[Path, ...] = ()
     tables: tuple[Path, ...] = ()
@@ -50,6 +51,7 @@ def scores(
     max_fpir: MaxFpir = None,
     max_fmr: MaxFmr = None,
     gallery: Gallery = None,
+    law: options.Law = None,
     confidence: Confidence = 0.95,
     claims: options.Claims = None,
     cap: options.Cap = None,
@@ -71,6 +73,10 @@ def scores(
 
     if max_fpir is not None and max_fmr is not None:
         raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
+    if law is not None and gallery is None:
+        raise SettingsError(
+            f"--law {law}", allowed="with --max-fpir and --gallery", remedy="say how large N is"
+        )
     for name, given in (("--gallery", gallery), ("--out", out)):
         if given is not None and max_fpir is None and (name == "--gallery" or max_fmr is None):
             raise SettingsError(
@@ -89,6 +95,7 @@ def scores(
         by=by,
         gallery=None if gallery is None else int(gallery),
         max_fpir=max_fpir,
+        law=law,
         report=report,
         plots=tuple(plot or ()),
         tables=tuple(table or ()),
@@ -267,7 +274,9 @@ def _carried(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str], Any]
         confidence=asked.confidence, cap=asked.cap,
     )  # fmt: skip
     more, told = scored.at_target(curve, found.max_fmr, asked.confidence, asked.cap)
-    return {**more, "larger_gallery": found.to_json()}, [*scored.gallery_lines(found), *told], found
+    estimate, said = scored.by_law(curve, asked.law, found)
+    larger = {**found.to_json(), "law": estimate}
+    return {**more, "larger_gallery": larger}, [*scored.gallery_lines(found), *said, *told], found
 
 
 def _compared(
