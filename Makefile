@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 OUT    ?= demo
 
-.PHONY: help setup demo test test-slow lint verify bench bench-search suites transcripts profiles models lock docs clean
+.PHONY: help setup demo test test-all test-slow coverage lint verify bench bench-search suites transcripts profiles models lock docs clean
 
 help:            ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 16
@@ -30,6 +30,20 @@ lint: $(STAMP)   ## ruff, mypy (strict), import-linter
 test: lint       ## the default suite (under ten minutes on two cores)
 	$(BIN)/python -m pytest -m "not slow"
 
+test-all:        ## the default suite on every supported Python that this machine has
+	@lacking=""; for version in 3.11 3.12 3.13; do \
+	  python=$$(command -v python$$version || ls -d $(HOME)/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+	  if [ -z "$$python" ]; then lacking="$$lacking $$version"; continue; fi; \
+	  echo "== Python $$version"; \
+	  $(MAKE) test PYTHON="$$python" VENV=.venv-$$version || exit 1; \
+	done; \
+	if [ -n "$$lacking" ]; then echo "not run, because this machine lacks them: Python$$lacking"; fi
+
+coverage: $(STAMP) ## branch coverage of both packages by the default suite; fails below 90%
+	$(BIN)/coverage run -m pytest -m "not slow"
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 test-slow: $(STAMP)  ## the longer verification
 	$(BIN)/python -m pytest -m slow --timeout 3600
 
@@ -51,7 +65,7 @@ bench-search: $(STAMP)  ## search beside FAISS, hnswlib, usearch and Milvus Lite
 	$(BIN)/python benchmarks/search/report.py
 
 suites: $(STAMP) ## the shipped suites, run here, and their tables in benchmarks/results/suites
-	$(BIN)/python benchmarks/suite_tables.py --out studies benchmarks/suites/*.toml
+	$(BIN)/python benchmarks/suites/suite_tables.py --out studies benchmarks/suites/*.toml
 
 transcripts: $(STAMP) ## run what README and tutorials print, and put today's output there
 	$(BIN)/python tests/docs/transcript.py --write README.md docs/engineer.md docs/researcher.md docs/analyst.md \

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "suites"))
 sys.path.insert(0, str(Path(__file__).parent / "search"))
 import report
 from suite_tables import ALERTS, RESULTS, cell

@@ -12,7 +12,7 @@ from biomatch.settings.profile import load_profile
 
 PROFILE, DIMENSION, SEED = "visa-border-leader", 512, 20_261_124
 QUALITIES = {"leader": 1.0, "noise x 2": 2.0}
-"""Factors on the probe's noise (facts of the trial: x 2 gives FNIR 0.033 at FPIR 0.003)."""
+"""Factors on the probe's noise; twice the noise gives the leader FNIR 0.033 at FPIR 0.003."""
 STRANGERS = 1 << 40
 """person_id of the first non-mated probe: nobody who is enrolled."""
 
@@ -49,7 +49,7 @@ def _made(
 ) -> NDArray[np.float32]:
     if not path.exists():
         profile = load_profile(PROFILE)
-        space = FaceSpace(profile, DIMENSION, SEED)
+        space = FaceSpace(profile, seed=SEED)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".partial")
         out = np.lib.format.open_memmap(beside, mode="w+", dtype=np.float32, shape=(len(person), DIMENSION))

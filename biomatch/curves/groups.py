@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.curves.clustered_rates import by_person, by_subject, rate_of
 from biomatch.curves.counting import Floats
@@ -72,7 +73,7 @@ def mxog(rates: Sequence[float]) -> float | None:
     x = np.asarray(rates, dtype=np.float64)
     if x.size < 2 or (x <= 0).any():
         return None
-    return float(x.max() / np.exp(np.log(x).mean()))
+    return float(x.max() / portable.exp(portable.log(x).mean()))
 
 
 def fairness_discrepancy(
@@ -339,10 +340,10 @@ def _resampled(part: Clusters, resamples: int, key: int) -> NDArray[np.float64]:
         times = rng.multinomial(errors.size, np.full(errors.size, 1.0 / errors.size))
         if part.pairs:
             # To first order a comparison's weight is the sum of its two subjects' deviations (Owen, 2007).
-            moved = (times - 1) @ (errors - share * trials) / (trials.sum() / 2)
-            rates[b] = min(1.0, max(0.0, share + moved))
+            moved = ((times - 1) * errors).sum() - share * ((times - 1) * trials).sum()
+            rates[b] = min(1.0, max(0.0, share + float(moved) / (trials.sum() / 2)))
         else:
-            rates[b] = (times @ errors) / (times @ trials)
+            rates[b] = (times * errors).sum() / (times * trials).sum()
     return rates
 
 

@@ -64,6 +64,9 @@ class IdentificationCurve:
     distances : bool
         Whether the scores came as distances. The arrays then hold them negated; every threshold that a
         method takes or gives is a distance, and lower accepts.
+    further : mapping of str to IdentificationCurve
+        Curves of the system's further searches (everyone at entry, a watchlist), by policy; each has an N of
+        its own and is tuned for itself.
 
     Examples
     --------
@@ -91,6 +94,7 @@ class IdentificationCurve:
     system: Mapping[str, Any] | None = None
     resubstitution: bool = False
     distances: bool = False
+    further: Mapping[str, IdentificationCurve] = field(default_factory=dict)
 
     @property
     def mated(self) -> int:
@@ -275,4 +279,5 @@ class IdentificationCurve:
             non_mated_failures=0,
             mated_failure_strata={},
             non_mated_failure_strata={},
+            further={},
         )

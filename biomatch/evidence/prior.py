@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.errors import SettingsError
 
 SHAM_RATE = 1e-5
 """Share of exits on a document that somebody else uses, before anything is seen: of a million crossings, 7 to
-10 are detected impostors (facts 2.2, [A21, A22, E10])."""
+10 are detected impostors [A21, A22, E10]."""
 
 
 def _share(name: str, value: float) -> float:
@@ -35,11 +36,11 @@ def pair_log_odds(linkable: float, open_stays: ArrayLike) -> NDArray[np.float64]
 
     Examples
     --------
-    >>> round(float(pair_log_odds(0.5, 2_400_000) / np.log(10)), 1)  # facts 2.3: 10 ** -6.4
+    >>> round(float(pair_log_odds(0.5, 2_400_000) / portable.log(10)), 1)  # 2.4 million open stays
     -6.4
     """
     share = _share("linkable", linkable)
-    return np.asarray(np.log(share / (1 - share)) - np.log(np.maximum(open_stays, 1.0)))
+    return np.asarray(portable.log(share / (1 - share)) - portable.log(np.maximum(open_stays, 1.0)))
 
 
 def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
@@ -48,11 +49,11 @@ def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
     Names and dates of birth of the pair are the document's own and add nothing to these odds.
     """
     rate = _share("sham_rate", sham_rate)
-    return float(np.log((1 - rate) / rate))
+    return float(portable.log((1 - rate) / rate))
 
 
 MISTYPED = 0.2
-"""Share of linkable exits without a document match whose number is one slip away (assumed: facts 1.7)."""
+"""Share of linkable exits without a document match whose number is one slip away (assumed)."""
 
 
 def near_number_llr(nearly: NDArray[np.bool_], chance: float) -> NDArray[np.float64]:
@@ -66,5 +67,5 @@ def near_number_llr(nearly: NDArray[np.bool_], chance: float) -> NDArray[np.floa
         Share of pairs of two persons for which that holds, between 0 and 1.
     """
     rate = _share("chance", chance)
-    agree, differ = np.log(MISTYPED / rate), np.log((1 - MISTYPED) / (1 - rate))
+    agree, differ = portable.log(MISTYPED / rate), portable.log((1 - MISTYPED) / (1 - rate))
     return np.asarray(np.where(nearly, agree, differ), dtype=np.float64)

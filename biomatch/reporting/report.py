@@ -12,6 +12,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
 from biomatch.reporting.explained import explained_of
+from biomatch.reporting.opening import Opening
 from biomatch.reporting.sections import growth
 from biomatch.tables import storage
 
@@ -22,7 +23,12 @@ PICTURES = ("png", "svg")
 Curve = IdentificationCurve | VerificationCurve
 
 
-def report(results: Sequence[Result] | Curve, path: str | Path = "report.html") -> Path:
+def report(
+    results: Sequence[Result] | Curve,
+    path: str | Path = "report.html",
+    *,
+    opening: Opening | None = None,
+) -> Path:
     """Write the report of one result, of several side by side, or of a user's own scores.
 
     Parameters
@@ -32,6 +38,8 @@ def report(results: Sequence[Result] | Curve, path: str | Path = "report.html") 
         page has the sections that scores can fill.
     path : path
         The HTML file; it is whole or absent.
+    opening : Opening, optional
+        What stands before everything else.
 
     Returns
     -------
@@ -62,7 +70,7 @@ def report(results: Sequence[Result] | Curve, path: str | Path = "report.html") 
     contents = contents_of(results)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)
-    storage.write_text(place, assembly.page(contents, comparison))
+    storage.write_text(place, assembly.page(contents, comparison, opening))
     return place
 
 

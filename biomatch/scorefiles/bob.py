@@ -1,4 +1,4 @@
-"""Bob's score files: two, four and five columns, and CSV (evaluation facts, 3.1 to 3.4)."""
+"""Bob's score files: two, four and five columns, and CSV."""
 
 from __future__ import annotations
 

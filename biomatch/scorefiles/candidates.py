@@ -1,4 +1,4 @@
-"""Candidate lists with a mate map: NIST's FRTE log, and pyeer's CMC files (evaluation facts, 3.5, 3.6)."""
+"""Candidate lists with a mate map: NIST's FRTE log, and pyeer's CMC files."""
 
 from __future__ import annotations
 

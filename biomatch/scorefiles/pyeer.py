@@ -1,4 +1,4 @@
-"""pyeer's verification files: one score a line, or a histogram of integer scores (evaluation facts, 3.5)."""
+"""pyeer's verification files: one score a line, or a histogram of integer scores."""
 
 from __future__ import annotations
 

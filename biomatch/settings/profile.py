@@ -25,8 +25,10 @@ BUILT_IN = (
     "kiosk-leader",
     "boarding-leader",
     "boarding-median",
+    "visa-border-small",
+    "boarding-small",
 )
-"""Names of the profiles that ship with the package."""
+"""Names of the profiles that ship with the package; the small ones are for small worlds."""
 
 
 class Likeness(Settings):
@@ -128,7 +130,9 @@ class FaceProfile(Settings):
     name: str = setting(..., "the file's name", min_length=1)
     about: str = setting("", "what it is a twin of")
     source: str = setting("", "where the figures were published")
-    dimension: int = setting(512, "FRTE template size 2,048 bytes: 512 float32", ge=32, le=4096)
+    dimension: int = setting(
+        512, "FRTE template size 2,048 bytes: 512 float32", unit="values a template", ge=32, le=4096
+    )
     likeness: Likeness = setting({}, MODEL)
     noise: Noise = setting({}, MODEL)
     ageing: Ageing = setting({}, MODEL)

@@ -19,6 +19,7 @@ from biomatch.settings.border import (
     StaySettings,
     TrafficSettings,
 )
+from biomatch.settings.profile import FaceProfile, load_profile
 
 
 class DocumentSettings(Settings):
@@ -34,8 +35,61 @@ class DocumentSettings(Settings):
     photo_missing: float = setting(
         0.005, "OIG-18-80: missing digital images for some; the share is assumed", ge=0, le=1
     )
+    other_spelling: float = setting(
+        0.15, f"{ASSUMED}: second passports whose names are transliterated by other rules", ge=0, le=1
+    )
+    given_name_missing: float = setting(
+        0.005, f"{ASSUMED}: second passports without a given name (holders of one name)", ge=0, le=1
+    )
+    birth_date_exchanged: float = setting(
+        0.005, f"{ASSUMED}: second passports with day and month of birth exchanged, where both are months",
+        ge=0, le=1,
+    )  # fmt: skip
+    birth_date_digit: float = setting(
+        0.005,
+        "1.5% of the birth dates of a state's health records were wrong [C31]; a third of them assumed to be "
+        "one digit",
+        ge=0,
+        le=1,
+    )
+    birth_day_missing: float = setting(
+        0.01, f"{ASSUMED}: second passports that give no day, or no month, printed as the first", ge=0, le=1
+    )
+    differences_at_renewal: float = setting(
+        0.1, f"{ASSUMED}: the same for a renewed passport, as a share of second passports' rates", ge=0, le=1
+    )
     family_names: int = setting(3000, f"{ASSUMED}: names of a region", ge=10, le=100_000)
     name_exponent: float = setting(0.9, f"{ASSUMED}: Zipf exponent of name frequencies", ge=0, le=3)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.birth_date_exchanged + self.birth_date_digit + self.birth_day_missing > 1.0 + 1e-9:
+            raise ValueError(
+                "birth_date_exchanged, birth_date_digit and birth_day_missing must not exceed 1 together"
+            )
+        return self
+
+
+class BiometricExit(Settings):
+    """Whether a capture at exit is itself the record of the departure, as under mandatory biometric exit.
+
+    Where it is not (the default), a camera only adds a face to what the port has recorded. Where it is, every
+    visitor who passes a camera leaves a record, whether or not port, carrier or neighbour wrote the departure
+    down: an encounter with source ``capture``. ``captures.exit_coverage`` says who passes a camera.
+    """
+
+    record_from: dict[Mode, date] = setting(
+        {},
+        "by mode, the first day on which it holds; a mode that is not named: never. The United States: 26 "
+        "December 2025 at air, sea and land (90 FR 48604)",
+    )
+    documents_read: float = setting(
+        0.0,
+        f"{ASSUMED}: share of such records whose document the gate read too; at boarding the face alone is "
+        "taken (GAO-20-568)",
+        ge=0,
+        le=1,
+    )
 
 
 class CaptureSettings(Settings):
@@ -60,6 +114,7 @@ class CaptureSettings(Settings):
         {"timeout": 0.5, "no_face": 0.3, "low_quality": 0.2}, "OIG-18-80: outages and haste first; assumed"
     )
     cameras_a_port: int = setting(12, f"{ASSUMED}", ge=1, le=1000)
+    biometric_exit: BiometricExit = BiometricExit()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -80,10 +135,27 @@ class FaceSettings(Settings):
     """Which synthetic matcher made the templates."""
 
     profile: str = setting("visa-border-leader", "N1N visa/border, best algorithm", min_length=1)
-    dimension: int = setting(512, "FRTE template size 2,048 bytes: 512 float32", ge=32, le=4096)
+    dimension: int | None = setting(None, "the face profile's own; where it is given, it must agree", ge=1)
     same_face_days: float = setting(
         45.0, f"{ASSUMED}: ageing within a shorter stay is left out (0.0125 a year)", ge=0, le=3650
     )
+
+    @model_validator(mode="after")
+    def _check_dimension(self) -> Self:
+        """Refuse another dimension than the profile's: its score laws hold at its own alone."""
+        if self.dimension is not None and self.dimension != (own := self.face_profile().dimension):
+            raise SettingsError(
+                f"faces.dimension = {self.dimension}, but templates of the face profile {self.profile!r} "
+                f"have {own} values",
+                allowed=f"{own}, or no faces.dimension",
+                remedy="leave it out; for another dimension set faces.profile to a profile that has it "
+                "(biomatch profile list) or to one of your own (biomatch fit)",
+            )
+        return self
+
+    def face_profile(self) -> FaceProfile:
+        """Load the face profile; see `biomatch.settings.profile.load_profile`."""
+        return load_profile(self.profile)
 
 
 class WatchlistSettings(Settings):
@@ -191,6 +263,17 @@ class Scenario(Settings):
             if share > 0 and mode not in {port.mode for port in self.ports.values()}:
                 raise ValueError(f"traffic.mode_shares has {mode}, but no port has that mode")
         return self
+
+    def canonical(self) -> str:
+        """Give the settings as canonical JSON, without ``faces.dimension``: it only repeats the profile's."""
+        if self.faces.dimension is None:
+            return super().canonical()
+        return self.with_({"faces.dimension": None}).canonical()
+
+    @property
+    def zones(self) -> dict[str, str]:
+        """Time zone of each port that does not keep UTC."""
+        return {name: port.zone for name, port in self.ports.items() if port.zone != "UTC"}
 
     @property
     def measure_from(self) -> date:

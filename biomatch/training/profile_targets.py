@@ -43,6 +43,10 @@ class Recipe:
     kin : str
         Which twins set the latent correlations of relatives: ``"all"`` three kinds; ``"same_sex"``, with the
         other two in the leader's proportions (predicted); ``""``: the leader's, for it is his algorithm.
+    dimension : int
+        Values in a template. The small profiles are fitted to the figures of their parents at fewer values,
+        so that small worlds cost less; ageing and proportions of kin are those of the first profile of the
+        same dimension.
     held : bool
         Whether the file stands as it is unless it is named on the command line: models that ship were
         trained on worlds made with it, and their figures would be another's.
@@ -65,6 +69,7 @@ class Recipe:
     published_ageing: float = 0.0
     unequal: bool = False
     kin: str = ""
+    dimension: int = 512
     held: bool = False
 
 
@@ -155,6 +160,28 @@ RECIPES = (
         like=0.0172,
         unequal=True,
         kin="same_sex",
+    ),
+    Recipe(
+        "visa-border-small",
+        "The figures of visa-border-leader at 128 values a template, for small worlds",
+        "N1N visa/border, best: FNIR 0.0013 at FPIR 0.003, rank-1 miss 0.0009 or less; N = 1.6M",
+        *(1_600_000, 0.003, 0.0013, 0.00005, 0.0009, 0.37, 0.3),
+        ageing_ratio=4.0,
+        published_ageing=4.0,
+        kin="all",
+        dimension=128,
+    ),
+    Recipe(
+        "boarding-small",
+        "The figures of boarding-median at 128 values a template, for small worlds",
+        "NPT, median: 0.39% not matched, N = 420, one image, FPIR 0.0003; noise of N1N visa/border, rank 200",
+        *(420, 0.0003, 0.0039, 0.00005, 0.0, 0.2, 0.6),
+        enrolment_image=1.0,
+        enrolment_floor=0.5,
+        like=0.0172,
+        unequal=True,
+        kin="same_sex",
+        dimension=128,
     ),
 )
 RANK_ONE_LIKE = {0.0013: 0.0009, 0.0172: 0.0035}

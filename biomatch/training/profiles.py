@@ -305,7 +305,8 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
     ----------
     recipe : Recipe
     leader : FaceProfile, optional
-        The visa/border leader, whose ageing and proportions of kin the others take; None: this is he.
+        The first profile of the same dimension, whose ageing and proportions of kin the others take; None:
+        this is it.
     say : callable
         Called with a line for each step.
     """
@@ -314,6 +315,7 @@ def make(recipe: given.Recipe, leader: FaceProfile | None, say: Say) -> FaceProf
             "name": recipe.name,
             "about": recipe.about,
             "source": recipe.source,
+            "dimension": recipe.dimension,
             "noise": {
                 "scale": recipe.start,
                 "image": recipe.image,
@@ -366,17 +368,18 @@ def main(arguments: list[str] | None = None) -> int:
         print(line, file=sys.stderr, flush=True)
 
     chosen.out.mkdir(parents=True, exist_ok=True)
-    leader: FaceProfile | None = None
+    leaders: dict[int, FaceProfile] = {}
     for recipe in given.RECIPES:
+        leader = leaders.get(recipe.dimension)
         path = chosen.out / f"{recipe.name}.toml"
         if recipe.name in chosen.names or not (chosen.names or recipe.held):
             profile = make(recipe, leader, say)
             path.write_text(profile_toml(profile), encoding="utf-8")
-        elif recipe.held:
+        elif leader is None:
             profile = FaceProfile.read(models_dir() / "profiles" / f"{recipe.name}.toml")
         else:
             continue
-        leader = leader or profile
+        leaders.setdefault(recipe.dimension, profile)
         if recipe.name in chosen.names or not chosen.names:
             held = f" (held as it is; name it to fit it again: {recipe.name})" if recipe.held else ""
             print(f"{path.name}{'' if recipe.name in chosen.names else held}")

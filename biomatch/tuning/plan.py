@@ -18,7 +18,7 @@ from biomatch.tuning.clusters import p_value, subjects_needed
 SIMULATIONS = 400
 """Tuning sets a size when subjects search more than once; the power is then known to about 0.04."""
 TABLE = (0, 1, 3, 10, 30)
-"""Observed errors for which the least number of searches is tabled (evaluation facts, section 5)."""
+"""Observed errors for which the least number of searches is tabled."""
 
 
 MEASURES = {

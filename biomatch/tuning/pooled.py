@@ -17,7 +17,7 @@ from biomatch.rates import Rate
 WORLD = "world"
 """Name of the breakdown that tells pooled worlds apart."""
 ENOUGH_GALLERIES = 10
-"""From this number of worlds on, the spread between galleries is printed (issue 6)."""
+"""From this number of worlds on, the spread between galleries is printed."""
 
 
 def pool(curves: Sequence[IdentificationCurve]) -> IdentificationCurve:
@@ -55,6 +55,9 @@ def pool(curves: Sequence[IdentificationCurve]) -> IdentificationCurve:
                 remedy="they share people: drop one",
             )
         first = _join(first, other)
+    first = replace(
+        first, further={policy: pool([one.further[policy] for one in curves]) for policy in curves[0].further}
+    )
     if len(curves) == 1:
         return first
     numbers = range(len(curves))

@@ -28,14 +28,14 @@ from biomatch.worlds import world
 MISS_RATE = 0.01
 SYSTEMS: dict[str, tuple[str, dict[str, float]]] = {
     "document-only": ("document-only", {}),
-    "default": ("default", {}),
+    "today": ("today", {}),
     "linked": ("linked", {}),
     "linked-likelier-than-not": ("linked", {"stays.lead_posterior": 0.5}),
 }
 """Names here: a built-in system, changed. ``linked`` lists every stay that is still open."""
 TUNING_SEED, SEEDS, TRAVELLERS = 1, (11, 12, 13, 14), 9_000
 WORLD = {
-    "faces.dimension": 128,
+    "faces.profile": "visa-border-small",
     "captures.failure_to_acquire": 0.0,  # one way of missing at a time: here the score
     "captures.opt_out_visitors": 0.0,
     "captures.exit_coverage": {"air": 1.0, "sea": 1.0, "land": 1.0},

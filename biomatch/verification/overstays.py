@@ -55,7 +55,7 @@ def expected_stays(observed: Observed, as_of: date) -> pl.DataFrame:
 def reported(size: Size) -> Iterator[Cell]:
     """Pool fiscal years of several countries, at the snapshot and restated."""
     settings = Scenario.load("country").with_(
-        {"travellers": TRAVELLERS, "faces.dimension": 32, "watchlist.size": 0}
+        {"travellers": TRAVELLERS, "faces.profile": "visa-border-small", "watchlist.size": 0}
     )
     snapshot, later = [], []
     for seed in SEEDS[: size(1)]:

@@ -16,7 +16,7 @@ from biomatch.rates import clustered_rate, rate
 
 @pytest.fixture(scope="module")
 def intervals():
-    place = Path(__file__).parents[2] / "benchmarks" / "clustered_intervals_study.py"
+    place = Path(__file__).parents[2] / "benchmarks" / "studies" / "clustered_intervals.py"
     spec = importlib.util.spec_from_file_location("clustered_intervals_study", place)
     module = importlib.util.module_from_spec(spec)
     sys.modules["clustered_intervals_study"] = module

@@ -163,7 +163,7 @@ def test_percentages_are_refused():
         verification_curve([1.0], [0.0]).threshold(max_fmr=5)
 
 
-# Section 4.2 of the evaluation facts: values from running pyeer 0.5.6, bob.measure 6.1.1, scikit-learn 1.9.1.
+# Values from running pyeer 0.5.6, bob.measure 6.1.1, scikit-learn 1.9.1.
 GOLDEN = {
     "A": ([0.5, 0.6, 0.7, 0.3], [0.1, 0.2, 0.3, 0.5], 0.25),
     "B": ([0.5] * 4, [0.5] * 4, 0.5),  # pyeer says 1.0: it offers no threshold that rejects everything

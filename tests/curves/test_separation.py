@@ -31,7 +31,9 @@ def test_slow_twins(seed):
     wins = [(one > two) + 0.5 * (one == two) for one in mated for two in other]
     assert separation.auc(curve).value == pytest.approx(np.mean(wins), rel=1e-8)
     spread = np.sqrt((mated.var() + other.var()) / 2)
-    assert separation.d_prime(curve).value == pytest.approx(abs(mated.mean() - other.mean()) / spread, rel=1e-8)
+    assert separation.d_prime(curve).value == pytest.approx(
+        abs(mated.mean() - other.mean()) / spread, rel=1e-8
+    )
     assert separation.min_cllr(curve).value <= separation.cllr(curve).value
 
 

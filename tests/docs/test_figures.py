@@ -1,19 +1,16 @@
 """README's figures are those of the committed tables, and the tables' pages those of their counts."""
 
 import re
-import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+import readme_figures
+import suite_tables
 
 from biomatch.studies.compare import FIGURES
 from biomatch.studies.rows import Row
 from biomatch.studies.study import Suite, plan, run_job, tune_job
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-import readme_figures
-import suite_tables
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -2,12 +2,9 @@
 
 import doctest
 import re
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import transcript
 
 ROOT = Path(__file__).parents[2]

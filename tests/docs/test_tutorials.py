@@ -1,12 +1,9 @@
 """Tutorials and worked examples are followed to the letter, and their output compared."""
 
 import re
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 import transcript
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Dwell densities integrate to one; prior odds reproduce the facts' arithmetic."""
+"""Dwell densities integrate to one; prior odds reproduce their arithmetic."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_window_doubled_is_a_bit_more():
 
 
 def test_prior_odds():
-    # Facts 2.3: 2.4 million open stays are prior log10 odds of -6.4.
+    # 2.4 million open stays are prior log10 odds of -6.4.
     assert float(pair_log_odds(0.5, 2.4e6)) / np.log(10) == pytest.approx(-6.4, abs=0.03)
     assert same_document_log_odds(0.5) == pytest.approx(0.0)
     with pytest.raises(SettingsError, match="between 0 and 1"):

@@ -13,7 +13,7 @@ COUNT = 4000
 
 @pytest.fixture(scope="module")
 def space(leader):
-    return FaceSpace(leader, 512, seed=11)
+    return FaceSpace(leader, seed=11)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_age_correlation_is_near_the_exponential():
 @pytest.mark.parametrize("years", [(0.0, 10.0), (-7.0, 3.0)])
 def test_ageing_is_stationary_and_close_to_the_formula(leader, space, people, years):
     profile = leader.with_({"ageing.spread": 0.0})
-    space = FaceSpace(profile, 512, 11)
+    space = FaceSpace(profile, seed=11)
     rows = np.arange(1500)
     a, b = (space.identities(people, rows, y) for y in years)
     rho = float(facemodel.age_correlation(profile.ageing.rate_per_year * 10.0))
@@ -103,7 +103,7 @@ def test_relatives_are_alike_in_the_right_order(leader):
             identical_twin_id=ids ^ 1 if kind == "identical" else None,
             female=(ids % 2 == 0) if kind == "different_sex" else None,
         )
-        u = FaceSpace(leader, 256, 4).identities(people, ids)
+        u = FaceSpace(leader.with_({"dimension": 256}), seed=4).identities(people, ids)
         means[kind] = float((u[::2] * u[1::2]).sum(axis=1).mean())
     assert means["identical"] > means["same_sex"] > means["different_sex"] > means["strangers"] + 0.02
 
@@ -121,7 +121,7 @@ def test_group_means_have_the_declared_products(leader):
 
 def test_unusable_images_match_nobody(leader, people):
     profile = leader.with_({"noise.unusable": 0.25})
-    space, ids = FaceSpace(profile, 512, 2), np.arange(COUNT)
+    space, ids = FaceSpace(profile, seed=2), np.arange(COUNT)
     shots = Shots.of(ids, 1)
     x, state = np.empty((COUNT, 512), dtype=np.float32), None
     state = render(space, people, shots, x)
@@ -161,7 +161,7 @@ def test_a_morph_is_like_both_contributors(leader, space, people):
 
 def test_one_camera_makes_strangers_a_little_more_alike(leader, people):
     profile = leader.with_({"capture.camera_offset": 0.5})
-    space, ids = FaceSpace(profile, 512, 3), np.arange(COUNT)
+    space, ids = FaceSpace(profile, seed=3), np.arange(COUNT)
     same, other = (
         float((space.capture(people, Shots.of(ids, 1, camera=1))[:2000]
                * space.capture(people, Shots.of(ids, 1, camera=c))[2000:]).sum(axis=1).mean())
@@ -182,6 +182,6 @@ def test_what_cannot_be_is_refused(leader, space, people):
     with pytest.raises(SettingsError, match="noise factor"):
         Shots.of(np.array([1]), noise_factor=0.0)
     with pytest.raises(SettingsError, match="dimension"):
-        FaceSpace(leader, 16)
+        leader.with_({"dimension": 16})
     with pytest.raises(TableError, match="float32"):
         render(space, people, Shots.of(np.array([1])), np.empty((1, 512)))

@@ -30,7 +30,7 @@ def world(fitted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fitted")
     path = folder / "twin.toml"
     path.write_text(profile_toml(fitted.profile), encoding="utf-8")
-    options = ["--set", f"faces.profile={path}", "--set", "faces.dimension=256"]
+    options = ["--set", f"faces.profile={path}"]
     assert run(["world", "tiny", "--seed", "3", "--out", str(folder / "world"), *options]) == 0
     return folder / "world"
 

@@ -29,7 +29,7 @@ def caught(border):
     bad = border.meet(2, "D", "entry", 5)
     border.event("impostor", bad, 2, "D", victim=1)
     observed, truth = border.world()
-    system = System.load("all").with_({"alerts.kinds": list(DETECTORS)})
+    system = System.load("all").with_({"alerts.kinds": list(DETECTORS), "alerts.scoring": "evidence"})
     lists = search(observed, system)
     links = link_documents(observed.encounters, border.rows[0]["time"]).stays
     return bad, observed, truth, system, Facts(observed, lists, links, None)
@@ -81,7 +81,7 @@ def test_fusion_as_the_score(caught):
     assert alerts["score"].equals(alerts["log_likelihood_ratio"].rename("score"))
     point = OperatingPoint.of(0.4, fused)
     assert alert_threshold("sham_exit", point) == EVEN_ODDS
-    # ln((1 - p) / p) at 8 a million (facts 5.2)
+    # ln((1 - p) / p) at 8 a million [A21, A22]
     assert pytest.approx(np.log((1 - 8e-6) / 8e-6), abs=0.01) == EVEN_ODDS
 
 

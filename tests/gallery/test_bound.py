@@ -21,7 +21,7 @@ def captures(space, people, person, capture, factor, enrolment=False):
 
 def losses(searches, batch=25_000):
     profile = load_profile("visa-border-leader")
-    space = FaceSpace(profile, DIMENSION, 77)
+    space = FaceSpace(profile, seed=77)
     people = People.make(profile, np.arange(PERSONS))
     gallery = Gallery(DIMENSION, "compressed", floor_score=FLOOR, loss_budget=0.01)
     everyone = np.arange(PERSONS)

@@ -23,9 +23,15 @@ def slow_twin(encounters, as_of, wait_days=2.0):
     """Walk each document's records one by one; give stays {entry_id: (exit_id, how)} and residual exits."""
     end = datetime.combine(as_of, datetime.min.time()) + timedelta(days=1)
     by_document: dict = {}
+    unread = set()
     for row in encounters.sort("time", "encounter_id").iter_rows(named=True):
         if row["recorded_at"] >= end or row["admission_class"] == "RESIDENT":
             continue
+        if row["source"] == "capture":
+            if row["document_number"] is None:
+                unread.add(row["encounter_id"])
+                continue
+            row["source"] = "port"  # the gate read the document: the port's own record
         by_document.setdefault((row["document_number"], row["document_issuer"]), []).append(row)
     stays, residual = {}, set()
     for rows in by_document.values():
@@ -65,7 +71,7 @@ def slow_twin(encounters, as_of, wait_days=2.0):
             else:
                 how = "implied" if number + 1 < len(segments) else "none"
                 stays[entry["encounter_id"]] = (-1, how)
-    return stays, residual
+    return stays, residual | unread
 
 
 def as_dict(links):
@@ -130,7 +136,7 @@ def test_two_documents_with_one_hash_are_told_apart(random_encounters, monkeypat
 
 
 def test_case_i_an_exit_received_late(make_encounters):
-    """Facts 1.3, case i: left on 09-20, received on 10-25."""
+    """A late record: left on 09-20, received on 10-25."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 100, "direction": "entry"},
@@ -143,7 +149,7 @@ def test_case_i_an_exit_received_late(make_encounters):
 
 
 def test_case_l_entry_entry_exit(make_encounters):
-    """Facts 1.3, case l: the first exit is missing."""
+    """The first exit is missing."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 0, "direction": "entry"},
@@ -159,7 +165,7 @@ def test_case_l_entry_entry_exit(make_encounters):
 
 @pytest.mark.parametrize("direction", ["entry", "exit"])
 def test_case_p_a_land_exit_known_from_the_neighbour(make_encounters, direction):
-    """Facts 1.3, case p; an entry into the neighbour or an exit of ours, as the record may put it."""
+    """An entry into the neighbour or an exit of ours, as the record may put it."""
     encounters = make_encounters(
         [
             {"id": 1, "day": 0, "direction": "entry"},

@@ -21,7 +21,7 @@ def unit(rows):
 
 @pytest.fixture
 def border(make_encounters):
-    """A leaves as A; B leaves on C's document (case n of facts 1.3); D has no template at the exit."""
+    """A leaves as A; B leaves on C's document (a sham exit); D has no template at the exit."""
     encounters = make_encounters(
         [
             {"id": 10, "day": 0, "direction": "entry", "document": "A", "template": 0},

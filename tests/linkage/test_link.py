@@ -161,7 +161,7 @@ def test_an_empty_border_and_one_without_faces(make_encounters, toy_border):
     )
     result = link(_with(border.observed(), bare), border.as_of, point("optimum"))
     stays = judged(border, result)
-    found = stays.filter(pl.col("how_linked") == "face")
+    found = stays.filter(pl.col("how_linked") == "name")
     assert len(found) > 10  # by name and birth date alone
     assert (found["exit_id"] == found["true_exit"]).mean() > 0.9
     single = make_encounters([{"id": 1, "day": 0, "direction": "entry"}])
@@ -171,7 +171,7 @@ def test_an_empty_border_and_one_without_faces(make_encounters, toy_border):
 
 
 def test_case_m_two_passports_of_one_person(toy_border, make_encounters):
-    """Facts 1.3, case m: entry on P1, exit on P2, same face and birth date: one stay, closed."""
+    """A benign second passport: entry on P1, exit on P2, same face and birth date: one stay, closed."""
     border = toy_border(3, people=500)
     template = int(border.encounters.filter(pl.col("template_row") >= 0)["template_row"][0])
     extra = make_encounters(

@@ -1,4 +1,4 @@
-"""Properties of the closed forms: issue 3, item 6, and what arithmetic demands."""
+"""Properties of the closed forms, and what arithmetic demands."""
 
 import numpy as np
 import pytest

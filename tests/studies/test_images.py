@@ -11,7 +11,7 @@ from biomatch.worlds import world
 
 @pytest.fixture(scope="module")
 def observed():
-    often = {"travellers": 150, "days": 400, "faces.dimension": 32, "traffic.further_journeys": 3.0}
+    often = {"travellers": 150, "days": 400, "traffic.further_journeys": 3.0}
     return world(Scenario.load("tiny").with_(often), seed=1).observed
 
 

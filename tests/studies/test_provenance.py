@@ -12,18 +12,18 @@ from biomatch.worlds import open_world, world, write_world
 
 @pytest.fixture
 def small():
-    return Scenario.load("tiny").with_({"travellers": 100, "faces.dimension": 64})
+    return Scenario.load("tiny").with_({"travellers": 100})
 
 
 def test_the_profile_is_kept_with_the_world(small, tmp_path):
     write_world(small, 1, tmp_path / "world")
     again = open_world(tmp_path / "world").truth
-    assert again.profile_id == load_profile("visa-border-leader").id
+    assert again.profile_id == load_profile("visa-border-small").id
 
 
 def test_a_changed_profile_of_the_same_name_shows(small, tmp_path):
     file = tmp_path / "mine.toml"
-    shutil.copy(models_dir() / "profiles" / "visa-border-leader.toml", file)
+    shutil.copy(models_dir() / "profiles" / "visa-border-small.toml", file)
     asked = small.with_({"faces.profile": str(file)})
     one = world(asked, 1).truth
     text = file.read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def guarantee_study():
-    place = Path(__file__).parents[2] / "benchmarks" / "guarantee_study.py"
+    place = Path(__file__).parents[2] / "benchmarks" / "studies" / "guarantee.py"
     spec = importlib.util.spec_from_file_location("guarantee_study", place)
     module = importlib.util.module_from_spec(spec)
     sys.modules["guarantee_study"] = module

@@ -26,7 +26,7 @@ def test_sixty_people_are_refused_and_four_hundred_are_not():
     random = np.random.default_rng(4)
     scores, one, two = pairs(60, random)
     assert guarantee(scores, None, target=0.02, measure="FMR").named is False
-    with pytest.raises(ResultsError, match="between 60 subjects.*--cap"):
+    with pytest.raises(ResultsError, match=r"between 60 subjects.*--cap"):
         guarantee(scores, one, references=two, target=0.02, measure="FMR")
     scores, one, two = pairs(400, random)
     held = guarantee(scores, one, references=two, target=0.02, measure="FMR")

@@ -15,12 +15,12 @@ from biomatch.tuning.growth import curve as growth
 
 @pytest.fixture(scope="module")
 def made():
-    return bm.world(bm.Scenario.load("tiny").with_({"travellers": 700, "faces.dimension": 128}), seed=3)
+    return bm.world(bm.Scenario.load("tiny").with_({"travellers": 700}), seed=3)
 
 
 @pytest.fixture(scope="module")
 def lists(made):
-    return bm.search(made.observed, bm.System.load("default"))
+    return bm.search(made.observed, bm.System.load("today"))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from biomatch.tuning import guarantee, tune
 from biomatch.tuning.clusters import PLUG_IN, p_value, subjects_needed, upper_bound
 from biomatch.tuning.pooled import pool
 
-# Evaluation facts, section 5: non-mated searches at which the one-sided 95 % bound meets the target.
+# Arithmetic of the exact binomial: non-mated searches at which the one-sided 95 % bound meets the target.
 SIZES = {
     (1e-2, 0): 299, (1e-2, 1): 473, (1e-2, 3): 773, (1e-2, 10): 1_693, (1e-2, 30): 4_064,
     (1e-3, 0): 2_995, (1e-3, 1): 4_742, (1e-3, 3): 7_752, (1e-3, 10): 16_959, (1e-3, 30): 40_686,
@@ -182,7 +182,7 @@ def test_pool_keeps_subjects_apart_and_shows_the_spread():
         pool([curves[0], curves[0]])
 
 
-# --- the level, by Monte Carlo: benchmarks/guarantee_study.py prints the whole table --------------------
+# --- the level, by Monte Carlo: benchmarks/studies/guarantee.py prints the whole table --------------------
 
 
 def check_level(study, name, target, expected, sets, seed):

@@ -8,7 +8,7 @@ from biomatch_synthetic.world import make
 from biomatch.rates import clustered_rate
 from biomatch.settings.scenario import KINDS, Scenario
 
-SMALL = {"faces.dimension": 32, "watchlist.size": 50}
+SMALL = {"faces.profile": "visa-border-small", "watchlist.size": 50}
 
 
 @pytest.fixture(scope="session")

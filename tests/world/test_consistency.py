@@ -24,7 +24,6 @@ def scenarios(draw):
         {
             "travellers": draw(st.integers(1, 150)), "days": draw(st.integers(60, 500)), "warm_up_days": 10,
             "restatement_days": draw(st.integers(0, 40)), "watchlist.size": draw(st.integers(0, 20)),
-            "faces.dimension": 32,
             "traffic.mode_shares": {"air": air, "land": 1.0 - air},
             "traffic.resident_share": draw(st.sampled_from([0.0, 0.4, 0.95])),
             "traffic.further_journeys": draw(st.sampled_from([0.0, 0.2, 3.0])),

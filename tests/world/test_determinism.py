@@ -97,7 +97,7 @@ def test_a_further_draw_shifts_nothing_else(monkeypatch, tiny, module, name, tab
 def test_more_of_one_fraud_leaves_the_others_actors():
     scenario = Scenario.load("airport").with_(
         {
-            "travellers": 6_000, "faces.dimension": 32, "watchlist.size": 0,
+            "travellers": 6_000, "faces.profile": "visa-border-small", "watchlist.size": 0,
             **{f"subversion.{kind}": 0.0 for kind in KINDS}, "subversion.concealer": 5_000.0,
         }
     )  # fmt: skip

@@ -37,7 +37,7 @@ def share(stays, status):
 
 def world_of(travellers, seed):
     scenario = Scenario.load("country").with_(
-        {"travellers": travellers, "faces.dimension": 32, "watchlist.size": 0}
+        {"travellers": travellers, "faces.profile": "visa-border-small", "watchlist.size": 0}
     )
     return scenario, *make(scenario, seed)
 

@@ -46,11 +46,13 @@ def test_country_is_the_fiscal_year_2024():
 def test_worlds_fit_their_schemas(name):
     scenario = Scenario.load(name)
     if name != "tiny":
-        scenario = scenario.with_({"travellers": 1_500, "faces.dimension": 32, "watchlist.size": 20})
+        scenario = scenario.with_(
+            {"travellers": 1_500, "faces.profile": "visa-border-small", "watchlist.size": 20}
+        )
     observed, truth = make(scenario, 3)
     observed.check()
     truth.check()
-    assert observed.templates.shape[1] == scenario.faces.dimension
+    assert observed.templates.shape[1] == scenario.faces.face_profile().dimension
     assert set(observed.about) == {"scenario", "first_day", "last_day", "measure_from", "snapshot"}
     assert truth.seed == 3
     assert Scenario.from_mapping(truth.scenario) == scenario

@@ -56,7 +56,7 @@ def test_a_larger_pool_gives_better_look_alikes():
     for pool in (1, 200):
         scenario = Scenario.load("airport").with_(
             {
-                "travellers": 4_000, "faces.dimension": 64, "watchlist.size": 0,
+                "travellers": 4_000, "faces.profile": "visa-border-small", "watchlist.size": 0,
                 **{f"subversion.{kind}": 0.0 for kind in KINDS}, "subversion.impostor": 40_000.0,
                 "subversion.impostor_relative": 0.0, "subversion.impostor_pool": pool,
             }

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from biomatch.errors import SettingsError
+from biomatch.evaluation.alerts.curves import FUSED_KEY
 from biomatch.evaluation.alerts.events import FIRST_WATCH_EVENT
 from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.basis import PIECES
@@ -33,7 +34,7 @@ WORDS = {
     "capture": "Quality and attempts of the capture",
 }
 PER_MILLION = 8.0
-"""Frauds of a million encounters where nobody says (facts 5.2: 7 to 10 impostors a million)."""
+"""Frauds of a million encounters where nobody says (7 to 10 impostors are found in a million [A21, A22])."""
 REST = "Not explained by this version's model"
 NEGLIGIBLE = 1e-3
 """Difference in nats that single precision may leave between a sum and the stored ratio."""
@@ -107,7 +108,9 @@ def tuned_for(point: OperatingPoint) -> float:
     """
     found: Any = point.guarantee.get("alerts")
     try:
-        total = float(sum(float(one["prevalence_per_million"]) for one in found["kinds"].values()))
+        kinds = found["kinds"]
+        fused = [kinds[FUSED_KEY]] if FUSED_KEY in kinds else kinds.values()
+        total = float(sum(float(one["prevalence_per_million"]) for one in fused))
     except (AttributeError, KeyError, TypeError, ValueError):  # a point is a file that anybody may edit
         return PER_MILLION
     return total if 0.0 < total < 1e6 else PER_MILLION

@@ -2,7 +2,7 @@
 
 A world calls it so::
 
-    space = FaceSpace(profile, dimension, seed)
+    space = FaceSpace(profile, seed=seed)
     people = People.make(profile, person_id, group=["E-Asia F", ...], family_id=..., identical_twin_id=...)
     shots = Shots.of(person_id, capture_id, year=..., enrolment=..., camera=..., noise_factor=...,
                      second_person_id=...)
