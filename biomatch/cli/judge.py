@@ -159,8 +159,8 @@ def _further_lines(tuned: OperatingPoint) -> list[str]:
     for policy, shown in tuned.guarantee.get("searches", {}).items():
         if "not_shown" in shown:
             lines.append(
-                f"  search {policy}: threshold {decimals.text(tuned.face_threshold)}, the primary search's; its own "
-                f"FPIR is not shown ({shown['not_shown']})"
+                f"  search {policy}: threshold {decimals.text(tuned.face_threshold)}, the primary search's; "
+                f"its own FPIR is not shown ({shown['not_shown']})"
             )
         else:
             lines.append(

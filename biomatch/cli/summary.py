@@ -17,7 +17,8 @@ def search_lines(result: Result) -> list[str]:
     """Say the rates of the further searches, each with its own N and T."""
     primary = result.point.system.gallery.policy
     return [
-        f"search {policy}: FPIR(N={one.enrolled[0]:,}, T={decimals.text(one.threshold)}) = {one.fpir}; FNIR {one.fnir}"
+        f"search {policy}: FPIR(N={one.enrolled[0]:,}, T={decimals.text(one.threshold)}) = {one.fpir}; "
+        f"FNIR {one.fnir}"
         for policy, one in result.searches.items()
         if policy != primary
     ]

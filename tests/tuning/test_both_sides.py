@@ -22,7 +22,7 @@ def pairs(people: int, random: np.random.Generator, sd: float = 0.6):
 
 
 def test_sixty_people_are_refused_and_four_hundred_are_not():
-    """Without ids the same 60 people pass for 1,770 subjects; see benchmarks/independence.py for 1,000 sets."""
+    """Without ids 60 people pass for 1,770 subjects (1,000 sets: benchmarks/studies/independence.py)."""
     random = np.random.default_rng(4)
     scores, one, two = pairs(60, random)
     assert guarantee(scores, None, target=0.02, measure="FMR").named is False

@@ -1,8 +1,8 @@
 """What a guarantee is worth when the same people stand in many comparisons.
 
-``python benchmarks/independence.py [SETS]``: people are compared in all pairs, a score is o_i + o_j + noise
-(standard deviations 0.6, 0.6, 1), the target of FMR is 0.02. A set is *broken* where the true FMR of its
-guaranteed threshold exceeds the target; at 95 % confidence one set in twenty may.
+``python benchmarks/studies/independence.py [SETS]``: people are compared in all pairs, a score is
+o_i + o_j + noise (standard deviations 0.6, 0.6, 1), the target of FMR is 0.02. A set is *broken* where the
+true FMR of its guaranteed threshold exceeds the target; at 95 % confidence one set in twenty may.
 """
 
 from __future__ import annotations
