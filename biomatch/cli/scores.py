@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from biomatch.cli import galleries
 from biomatch.cli import score_options as options
 from biomatch.cli.console import Json, emit, note
 from biomatch.cli.types import Confidence, Gallery, MaxFmr, MaxFpir
@@ -113,13 +114,17 @@ def scores(
             array_names=_pairs(arrays),
         )  # fmt: skip
 
-    found = read(files)
-    identification = _kind(found, max_fpir, max_fmr, gallery, wanted)
-    curve = found.curve(identification=identification)
+    several = None
+    if galleries.of_searches(files):
+        each = [read([path]) for path in files]
+        several = galleries.Galleries(tuple(files), tuple(one.curve(identification=True) for one in each))
+        found, curve = each[0], several.pooled()
+    else:
+        found = read(files)
+        curve = found.curve(identification=_kind(found, max_fpir, max_fmr, gallery, wanted))
     notes = [f"taken for {found.format}: {found.taken_for}", *found.notes, *doubts(curve)]
-    _report(
-        curve, found, notes, asked, [] if not beside else _beside(read, beside, found, curve), as_json=as_json
-    )
+    others = [] if not beside else _beside(read, beside, found, curve)
+    _report(curve, found, notes, asked, others, several, as_json=as_json)
 
 
 def _kind(
@@ -172,7 +177,7 @@ def _stream(
                                 remedy="leave --stream out: a page needs the whole curve")  # fmt: skip
     streamed = stream_scores(asked.files, form=form, distances=distances)
     once = [f"read in one pass: exact where fewer than {streamed.non_mated.tail:,} errors are made"]
-    _report(streamed, ScoreFile(streamed.format), once, asked, [], as_json=as_json)
+    _report(streamed, ScoreFile(streamed.format), once, asked, [], None, as_json=as_json)
 
 
 def _beside(
@@ -195,6 +200,7 @@ def _report(
     notes: list[str],
     asked: Wanted,
     others: list[tuple[Path, Any, bool]],
+    several: galleries.Galleries | None,
     *,
     as_json: bool,
 ) -> None:
@@ -225,11 +231,16 @@ def _report(
     if asked.gallery is not None and not of_searches and asked.max_fpir is not None:
         more, told, carried = _carried(curve, asked)
     elif asked.target is not None:
-        more, told = scored.at_target(curve, _at_size(curve, asked), asked.confidence, asked.cap)
+        more, told = _at_size(curve, asked)
     else:
         more, told = {}, []
     payload |= more
     lines += told
+    if several is not None and "threshold" in payload:
+        at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
+        more, told = several.told(at)
+        payload |= more
+        lines += told
     if asked.by is not None:
         grouped, told = scored.by_group(curve, asked.by, payload, payload["target"])
         payload["by"] = grouped
@@ -255,13 +266,22 @@ def _report(
         raise typer.Exit(1)
 
 
-def _at_size(curve: Any, asked: Wanted) -> float:
-    """Lower a target at the operational N to the one that the tested gallery must show."""
+def _at_size(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str]]:
+    """Answer a target; at an operational N by the lower one that the tested gallery must show."""
+    from biomatch.cli import scored
     from biomatch.tuning.tune import at_tested_size
 
-    if asked.gallery is None or asked.target is None:
-        return float(asked.target or 0.0)
-    return at_tested_size(curve, asked.gallery, asked.max_fpir)
+    if asked.gallery is None:
+        return scored.at_target(curve, float(asked.target or 0.0), asked.confidence, asked.cap)
+    lowered = at_tested_size(curve, asked.gallery, asked.max_fpir)
+    more, told = scored.at_target(curve, lowered, asked.confidence, asked.cap)
+    tested, how = curve.enrolled_counts[0], "binomial growth"
+    larger = {"gallery": asked.gallery, "max_fpir": asked.max_fpir, "tested": tested, "how": how}
+    line = (
+        f"N = {asked.gallery:,}: FPIR <= {asked.max_fpir:g} asks for FPIR <= {lowered:.3g} at the tested "
+        f"N = {tested:,} ({how})"
+    )
+    return {**more, "larger_gallery": larger}, [line, *told]
 
 
 def _carried(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str], Any]:

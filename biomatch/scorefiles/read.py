@@ -185,6 +185,7 @@ def _table(form: str, path: Path, enrolled: int, asked: Asked) -> ScoreFile:
         return ScoreFile(
             form, (),
             searches=lambda: arrays.frame_searches(frame, path, enrolled=enrolled, distances=asked.distances),
+            taken_for="searches, a row each: mated, mate_score, mate_rank, top_score",
         )  # fmt: skip
     roles = {role_of(name) for name in frame.columns}
     headed = asked.score is not None or form == "parquet"

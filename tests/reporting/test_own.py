@@ -132,3 +132,29 @@ def test_other_ends_are_refused(files, capsys, option, name):
     assert run(command) == 2
     assert "allowed: a file that ends in" in capsys.readouterr().err
     assert not (files / name).exists()
+
+
+def test_several_galleries_are_pooled_and_averaged_and_both_are_said(tmp_path, capsys):
+    paths = []
+    for number, size in enumerate((100, 300)):
+        random = np.random.default_rng(number)
+        path = tmp_path / f"g{number}.csv"
+        paths.append(str(path))
+        with path.open("w") as file:
+            print("mated,mate_score,mate_rank,top_score,subject,enrolled_count", file=file)
+            for at, score in enumerate(random.normal(0.6, 0.1, 50)):
+                print(f"1,{score:.4f},1,{score:.4f},m{at},{size}", file=file)
+            for at, score in enumerate(random.normal(0.2, 0.05, 500 + 500 * number)):
+                print(f"0,,,{score:.4f},n{at},{size}", file=file)
+    assert run(["scores", *paths, "--max-fpir", "0.05", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["mated"], told["non_mated"]) == (100, 1500)
+    assert told["combined"].startswith("pooled")
+    assert (
+        sum(one["fpir"]["numerator"] for one in told["galleries"])
+        == told["guarantee"]["realised"]["numerator"]
+    )
+    mean = np.mean([one["fpir"]["value"] for one in told["galleries"]])
+    assert told["averaged"]["fpir"] == pytest.approx(mean)
+    assert run(["scores", *paths, "--max-fpir", "0.05", "--gallery", "1000"]) == 0
+    assert "at the tested N = " in capsys.readouterr().out
