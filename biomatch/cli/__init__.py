@@ -29,6 +29,7 @@ FAMILIES = (
     "fit",
     "verify",
     "identify",
+    "gallery",
     "embed",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
