@@ -39,7 +39,7 @@ def shortest(low: float, high: float) -> float:
     >>> shortest(20.0, 30.0), shortest(0.30, 0.50), shortest(1.0, float("inf"))
     (30.0, 0.5, 2.0)
     >>> shortest(0.36960, 0.36966), shortest(-2.4, -2.1)
-    (0.36966, -2.2)
+    (0.36966, -2.1)
     """
     if high == math.inf:
         return _above(low)
