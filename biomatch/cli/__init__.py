@@ -25,6 +25,7 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "queue",
     "predict",
     "fit",
     "verify",
