@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from biomatch.cli.console import Json, Set, emit, progress
+from biomatch.cli.console import Json, Set, emit, note, progress
 from biomatch.errors import SettingsError
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
@@ -145,6 +145,8 @@ def run(
     with progress() as update:
         done = run_system(observed, at=at, lists=found, on=days or None, progress=update)
     done.write(out)
+    for text in done.warnings:
+        note(f"warning: {text}")
     outcomes = dict(done.decisions.group_by("outcome").len().sort("outcome").iter_rows())
     leads = done.stays.filter(done.stays["status"] == "suspected_in_country_overstay").height
     emit(
@@ -156,6 +158,7 @@ def run(
             "stays": done.stays.height,
             "suspected_in_country_overstays": leads,
             "alerts": done.alerts.height,
+            "warnings": list(done.warnings),
         },
         [
             "decisions: " + ", ".join(f"{count:,} {name}" for name, count in outcomes.items()),

@@ -23,7 +23,8 @@ from biomatch.tables.schema import Schema, Time
 SOURCES = ("port", "manifest", "neighbour")
 MODES = ("air", "sea", "land")
 DIRECTIONS = ("entry", "exit")
-SEXES = ("F", "M")
+SEXES = ("F", "M", "X")
+"""As in machine-readable zones (ICAO 9303); X: not said."""
 CLASSES = ("WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR", "RESIDENT")
 """Classes of admission; RESIDENT stands for citizens and permanent residents, who owe no departure."""
 FAILURES = ("none", "not_attempted", "no_face", "low_quality", "timeout", "opt_out")
@@ -52,7 +53,7 @@ ENCOUNTERS = Schema(
         "document_number": pl.String,
         "document_issuer": pl.String,
         "claimed_name": pl.String,
-        "birth_date": pl.Date,
+        "birth_date": pl.Date,  # null: not said
         "sex": pl.Enum(SEXES),
         "nationality": pl.String,
         "admission_class": pl.Enum(CLASSES),
@@ -63,7 +64,7 @@ ENCOUNTERS = Schema(
         "template_row": pl.Int64,  # -1: none, see failure
         "failure": pl.Enum(FAILURES),
     },
-    nullable=frozenset({"permitted_until", "camera", "quality"}),
+    nullable=frozenset({"birth_date", "permitted_until", "camera", "quality"}),
     key=("encounter_id",),
 )
 DOCUMENTS = Schema(
@@ -73,13 +74,14 @@ DOCUMENTS = Schema(
         "issuer": pl.String,
         "kind": pl.Enum(DOCUMENT_KINDS),
         "holder_name": pl.String,
-        "birth_date": pl.Date,
+        "birth_date": pl.Date,  # null: not said
         "sex": pl.Enum(SEXES),
         "nationality": pl.String,
         "template_row": pl.Int64,  # -1: no photo on file
         "issued": pl.Date,
         "expires": pl.Date,
     },
+    nullable=frozenset({"birth_date"}),
     key=("number", "issuer"),
 )
 MOVEMENTS = Schema(

@@ -44,7 +44,7 @@ def reveal(draft: Draft, labels: Labels, scenario: dict[str, Any]) -> truths.Tru
 def _people(draft: Draft, labels: Labels) -> pl.DataFrame:
     p = draft.people
     order = labels.rows("people", len(p))
-    groups = [f"{region} {sex}" for region in REGIONS for sex in seen.SEXES]
+    groups = [f"{region} {sex}" for region in REGIONS for sex in "FM"]
     return truths.PEOPLE.check(
         pl.DataFrame(
             {

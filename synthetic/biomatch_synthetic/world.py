@@ -14,6 +14,7 @@ from biomatch.truth import Truth
 from biomatch_synthetic.captures import make_captures
 from biomatch_synthetic.documents import make_documents
 from biomatch_synthetic.draft import Draft
+from biomatch_synthetic.identities import register_births
 from biomatch_synthetic.itineraries.crossings import make_crossings
 from biomatch_synthetic.itineraries.movements import make_manifests, make_movements, settle_times
 from biomatch_synthetic.itineraries.trips import make_trips
@@ -83,6 +84,7 @@ def begin(scenario: Scenario, seed: int) -> Draft:
     # People who lend or borrow: siblings of travellers, and strangers (assumed: enough to choose from).
     kin, strangers = scenario.travellers // 200 + 8, scenario.travellers // 200 + 8
     people = make_people(scenario, seed, parties, kin, kin + strangers + wanted)
+    register_births(scenario, seed, people)
     first = scenario.travellers
     draft = Draft(scenario, seed, parties, people, trips)
     draft.kin = np.arange(first, first + kin)

@@ -111,12 +111,12 @@ def test_causes_of_resemblance(border):
     border.people[50] = {"twin": 51, "family": 5}
     border.people[51] = {"twin": 50, "family": 5}
     border.codes[50] = border.codes[51] = border.code(50)  # identical twins
-    border.document("T", 50, name="T", born=date(1990, 1, 1))
-    border.document("U", 51, name="U", born=date(1990, 1, 2))
+    border.document("T", 50, name="T", born=date(1989, 12, 31))  # one before midnight, one after
+    border.document("U", 51, name="U", born=date(1990, 1, 1))
     border.meet(50, "T", "entry", 2)
     border.meet(51, "U", "entry", 3)
     border.document("R", 60, name="R", born=date(1970, 1, 1))
-    border.document("S", 60, name="S", born=date(1971, 1, 1))  # name changed and date mistyped
+    border.document("S", 60, name="S", born=date(1971, 1, 2))  # name changed and date mistyped
     border.meet(60, "R", "entry", 2)
     border.meet(60, "S", "entry", 3)
     alerts, observed, truth, system = border.alerts("second_identity")
