@@ -83,9 +83,17 @@ def check(path: Path, needed: Sequence[str], optional: Sequence[str]) -> CsvFile
     TableError
         In one line: what is wrong, where, and what to do.
     """
+    check_kind(path, "a CSV file", needed)
+    quoted = check_bytes(path)
+    columns = _header(path, needed, optional)
+    return CsvFile(path, columns, check_cells(path, len(columns), quoted=quoted))
+
+
+def check_kind(path: Path, allowed: str, needed: Sequence[str] = ()) -> None:
+    """Refuse what is no text file: a folder, another format by its first bytes, an empty file."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise TableError(f"{path} {what}", allowed="a CSV file")
+        raise TableError(f"{path} {what}", allowed=allowed)
     with path.open("rb") as file:
         head = file.read(4)
     for mark, kind in _OTHER_KINDS.items():
@@ -94,14 +102,17 @@ def check(path: Path, needed: Sequence[str], optional: Sequence[str]) -> CsvFile
                 f"{path.name} is {kind}", allowed="CSV in UTF-8", remedy="save it as CSV in UTF-8"
             )
     if not head.removeprefix(codecs.BOM_UTF8):
-        raise TableError(f"{path.name} is empty", allowed=f"a header: {','.join(needed)}")
-    quoted = _check_bytes(path)
-    columns = _header(path, needed, optional)
-    count = _check_records(path, len(columns)) if quoted else _check_lines(path, len(columns))
-    return CsvFile(path, columns, count)
+        raise TableError(
+            f"{path.name} is empty", allowed=f"a header: {','.join(needed)}" if needed else "a header"
+        )
 
 
-def _check_bytes(path: Path) -> bool:
+def check_cells(path: Path, width: int, *, quoted: bool) -> int:
+    """Refuse a row without as many cells as the header; give the number of lines after it."""
+    return _check_records(path, width) if quoted else _check_lines(path, width)
+
+
+def check_bytes(path: Path) -> bool:
     """Refuse what is not UTF-8 text with proper line ends; say whether any cell is quoted."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, quoted, after_return = 1, False, False
