@@ -10,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from suite_answers import answers
+
 from biomatch.cli.console import progress
 from biomatch.studies.compare import FIGURES, wilson
 from biomatch.studies.rows import Row, table
@@ -17,6 +19,10 @@ from biomatch.studies.study import Suite, run_study
 from biomatch.tables.storage import write_text
 
 RESULTS = Path(__file__).parents[1] / "results" / "suites"
+RULE = (
+    "Made of the counts below by one rule (`benchmarks/suites/suite_answers.py`): fewer or more where "
+    "Newcombe's 95% interval of the difference excludes 0, else no difference is shown."
+)
 ALERTS = {
     "fraud_caught": ("alerts_all_caught", "alerts_all_events"),
     "travellers_stopped": ("alerts_all_stopped", "alerts_all_honest"),
@@ -41,6 +47,9 @@ def page(suite: Suite, rows: list[Row], command: str) -> str:
     lines += [f"Seeds {suite.seeds} graded, {suite.tuning_seeds} tuned on, FPIR at most {suite.max_fpir:g} "]
     lines[-1] += "unless the system's cell says otherwise. Pooled over seeds; Wilson's 95% interval, which "
     lines[-1] += "takes searches for independent."
+    said = answers(suite, rows)
+    if said:
+        lines += ["", "## In a sentence each", "", *said, "", RULE, "", "## Counts"]
     lines += ["", "| world | system | control | N | " + " | ".join(figures) + " |"]
     lines += ["|" + "---|" * (4 + len(figures))]
     groups: dict[tuple[str, ...], list[Row]] = {}

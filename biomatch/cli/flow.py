@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -148,21 +148,41 @@ def run(
     for text in done.warnings:
         note(f"warning: {text}")
     outcomes = dict(done.decisions.group_by("outcome").len().sort("outcome").iter_rows())
-    leads = done.stays.filter(done.stays["status"] == "suspected_in_country_overstay").height
+    # A list as of one date restates the same stays as one of another: they are never added up.
+    by_date = {
+        as_of.isoformat(): {
+            "stays": part.height,
+            "suspected_in_country_overstays": int((part["status"] == "suspected_in_country_overstay").sum()),
+            "statuses": dict(part.group_by("status").len().sort("status").iter_rows()),
+        }
+        for (as_of,), part in done.stays.sort("as_of").group_by("as_of", maintain_order=True)
+    }
+    latest = by_date[max(by_date)] if by_date else {"stays": 0, "suspected_in_country_overstays": 0}
     emit(
         as_json,
         {
             "run": out,
             "world_id": done.world_id,
             "decisions": outcomes,
-            "stays": done.stays.height,
-            "suspected_in_country_overstays": leads,
+            # Of the last date; each date has its own below.
+            "stays": latest["stays"],
+            "suspected_in_country_overstays": latest["suspected_in_country_overstays"],
+            "as_of": by_date,
             "alerts": done.alerts.height,
             "warnings": list(done.warnings),
         },
         [
             "decisions: " + ", ".join(f"{count:,} {name}" for name, count in outcomes.items()),
-            f"{done.stays.height:,} stays, {leads:,} suspected in-country overstays",
+            *(_listed(as_of, counts) for as_of, counts in by_date.items()),
             f"written: {out.absolute()}",
         ],
+    )
+
+
+def _listed(as_of: str, counts: dict[str, Any]) -> str:
+    leads = counts["suspected_in_country_overstays"]
+    stays = counts["stays"]
+    return (
+        f"as of {as_of}: {stays:,} {'stay' if stays == 1 else 'stays'}, "
+        f"{leads:,} suspected in-country {'overstay' if leads == 1 else 'overstays'}"
     )

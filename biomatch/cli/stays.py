@@ -66,16 +66,12 @@ def us_stays(file: File, on: On, as_json: Json = False) -> None:
     found = us.assess(stays.frame, day)
     table = found.with_columns(stays.frame["traveller"], stays.frame["entry"]).select(US_KEYS)
     years = {
-        str(year): us_report.OverstayCounts(expected, out, inside)
-        for year, expected, _, out, inside in us_report.annual_table(found).rows()
+        str(year): us_report.OverstayCounts(expected, out, inside, due)
+        for year, expected, _, out, inside, due in us_report.annual_table(found, on=day).rows()
     }
     by_status = {str(k): n for k, n in found["status"].value_counts(sort=True).rows()}
     lines = [f"{n:>12,}  {name}" for name, n in by_status.items()]
-    lines += [
-        f"FY{year}: {c.total:,} overstays in {c.expected:,} expected departures ({c.total_rate}); "
-        f"out of country {c.out_of_country:,}, suspected in country {c.in_country:,}"
-        for year, c in years.items()
-    ]
+    lines += [f"FY{year}: {counts}" for year, counts in years.items()]
     about = {
         "rules": us.RULES.to_json(),
         "on": day,

@@ -14,12 +14,14 @@ from biomatch.fraud.facts import Facts, Floats, Ints
 from biomatch.overstay.rules.days import Intervals, in_order, united
 from biomatch.overstay.rules.eu import RULES
 from biomatch.tables.schema import Time
+from biomatch.tables.zones import local_dates, zones_of
 
 KIND = "stay_laundering"
 SURE_FACE = (0.2, 0.5)
 """Similarities at which the faces say "two people" and "one person": between them the score rises
 (assumed: the leader profile's thresholds for FMR 1e-3 and below 1e-8)."""
 IDENTITY = ["claimed_name", "birth_date", "sex"]
+_TIMES = ("time", "exit_time", "next_entry_time")
 
 
 def find(facts: Facts) -> pl.DataFrame:
@@ -127,8 +129,11 @@ def _stays(facts: Facts) -> pl.DataFrame:
         cluster's first document begins), other (row of the latest earlier entry on another document of
         the cluster, or the cluster's first; what the face is compared with).
     """
-    visits = facts.table.with_row_index("row").filter(
-        (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
+    # Records that lack a name or a birth date are nobody's in particular, not one traveller's.
+    visits = (
+        facts.table.with_row_index("row")
+        .filter((pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT"))
+        .drop_nulls(IDENTITY)
     )
     several = (
         visits.filter(pl.col("birth_date").is_not_null() & (pl.col("claimed_name") != ""))
@@ -140,29 +145,34 @@ def _stays(facts: Facts) -> pl.DataFrame:
     )
     ends = facts.links.select("entry_id", "exit_time", "next_entry_time")
     known = facts.cut or facts.observed.encounters["time"].max()
+    zones = zones_of(facts.observed.about)
+    joined = visits.join(several, on=IDENTITY).join(
+        ends, left_on="encounter_id", right_on="entry_id", how="left"
+    )
+    # Days are those of the port of entry.
+    dates = {name: local_dates(joined[name], joined["port"], zones) for name in _TIMES}
     stays = (
-        visits.join(several, on=IDENTITY)
-        .join(ends, left_on="encounter_id", right_on="entry_id", how="left")
+        joined.with_columns(values.alias(f"{name}_day") for name, values in dates.items())
         # A stay without an end is counted to its last lawful day: what is beyond is an overstay, and
         # the stay rules list it.
         .with_columns(
             end=pl.coalesce(
-                pl.col("exit_time").dt.date(),
-                pl.col("next_entry_time").dt.date(),
+                "exit_time_day",
+                "next_entry_time_day",
                 pl.min_horizontal("permitted_until", pl.lit(known).cast(pl.Date)),
                 pl.lit(known).cast(pl.Date),
             )
         )
-        .with_columns(end=pl.max_horizontal("end", pl.col("time").dt.date()))
+        .with_columns(end=pl.max_horizontal("end", "time_day"))
         .sort("cluster", "time", "row")
     )
     if stays.is_empty():
         return stays
-    origin = stays["time"].dt.date().min()
+    origin = stays["time_day"].min()
     day = stays.select(
         "cluster", "document", "row", "root",
         ended=pl.max_horizontal(pl.col("end").cast(Time), "time"),
-        first=(pl.col("time").dt.date() - pl.lit(origin)).dt.total_days(),
+        first=(pl.col("time_day") - pl.lit(origin)).dt.total_days(),
         last=(pl.col("end") - pl.lit(origin)).dt.total_days(),
     )  # fmt: skip
     return day.with_columns(

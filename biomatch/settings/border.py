@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from biomatch.errors import SettingsError
 from biomatch.settings.base import ASSUMED, Settings, setting
+from biomatch.tables.zones import check_zone
 
 Mode = Literal["air", "sea", "land"]
 Region = Literal[
@@ -105,6 +107,20 @@ class Port(Settings):
 
     mode: Mode = setting(..., "given by the scenario")
     weight: float = setting(1.0, f"{ASSUMED}: share of the mode's traffic, relative", gt=0)
+    zone: str = setting(
+        "UTC",
+        f"{ASSUMED}: a name of the IANA time zone database; the port's days and hours are counted there, its "
+        "records are kept in UTC",
+        min_length=1,
+    )
+
+    @field_validator("zone")
+    @classmethod
+    def _check(cls, given: str) -> str:
+        try:
+            return check_zone(given)
+        except SettingsError as fault:
+            raise ValueError(str(fault)) from None
 
 
 class TrafficSettings(Settings):

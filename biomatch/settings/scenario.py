@@ -70,6 +70,28 @@ class DocumentSettings(Settings):
         return self
 
 
+class BiometricExit(Settings):
+    """Whether a capture at exit is itself the record of the departure, as under mandatory biometric exit.
+
+    Where it is not (the default), a camera only adds a face to what the port has recorded. Where it is, every
+    visitor who passes a camera leaves a record, whether or not port, carrier or neighbour wrote the departure
+    down: an encounter with source ``capture``. ``captures.exit_coverage`` says who passes a camera.
+    """
+
+    record_from: dict[Mode, date] = setting(
+        {},
+        "by mode, the first day on which it holds; a mode that is not named: never. The United States: 26 "
+        "December 2025 at air, sea and land (90 FR 48604)",
+    )
+    documents_read: float = setting(
+        0.0,
+        f"{ASSUMED}: share of such records whose document the gate read too; at boarding the face alone is "
+        "taken (GAO-20-568)",
+        ge=0,
+        le=1,
+    )
+
+
 class CaptureSettings(Settings):
     """Cameras and what becomes of an attempt."""
 
@@ -92,6 +114,7 @@ class CaptureSettings(Settings):
         {"timeout": 0.5, "no_face": 0.3, "low_quality": 0.2}, "OIG-18-80: outages and haste first; assumed"
     )
     cameras_a_port: int = setting(12, f"{ASSUMED}", ge=1, le=1000)
+    biometric_exit: BiometricExit = BiometricExit()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -246,6 +269,11 @@ class Scenario(Settings):
         if self.faces.dimension is None:
             return super().canonical()
         return self.with_({"faces.dimension": None}).canonical()
+
+    @property
+    def zones(self) -> dict[str, str]:
+        """Time zone of each port that does not keep UTC."""
+        return {name: port.zone for name, port in self.ports.items() if port.zone != "UTC"}
 
     @property
     def measure_from(self) -> date:

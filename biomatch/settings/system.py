@@ -54,6 +54,12 @@ class LinkageSettings(Settings):
     face_check: bool = setting(True, f"{ASSUMED}: a pair whose faces disagree is contradicted, not joined")
     use_manifest: bool = setting(True, "departure manifests close stays (GAO-13-683)")
     use_neighbour: bool = setting(True, "an entry into the neighbour is an exit (DHS, 11 July 2019)")
+    use_captures: bool = setting(
+        True,
+        f"{ASSUMED}: a capture that is itself the record of a departure closes a stay: by its document where "
+        "the gate read one, else by face, which takes a method other than `document`; worlds have such "
+        "captures only where their `captures.biometric_exit` says so",
+    )
     manifest_wait_days: float = setting(
         2.0, f"{ASSUMED}: how long the port's own record is waited for before the manifest's counts", ge=0
     )

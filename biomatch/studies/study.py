@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
+
+from pydantic import model_validator
 
 from biomatch.errors import BiomatchError, ResultsError, SettingsError, WallError
 from biomatch.paths import code_id
@@ -31,6 +33,7 @@ VERSIONED = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy", "ortools")
 class WorldCell(Settings):
     """One world of a suite: a scenario, changed."""
 
+    about: str = setting("", "the suite: the world in words, for a page's sentences", max_length=200)
     scenario: str = setting("airport", f"{ASSUMED}: the demo's")
     set: dict[str, Any] = setting({}, "the suite")
 
@@ -38,6 +41,7 @@ class WorldCell(Settings):
 class SystemCell(Settings):
     """One system of a suite: a built-in or a file, changed."""
 
+    about: str = setting("", "the suite: the system in words, for a page's sentences", max_length=200)
     system: str = setting("default", f"{ASSUMED}: the demo's")
     set: dict[str, Any] = setting({}, "the suite")
     max_fpir: float | None = setting(None, "the suite: its own target instead", gt=0, lt=1)
@@ -52,13 +56,21 @@ class Suite(Settings):
 
     name: str = setting(..., "the suite", min_length=1, max_length=100)
     about: str = setting("", "the suite")
+    baseline: str = setting("", "the suite: the world that a page's sentences compare the others with")
     max_fpir: float = setting(0.01, f"{ASSUMED}: a target that small worlds can support", gt=0, lt=1)
     confidence: float = setting(0.95, f"{ASSUMED}: the usual", gt=0, lt=1)
     seeds: list[int] = setting(..., "the suite", min_length=1)
     tuning_seeds: list[int] = setting(..., "the suite", min_length=1)
     worlds: dict[str, WorldCell] = setting(..., "the suite", min_length=1)
     systems: dict[str, SystemCell] = setting(..., "the suite", min_length=1)
+
     controls: list[Literal["oracle", "blind"]] = setting(["oracle", "blind"], "habit: null controls")
+
+    @model_validator(mode="after")
+    def _check_baseline(self) -> Self:
+        if self.baseline and self.baseline not in self.worlds:
+            raise ValueError(f"baseline {self.baseline!r} is none of the worlds {', '.join(self.worlds)}")
+        return self
 
 
 @dataclass(frozen=True)

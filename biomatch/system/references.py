@@ -11,6 +11,7 @@ import polars as pl
 from biomatch.settings.system import System
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import REFERENCES
+from biomatch.tables.zones import local_dates, zones_of
 
 DOCUMENT_KEY = ["document_number", "document_issuer"]
 
@@ -116,12 +117,14 @@ def _watchlist(observed: Observed) -> pl.DataFrame:
 
 def movement_galleries(observed: Observed, policy: str) -> pl.DataFrame:
     """Name the gallery of each carrier movement: the movement itself, or its port, day and direction."""
+    movements = observed.movements
+    day = local_dates(movements["scheduled"], movements["port"], zones_of(observed.about))
     label = (
         pl.format("movement/{}", "movement")
         if policy == "manifest"
-        else pl.format("{}/{}/{}", "port", pl.col("scheduled").dt.date(), "direction")
+        else pl.format("{}/{}/{}", "port", pl.lit(day), "direction")
     )
-    return observed.movements.select("movement", "port", "scheduled", "direction", gallery=label)
+    return movements.select("movement", "port", "scheduled", "direction", gallery=label)
 
 
 def _from_manifests(observed: Observed, policy: str) -> pl.DataFrame:

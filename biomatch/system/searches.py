@@ -15,7 +15,8 @@ def due_searches(observed: Observed, system: System) -> pl.DataFrame:
     """List every search that the policy makes, in time order.
 
     A search is due where a port record has the direction that the policy searches, and a capture was
-    due (a camera was there). Records of carriers and neighbours are no search.
+    due (a camera was there); so is one for a capture that is itself the record of an exit. Records of
+    carriers and neighbours are no search.
 
     Returns
     -------
@@ -25,7 +26,7 @@ def due_searches(observed: Observed, system: System) -> pl.DataFrame:
     """
     gallery = system.gallery
     probes = observed.encounters.filter(
-        (pl.col("source") == "port")
+        pl.col("source").is_in(["port", "capture"])
         & pl.col("direction").is_in(gallery.directions)
         & (pl.col("failure") != "not_attempted")
     ).with_columns(acquired=pl.col("template_row") >= 0)

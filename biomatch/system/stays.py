@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 
@@ -18,11 +18,12 @@ from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import check_faces
 from biomatch.overstay.linkage.link import Linked, link
 from biomatch.overstay.linkage.tables import Links
-from biomatch.overstay.rules import us
+from biomatch.overstay.rules import us, us_classes
 from biomatch.policy import OperatingPoint
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import STAYS
+from biomatch.tables.zones import local_dates, zones_of
 
 DOCUMENT_KEY = ["document_number", "document_issuer"]
 
@@ -84,7 +85,8 @@ class StayBook:
         )
         self.warnings: tuple[str, ...] = ()
         self._known: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None = None
-        self._facts = _status_facts(observed, as_of)
+        self._zones = zones_of(observed.about)
+        self._facts = _status_facts(observed, as_of, self._zones)
 
     def at(self, point: OperatingPoint, *, always: bool = False) -> tuple[pl.DataFrame, Links]:
         """List the stays at an operating point.
@@ -155,22 +157,32 @@ class StayBook:
         return known[2]
 
     def _ruled(self, linked: pl.DataFrame, posteriors: pl.DataFrame | None) -> pl.DataFrame:
-        entries = self.observed.encounters.select(
-            "encounter_id", "admission_class", "permitted_until", "mode"
-        )
+        encounters = self.observed.encounters
+        entries = encounters.select("encounter_id", "admission_class", "permitted_until", "mode")
+        entered = encounters["port"][linked["entry_row"]]
+        # A departure without an encounter of its own (a line of a manifest) is dated by the port of entry.
+        row = linked["exit_row"]
+        left = encounters["port"][row.clip(lower_bound=0)].zip_with(row >= 0, entered)
+        entry = local_dates(linked["entry_time"], entered, self._zones)
+        leave = local_dates(linked["exit_time"], left, self._zones)
         stays = (
             linked.join(
                 entries, left_on="entry_id", right_on="encounter_id", how="left", maintain_order="left"
             )
             .join(self._facts, on="entry_id", how="left", maintain_order="left")
             .with_columns(
-                entry=pl.col("entry_time").dt.date(),
-                exit=pl.col("exit_time").dt.date(),
-                next_entry=pl.col("next_entry_time").dt.date(),
+                entry=entry,
+                # West of the date line it may still be the day before.
+                exit=leave.zip_with((leave >= entry).fill_null(value=True), entry),
+                next_entry=local_dates(linked["next_entry_time"], entered, self._zones),
                 admitted_until=pl.coalesce("granted_until", "permitted_until"),
             )
         )
-        ruled = us.assess(stays.select(_ASSESSED), self.as_of)
+        # A class that only a date limits, without one: nothing is known, so nothing is due.
+        undated = pl.col("admission_class").is_in(_DATED) & pl.col("admitted_until").is_null()
+        other = pl.lit("OTHER", dtype=stays.schema["admission_class"])
+        classed = pl.when(undated).then(other).otherwise("admission_class").alias("admission_class")
+        ruled = us.assess(stays.with_columns(classed).select(_ASSESSED), self.as_of)
         listed = stays.select("entry_id", "exit_id", "how_linked").with_columns(
             as_of=pl.lit(self.as_of),
             permitted_until=ruled["last_lawful_day"],
@@ -192,6 +204,7 @@ def _pair_scores(
     return exact_scores(templates, left, templates, right)
 
 
+_DATED = [entry.code for entry in us_classes.CLASSES if entry.admission is us_classes.Admission.DATE]
 _POSTERIORS = ("p_departed", "p_overstay", "p_sham_exit")
 _ASSESSED = (
     "admission_class",
@@ -208,7 +221,7 @@ _ASSESSED = (
 )
 
 
-def _status_facts(observed: Observed, as_of: date) -> pl.DataFrame:
+def _status_facts(observed: Observed, as_of: date, zones: Mapping[str, str]) -> pl.DataFrame:
     """Say what was known of each stay's status by a date, from events filed on its document.
 
     An event belongs to the document's last entry up to its date. A granted extension moves the last
@@ -220,13 +233,15 @@ def _status_facts(observed: Observed, as_of: date) -> pl.DataFrame:
         A row a stay with events: entry_id, granted_until, programme_end, programme_ended,
         extension_filed_on, adjusted_on, satisfactory_departure_until.
     """
+    day = local_dates(observed.encounters["time"], observed.encounters["port"], zones)
     entries = (
-        observed.encounters.filter(
+        observed.encounters.with_columns(date=day)
+        .filter(
             (pl.col("direction") == "entry")
             & (pl.col("source") == "port")
             & (pl.col("admission_class") != "RESIDENT")
         )
-        .select(*DOCUMENT_KEY, entry_id="encounter_id", date=pl.col("time").dt.date())
+        .select(*DOCUMENT_KEY, "date", entry_id="encounter_id")
         .sort("date", "entry_id")
     )
     known = observed.status_events.filter(pl.col("received_at").dt.date() <= as_of).sort("date")

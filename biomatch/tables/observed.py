@@ -20,13 +20,22 @@ from biomatch.errors import TableError
 from biomatch.tables import storage
 from biomatch.tables.schema import Schema, Time
 
-SOURCES = ("port", "manifest", "neighbour")
+SOURCES = ("port", "manifest", "neighbour", "capture")
+"""Who made a record. ``capture``: a camera at a departure, whose image is itself the record of the exit; it
+has a template, and a document with its holder's particulars only where the gate read one."""
 MODES = ("air", "sea", "land")
 DIRECTIONS = ("entry", "exit")
 SEXES = ("F", "M", "X")
-"""As in machine-readable zones (ICAO 9303); X: not said."""
-CLASSES = ("WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR", "RESIDENT")
-"""Classes of admission; RESIDENT stands for citizens and permanent residents, who owe no departure."""
+"""As in travel documents (ICAO 9303); X: not specified."""
+CLASSES = (
+    "WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR", "RESIDENT",
+    "F2", "F3", "J2", "M2", "M3", "A1", "A2", "A3", "G1", "G2", "G3", "G4", "G5", "I", "C2", "C3", "D", "D1",
+    "D2", "GMB", "GMT", "GB", "GT", "K1", "K2", "E1", "E2", "E3", "H1B1", "H2A", "H2B", "H3", "H4", "L2",
+    "O1", "O2", "O3", "P1", "P2", "P3", "P4", "Q1", "R1", "R2", "TN", "TD", "CW1", "CW2", "OTHER",
+)  # fmt: skip
+"""Classes of admission: those of worlds first, then the others that the rules know. RESIDENT stands for
+citizens and permanent residents, who owe no departure; OTHER for a class that is not known here, whose last
+lawful day is the date that the record bears, or unknown."""
 FAILURES = ("none", "not_attempted", "no_face", "low_quality", "timeout", "opt_out")
 """Why an encounter has no template; ``not_attempted`` (no camera there) means that no capture was due."""
 EVENT_KINDS = (
@@ -53,7 +62,7 @@ ENCOUNTERS = Schema(
         "document_number": pl.String,
         "document_issuer": pl.String,
         "claimed_name": pl.String,
-        "birth_date": pl.Date,  # null: not said
+        "birth_date": pl.Date,
         "sex": pl.Enum(SEXES),
         "nationality": pl.String,
         "admission_class": pl.Enum(CLASSES),
@@ -64,8 +73,22 @@ ENCOUNTERS = Schema(
         "template_row": pl.Int64,  # -1: none, see failure
         "failure": pl.Enum(FAILURES),
     },
-    nullable=frozenset({"birth_date", "permitted_until", "camera", "quality"}),
+    nullable=frozenset(
+        {
+            "document_number",  # null: no document was read (captures only, see `Observed.check`)
+            "document_issuer",
+            "claimed_name",  # null: not recorded
+            "birth_date",
+            "sex",
+            "nationality",
+            "admission_class",
+            "permitted_until",
+            "camera",
+            "quality",
+        }
+    ),
     key=("encounter_id",),
+    otherwise={"admission_class": "OTHER", "sex": "X"},
 )
 DOCUMENTS = Schema(
     "documents",
@@ -74,15 +97,16 @@ DOCUMENTS = Schema(
         "issuer": pl.String,
         "kind": pl.Enum(DOCUMENT_KINDS),
         "holder_name": pl.String,
-        "birth_date": pl.Date,  # null: not said
+        "birth_date": pl.Date,
         "sex": pl.Enum(SEXES),
         "nationality": pl.String,
         "template_row": pl.Int64,  # -1: no photo on file
         "issued": pl.Date,
         "expires": pl.Date,
     },
-    nullable=frozenset({"birth_date"}),
+    nullable=frozenset({"holder_name", "birth_date", "sex", "nationality"}),
     key=("number", "issuer"),
+    otherwise={"sex": "X"},
 )
 MOVEMENTS = Schema(
     "movements",
@@ -162,6 +186,7 @@ class Observed:
         """Check every table, and every template row against the array."""
         for schema in SCHEMAS:
             schema.check(getattr(self, schema.name))
+        _check_unread(self.encounters)
         count = len(self.templates)
         if self.templates.dtype != np.float32 or self.templates.ndim != 2:
             raise TableError(f"templates are {self.templates.dtype} of shape {self.templates.shape}")
@@ -201,6 +226,7 @@ class Observed:
         tables = {
             schema.name: storage.read_table(place, schema, contents, under="observed/") for schema in SCHEMAS
         }
+        tables["encounters"] = _classed(tables["encounters"])
         templates = storage.map_array(place / "observed" / "templates.npy", dtype=np.float32)
         return cls(
             **tables,
@@ -208,6 +234,34 @@ class Observed:
             about=contents["about"]["observed"],
             id=content_id(contents),
         ).check()
+
+
+def _check_unread(encounters: pl.DataFrame) -> None:
+    """Refuse a record without a document unless a camera made it, and half of a document anywhere.
+
+    Raises
+    ------
+    TableError
+        With the first such encounter.
+    """
+    number, issuer = pl.col("document_number").is_null(), pl.col("document_issuer").is_null()
+    captured = (pl.col("source") == "capture") & (pl.col("template_row") >= 0)
+    lacks = number | issuer | pl.col("admission_class").is_null()
+    wrong = encounters.filter((number != issuer) | (lacks & ~captured))
+    if len(wrong):
+        row = wrong.row(0, named=True)
+        raise TableError(
+            f"encounter {row['encounter_id']} (source {row['source']}) lacks a document or a class",
+            allowed="a record without them only where its source is capture and it has a template",
+            remedy="give document_number and document_issuer, and the class OTHER where it is not known",
+        )
+
+
+def _classed(encounters: pl.DataFrame) -> pl.DataFrame:
+    """Give records with a document and no class of admission the class OTHER."""
+    unknown = pl.col("admission_class").is_null() & pl.col("document_number").is_not_null()
+    other = pl.lit("OTHER", dtype=pl.Enum(CLASSES))
+    return encounters.with_columns(admission_class=pl.when(unknown).then(other).otherwise("admission_class"))
 
 
 def content_id(contents: Mapping[str, Any]) -> str:

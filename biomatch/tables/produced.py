@@ -16,7 +16,9 @@ STAY_STATUSES = (
     "departure_inferred",
     "status_changed",
 )
-LINK_KINDS = ("none", "document", "face", "implied", "neighbour", "manifest")
+LINK_KINDS = ("none", "document", "face", "implied", "neighbour", "manifest", "name")
+"""How a stay got its end: ``face`` where the comparison of two faces speaks for the link, ``name`` where it
+does not and name, birth date, document number or time carry it alone."""
 ALERT_KINDS = (
     "document_photo_conflict",  # the live face is not the face of the document's photo
     "sham_exit",  # the face that leaves is not the face that entered on this document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
@@ -28,12 +28,16 @@ class Schema:
         Columns in which a null has a meaning.
     key : tuple of str
         Columns that together name a row once; empty where rows have no name.
+    otherwise : mapping of str to str
+        Enum columns into which texts are read too, in any case and with or without hyphens, with what stands
+        for a value that is not in their list: records of others have classes and sexes that are not ours.
     """
 
     name: str
     columns: Mapping[str, Any]
     nullable: frozenset[str] = frozenset()
     key: tuple[str, ...] = ()
+    otherwise: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Check a frame and give it back with its columns in the declared order.
@@ -43,6 +47,7 @@ class Schema:
         TableError
             For a missing, superfluous or mistyped column, a null where none may be, a key twice.
         """
+        frame = self._read_texts(frame)
         given, wanted = frame.schema, dict(self.columns)
         missing = [name for name in wanted if name not in given]
         extra = [name for name in given if name not in wanted]
@@ -75,6 +80,23 @@ class Schema:
             shown = ", ".join(f"{name} {twice[name]}" for name in self.key)
             raise TableError(f"table {self.name!r} has {shown} twice", remedy="keep one row for each")
         return frame.select(list(wanted))
+
+    def _read_texts(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Read columns of another Enum whose names are all known, and texts where `otherwise` allows them."""
+        read = []
+        for name, kind in self.columns.items():
+            now = frame.schema.get(name)
+            if not isinstance(kind, pl.Enum) or now is None or now == kind:
+                continue
+            text = pl.col(name).cast(pl.String)
+            if name in self.otherwise and isinstance(now, (pl.String, pl.Enum, pl.Categorical)):
+                plain = text.str.replace_all(r"[\s\-_.]", "").str.to_uppercase()
+                known = plain.cast(kind, strict=False)
+                other = pl.lit(self.otherwise[name], dtype=kind)
+                read.append(pl.when(plain != "").then(pl.coalesce(known, other)).alias(name))
+            elif isinstance(now, pl.Enum) and set(now.categories) <= set(kind.categories):
+                read.append(text.cast(kind))
+        return frame.with_columns(read) if read else frame
 
     def empty(self) -> pl.DataFrame:
         """Make a frame of no rows."""

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 from biomatch.streams import stream
 from biomatch.tables.observed import FAILURES, MODES
 from biomatch.tables.storage import reserve_array
-from biomatch_synthetic.draft import DAY_MS, ENTRY, PORT, Draft
+from biomatch_synthetic.draft import CAPTURE, DAY_MS, ENTRY, PORT, Draft
+from biomatch_synthetic.exit_captures import add_exit_captures, attach_captures
 from biomatch_synthetic.faces import FaceSpace, Shots, render
 from biomatch_synthetic.faces import People as Faces
 from biomatch_synthetic.itineraries.trips import port_modes
@@ -95,7 +96,13 @@ def make_captures(
     progress : callable, optional
         Called with (``"faces"``, done, total).
     """
+    add_exit_captures(draft)
     failure, camera = _cameras(draft)
+    # A camera that failed leaves no record where there is no other.
+    kept = np.flatnonzero((draft.encounters["source"] != CAPTURE) | (failure == FAILURES.index("none")))
+    if len(kept) < len(failure):
+        draft.encounters, failure, camera = draft.encounters.take(kept), failure[kept], camera[kept]
+    attach_captures(draft)
     taken = np.flatnonzero(failure == FAILURES.index("none"))
     shots, attempts = _attempts(draft, space, faces, taken, camera)
     pictured, portraits = _portraits(draft)
@@ -137,7 +144,7 @@ def _cameras(draft: Draft) -> tuple[Ints, Ints]:
     encounters, settings, seed = draft.encounters, draft.scenario.captures, draft.seed
     count = len(encounters)
     modes = port_modes(draft.scenario)
-    at_port = encounters["source"] == PORT
+    at_port = np.isin(encounters["source"], (PORT, CAPTURE))
     mode = modes[np.maximum(encounters["port"], 0)]
     entry = encounters["direction"] == ENTRY
     covered = np.array(

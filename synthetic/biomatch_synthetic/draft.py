@@ -16,7 +16,7 @@ from biomatch_synthetic.people import Parties, People
 Array = NDArray[Any]
 DAY_MS = 86_400_000
 ENTRY, EXIT = 0, 1
-PORT, MANIFEST, NEIGHBOUR = 0, 1, 2
+PORT, MANIFEST, NEIGHBOUR, CAPTURE = 0, 1, 2, 3
 PASSPORT, VISA = 0, 1
 
 

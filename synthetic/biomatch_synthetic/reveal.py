@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from biomatch import truth as truths
 from biomatch.settings.profile import load_profile
 from biomatch.tables import observed as seen
 from biomatch.tables.observed import CLASSES, MODES
+from biomatch_synthetic.clocks import moments
 from biomatch_synthetic.documents import ISSUERS, numbers
-from biomatch_synthetic.draft import DAY_MS, PORT, Draft
+from biomatch_synthetic.draft import CAPTURE, DAY_MS, EXIT, PORT, Draft
 from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.status import true_statuses
 from biomatch_synthetic.itineraries.trips import port_modes
@@ -68,6 +70,10 @@ def _true_encounters(draft: Draft, labels: Labels) -> pl.DataFrame:
     paired = np.flatnonzero((journeys["entry"] >= 0) & (journeys["exit"] >= 0))
     counterpart[journeys["entry"][paired]] = journeys["exit"][paired]
     counterpart[journeys["exit"][paired]] = journeys["entry"][paired]
+    # A carrier's or a neighbour's record of a departure that a camera recorded too.
+    exits = np.flatnonzero((e["direction"] == EXIT) & (counterpart < 0))
+    twice = exits[_captured_too(draft)[exits]]
+    counterpart[twice] = journeys["entry"][e["journey"][twice]]
     return truths.ENCOUNTERS.check(
         pl.DataFrame(
             {
@@ -81,6 +87,14 @@ def _true_encounters(draft: Draft, labels: Labels) -> pl.DataFrame:
     )
 
 
+def _captured_too(draft: Draft) -> NDArray[np.bool_]:
+    """Say which encounters are a person's own exit in a journey that ended with a capture."""
+    e, journeys = draft.encounters, draft.journeys
+    exit_ = journeys["exit"][e["journey"]]
+    captured = (exit_ >= 0) & (e["source"][np.maximum(exit_, 0)] == CAPTURE)
+    return np.asarray(captured & (e["person"] == journeys["person"][e["journey"]]))
+
+
 def _true_stays(draft: Draft, labels: Labels, calendar: Calendar) -> pl.DataFrame:
     journeys, e = draft.journeys, draft.encounters
     entry = journeys["entry"]
@@ -90,10 +104,11 @@ def _true_stays(draft: Draft, labels: Labels, calendar: Calendar) -> pl.DataFram
     statuses, departed, lawful = true_statuses(draft)
     exit_ = journeys["exit"][order]
     gone = np.isfinite(departed[order])
-    left = np.where(gone, departed[order], 0.0) * DAY_MS
-    recorded = exit_ >= 0
-    left = np.where(recorded, e["time"][np.maximum(exit_, 0)], left).astype(np.int64)
     port = e["port"][entry[order]]
+    # A departure that nobody recorded is told by the clock of the port of entry.
+    left = moments(draft.scenario, (np.where(gone, departed[order], 0.0) * DAY_MS).astype(np.int64), port)
+    recorded = exit_ >= 0
+    left = np.where(recorded, e["moment"][np.maximum(exit_, 0)], left)
     return truths.STAYS.check(
         pl.DataFrame(
             {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -9,6 +11,7 @@ from biomatch.streams import stream
 from biomatch.tables import observed as seen
 from biomatch.tables.observed import CLASSES, FAILURES, MODES
 from biomatch_synthetic.captures import Captured
+from biomatch_synthetic.clocks import moments
 from biomatch_synthetic.documents import ISSUERS, numbers, printed_names
 from biomatch_synthetic.draft import DAY_MS, ENTRY, Draft
 from biomatch_synthetic.itineraries.permission import FAR
@@ -21,13 +24,18 @@ def observe(draft: Draft, captured: Captured, labels: Labels) -> seen.Observed:
     """Make what a port, a carrier and a neighbour recorded."""
     scenario = draft.scenario
     calendar = Calendar(draft)
-    about = {
+    about: dict[str, Any] = {
         "scenario": scenario.name,
         "first_day": scenario.first_day.isoformat(),
         "last_day": scenario.last_day.isoformat(),
         "measure_from": scenario.measure_from.isoformat(),
         "snapshot": scenario.snapshot.isoformat(),
     }
+    biometric_exit = scenario.captures.biometric_exit.record_from
+    if biometric_exit:
+        about["biometric_exit"] = {mode: day.isoformat() for mode, day in biometric_exit.items()}
+    if scenario.zones:
+        about["zones"] = scenario.zones
     return seen.Observed(
         encounters=_encounters(draft, captured, labels, calendar),
         documents=_documents(draft, captured, labels, calendar),
@@ -63,6 +71,7 @@ def _encounters(draft: Draft, captured: Captured, labels: Labels, calendar: Cale
     by_land = e["source"] == seen.SOURCES.index("neighbour")
     mode = np.where(by_land, MODES.index("land"), modes[np.maximum(port, 0)])
     quality = captured.quality[order]
+    read = e["read"]
     camera = captured.camera[order]
     lanes = draft.scenario.captures.cameras_a_port
     lane_names = [f"{name}-{lane + 1:02d}" for name in draft.scenario.ports for lane in range(lanes)]
@@ -71,21 +80,21 @@ def _encounters(draft: Draft, captured: Captured, labels: Labels, calendar: Cale
             {
                 "encounter_id": labels.encounter[order],
                 "source": enum(seen.SOURCES, e["source"]),
-                "time": calendar.times(e["time"]),
-                "recorded_at": calendar.times(e["recorded"]),
+                "time": calendar.times(e["moment"]),
+                "recorded_at": calendar.times(e["moment"] + e["recorded"] - e["time"]),
                 "port": texts([*draft.scenario.ports, "NEIGHBOUR"], np.where(port < 0, len(modes), port)),
                 "mode": enum(MODES, mode),
                 "direction": enum(seen.DIRECTIONS, e["direction"]),
                 "movement": put(labels.movement, e["movement"]),
-                "document_number": numbers(draft.seed, doc, e["number_error"]),
-                "document_issuer": texts(list(ISSUERS), documents["issuer"][doc]),
-                "claimed_name": _slipped(printed_names(draft, doc), e["name_error"]),
-                "birth_date": pl.Series(documents["birth"][doc] + shift.astype("timedelta64[D]")).cast(
-                    pl.Date
+                "document_number": blank(numbers(draft.seed, doc, e["number_error"]), read),
+                "document_issuer": blank(texts(list(ISSUERS), documents["issuer"][doc]), read),
+                "claimed_name": blank(_slipped(printed_names(draft, doc), e["name_error"]), read),
+                "birth_date": blank(
+                    pl.Series(documents["birth"][doc] + shift.astype("timedelta64[D]")).cast(pl.Date), read
                 ),
-                "sex": enum(seen.SEXES, ~documents["female"][doc]),
-                "nationality": texts(list(ISSUERS), documents["nationality"][doc]),
-                "admission_class": enum(CLASSES, e["admission"]),
+                "sex": blank(enum(seen.SEXES, ~documents["female"][doc]), read),
+                "nationality": blank(texts(list(ISSUERS), documents["nationality"][doc]), read),
+                "admission_class": blank(enum(CLASSES, e["admission"]), read),
                 "permitted_until": calendar.dates(permitted, known),
                 "camera": blank(texts(lane_names, np.maximum(camera, 0)), camera >= 0),
                 "attempts": captured.attempts[order].astype(np.int16),
@@ -141,7 +150,7 @@ def _movements(draft: Draft, labels: Labels, calendar: Calendar) -> pl.DataFrame
                 "port": texts(ports, m["port"]),
                 "mode": enum(MODES, port_modes(draft.scenario)[m["port"]]),
                 "direction": enum(seen.DIRECTIONS, m["direction"]),
-                "scheduled": calendar.times(m["scheduled"]),
+                "scheduled": calendar.times(moments(draft.scenario, m["scheduled"], m["port"])),
             }
         )
     )
@@ -150,6 +159,7 @@ def _movements(draft: Draft, labels: Labels, calendar: Calendar) -> pl.DataFrame
 def _manifests(draft: Draft, labels: Labels, calendar: Calendar) -> pl.DataFrame:
     order = labels.rows("manifests", len(draft.manifests))
     m = draft.manifests.take(order)
+    port = draft.movements["port"][m["movement"]] if len(m) else np.zeros(0, np.int64)
     seat = stream(draft.seed, "manifests.seat").integers(0, 60 * 6, len(order))
     return seen.MANIFESTS.check(
         pl.DataFrame(
@@ -158,7 +168,7 @@ def _manifests(draft: Draft, labels: Labels, calendar: Calendar) -> pl.DataFrame
                 "document_number": numbers(draft.seed, m["document"], m["number_error"]),
                 "document_issuer": texts(list(ISSUERS), draft.documents["issuer"][m["document"]]),
                 "seat": texts([f"{k // 6 + 1}{'ABCDEF'[k % 6]}" for k in range(360)], seat),
-                "received_at": calendar.times(m["received"]),
+                "received_at": calendar.times(moments(draft.scenario, m["received"], port)),
             }
         )
     )

@@ -51,6 +51,24 @@ def test_every_step_prints_one_json_object_with_absolute_paths(call, flow, tmp_p
     check_rate(answer.json["overstays"][0]["precision"])
 
 
+def test_dates_of_a_run_are_never_added_up(call, flow, tmp_path):
+    """A list as of one date restates that of another: each is counted for itself, in text and in JSON."""
+    words = ["run", flow / "w2", "--at", flow / "point.json"]
+    both = ["--on", "2024-07-28", "--on", "2024-08-27"]
+    answer = call(*words, *both, "--out", tmp_path / "both", "--json")
+    assert list(answer.json["as_of"]) == ["2024-07-28", "2024-08-27"]
+    for day, counts in answer.json["as_of"].items():
+        one = call(*words, "--on", day, "--out", tmp_path / day, "--json").json
+        assert one["as_of"] == {day: counts}
+        assert one["stays"] == counts["stays"] == sum(counts["statuses"].values())
+    assert answer.json["stays"] == answer.json["as_of"]["2024-08-27"]["stays"]
+    printed = call(*words, *both, "--out", tmp_path / "printed").out
+    for day, counts in answer.json["as_of"].items():
+        assert f"as of {day}: {counts['stays']:,} stays, " in printed
+    twice = call(*words, "--on", "2024-08-27", *both, "--out", tmp_path / "twice", "--json")
+    assert twice.json["as_of"] == answer.json["as_of"]
+
+
 def test_without_json_every_path_written_is_printed(call, flow, tmp_path):
     for words in (
         ["world", "tiny", "--seed", 3, "--out", tmp_path / "w"],

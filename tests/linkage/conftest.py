@@ -57,6 +57,13 @@ def _encounters(rows: list[dict]) -> pl.DataFrame:
     return ENCOUNTERS.frame(pl.DataFrame(filled, infer_schema_length=None).to_dict(as_series=True))
 
 
+def as_capture(row: dict, *, read: bool) -> None:
+    """Make an exit a capture that is itself the record: with its document, or with a face alone."""
+    row |= {"source": "capture", "template": 0}
+    if not read:
+        row |= dict.fromkeys(("document", "issuer", "name", "born", "sex", "nationality", "admission"))
+
+
 @pytest.fixture(scope="session")
 def make_encounters():
     return _encounters
@@ -69,21 +76,23 @@ def random_encounters():
     def make(seed: int, count: int, documents: int) -> pl.DataFrame:
         rng = np.random.default_rng(seed)
         ids = rng.permutation(count * 3)[:count]
-        return _encounters(
-            [
-                {
-                    "id": int(ids[i]),
-                    "day": int(rng.integers(0, 40)),
-                    "received": int(rng.integers(0, 60)),
-                    "direction": str(rng.choice(["entry", "exit"])),
-                    "source": str(rng.choice(["port", "port", "port", "neighbour", "manifest"])),
-                    "document": f"P{rng.integers(documents)}",
-                    "issuer": str(rng.choice(["UTO", "XYZ"])),
-                    "admission": str(rng.choice(["B2", "WT", "RESIDENT"], p=[0.6, 0.3, 0.1])),
-                }
-                for i in range(count)
-            ]
-        )
+        rows = [
+            {
+                "id": int(ids[i]),
+                "day": int(rng.integers(0, 40)),
+                "received": int(rng.integers(0, 60)),
+                "direction": str(rng.choice(["entry", "exit"])),
+                "source": str(rng.choice(["port", "port", "port", "neighbour", "manifest"])),
+                "document": f"P{rng.integers(documents)}",
+                "issuer": str(rng.choice(["UTO", "XYZ"])),
+                "admission": str(rng.choice(["B2", "WT", "RESIDENT"], p=[0.6, 0.3, 0.1])),
+            }
+            for i in range(count)
+        ]
+        for row in rows:
+            if row["direction"] == "exit" and rng.random() < 0.2:
+                as_capture(row, read=rng.random() < 0.5)
+        return _encounters(rows)
 
     return make
 

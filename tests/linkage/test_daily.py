@@ -38,6 +38,10 @@ def stream(make_encounters, seed, count, documents):
                 "admission": str(rng.choice(["B2", "RESIDENT"], p=[0.95, 0.05])),
             }
         )
+        if rows[-1]["direction"] == "exit" and rng.random() < 0.2:
+            rows[-1] |= {"source": "capture", "template": 0}
+            if rng.random() < 0.5:
+                rows[-1] |= {"document": None, "issuer": None, "admission": None}
     flights = MOVEMENTS.frame(
         {
             "movement": list(range(12)),

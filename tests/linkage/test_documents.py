@@ -23,9 +23,15 @@ def slow_twin(encounters, as_of, wait_days=2.0):
     """Walk each document's records one by one; give stays {entry_id: (exit_id, how)} and residual exits."""
     end = datetime.combine(as_of, datetime.min.time()) + timedelta(days=1)
     by_document: dict = {}
+    unread = set()
     for row in encounters.sort("time", "encounter_id").iter_rows(named=True):
         if row["recorded_at"] >= end or row["admission_class"] == "RESIDENT":
             continue
+        if row["source"] == "capture":
+            if row["document_number"] is None:
+                unread.add(row["encounter_id"])
+                continue
+            row["source"] = "port"  # the gate read the document: the port's own record
         by_document.setdefault((row["document_number"], row["document_issuer"]), []).append(row)
     stays, residual = {}, set()
     for rows in by_document.values():
@@ -65,7 +71,7 @@ def slow_twin(encounters, as_of, wait_days=2.0):
             else:
                 how = "implied" if number + 1 < len(segments) else "none"
                 stays[entry["encounter_id"]] = (-1, how)
-    return stays, residual
+    return stays, residual | unread
 
 
 def as_dict(links):

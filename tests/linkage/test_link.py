@@ -161,7 +161,7 @@ def test_an_empty_border_and_one_without_faces(make_encounters, toy_border):
     )
     result = link(_with(border.observed(), bare), border.as_of, point("optimum"))
     stays = judged(border, result)
-    found = stays.filter(pl.col("how_linked") == "face")
+    found = stays.filter(pl.col("how_linked") == "name")
     assert len(found) > 10  # by name and birth date alone
     assert (found["exit_id"] == found["true_exit"]).mean() > 0.9
     single = make_encounters([{"id": 1, "day": 0, "direction": "entry"}])

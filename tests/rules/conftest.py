@@ -145,7 +145,7 @@ def us_one_stay(stay: dict[str, object], on: date) -> dict[str, object]:
         "days_over": over,
         "fiscal_year": None if last is None else last.year + (last >= date(last.year, 10, 1)),
         "expected_departure": last is not None and stay["entry"] <= on and stay.get("mode") != "land",
-        "severity": bin_,
+        "severity": bin_ if dated else "none",
         "visa_void": over > 0 and dated,
     }
 

@@ -326,7 +326,7 @@ def test_for_a_person(stays) -> None:
     assert "... and 10 more" in out
     assert "30  in excess" in out
     code, out, _ = stays("us", f"{US_HEAD}\nA,B2,2023-11-01,,2024-04-30\n", "2024-09-30")
-    assert "FY2024: 1 overstays in 1 expected departures" in out
+    assert "FY2024: 1 overstay in 1 expected departure: 1 (1 of 1; 0.025 to 1)" in out
     assert "suspected_in_country_overstay" in out
 
 

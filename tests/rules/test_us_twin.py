@@ -190,3 +190,52 @@ def test_annual_table_by_class() -> None:
     with pytest.raises(TableError, match="lack the column 'port'"):
         us_report.annual_table(results, by=["port"])
     assert np.issubdtype(us_report.annual_table(results)["overstays"].to_numpy().dtype, np.int64)
+
+
+def test_a_year_that_still_runs_says_what_was_due() -> None:
+    """Four departures are expected of FY2024, one of them was due by 31 December 2023, and overstayed."""
+    until = [date(2023, 12, 1), date(2023, 12, 31), date(2024, 3, 1), date(2024, 9, 30)]
+    made = pl.DataFrame(
+        {"admission_class": ["B2"] * 4, "entry": [START] * 4, "exit": [None] * 4, "admitted_until": until},
+        schema_overrides={"exit": pl.Date},
+    )
+    on = date(2023, 12, 31)
+    results = us.assess(made, on)
+    table = us_report.annual_table(results, on=on)
+    assert table.rows() == [(2024, 4, 1, 0, 1, 1)]
+    counts = us_report.OverstayCounts(4, 0, 1, 1)
+    assert str(counts).startswith("1 overstay in 4 expected departures, of which 1 due so far: 1 (1 of 1;")
+    assert counts.to_json()["due_so_far"] == 1
+    assert str(us_report.OverstayCounts(4, 0, 1, 4)).startswith("1 overstay in 4 expected departures: 0.25 (")
+    with pytest.raises(TableError, match="last_lawful_day"):
+        us_report.annual_table(results.drop("last_lawful_day"), on=on)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(stay(), min_size=1, max_size=12), st.integers(0, 900))
+def test_every_overstay_was_due(stays, offset) -> None:
+    on = START + offset * DAY
+    table = us_report.annual_table(us.assess(pl.DataFrame(stays, schema=KINDS), on), on=on)
+    assert (table["overstays"] <= table["due_so_far"]).all()
+    assert (table["due_so_far"] <= table["expected_departures"]).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "until", "severity"),
+    [
+        ("F1", None, "none"),  # duration of status: nothing accrues without a finding [S10]
+        ("F1", START + 60 * DAY, "over_180_days"),  # admitted until a date
+        ("B2", START + 60 * DAY, "over_180_days"),
+    ],
+)
+def test_nothing_accrues_in_duration_of_status(kind, until, severity) -> None:
+    made = pl.DataFrame(
+        {
+            "admission_class": [kind], "entry": [START], "exit": [None], "admitted_until": [until],
+            "programme_end": [START],
+        },
+        schema_overrides={"exit": pl.Date, "admitted_until": pl.Date},
+    )  # fmt: skip
+    (found,) = us.assess(made, START + 300 * DAY).iter_rows(named=True)
+    assert found["status"] == "suspected_in_country_overstay"
+    assert (found["severity"], found["visa_void"]) == (severity, until is not None)

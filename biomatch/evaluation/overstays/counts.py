@@ -12,6 +12,7 @@ import polars as pl
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, rate
 from biomatch.tables.observed import Observed
+from biomatch.tables.zones import local_dates, zones_of
 from biomatch.truth import Truth
 
 CAUSES = (
@@ -20,6 +21,7 @@ CAUSES = (
     "another document",  # departed on a number that the entry does not bear
     "link refused",  # departed on the same document; the join did not take it
     "extension unknown",  # still inside, lawfully
+    "capture not linked",  # departed before a camera that read no document; no face joined it
 )
 JUDGED = (
     "as_of", "entry_id", "exit_id", "status", "days_over", "p_overstay", "how_linked", "permitted_until",
@@ -138,11 +140,14 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         but for false leads. `true_exit_id` is the recorded encounter at which the traveller left (-1: none),
         `evidence_from` the day from which a record can show that nobody overstayed (null: never): the
         receipt of the departure's, or at once where a status says it. `exit_document` says whether the
-        recorded departure bears the entry's document: "the same", "another", or "no record".
+        recorded departure bears the entry's document: "the same", "another", "none read" (a capture), or
+        "no record".
     """
     start = pl.lit(str(observed.about["measure_from"])).str.to_date()
     day = pl.col("as_of")
-    seen = observed.encounters.select("encounter_id", "document_number", "document_issuer", "recorded_at")
+    seen = observed.encounters.select(
+        "encounter_id", "document_number", "document_issuer", "recorded_at", "port"
+    )
     frame = (
         stays.join(truth.stays.rename({"exit_id": "true_exit_id", "status": "true_status"}), on="entry_id")
         .join(truth.people.select("person_id", "group"), on="person_id", how="left")
@@ -154,22 +159,24 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
                     "document_number": "exit_number",
                     "document_issuer": "exit_issuer",
                     "recorded_at": "exit_recorded_at",
+                    "port": "exit_port",
                 }
             ),
             on="true_exit_id",
             how="left",
         )
     )
-    departed = (pl.col("departed_at").dt.date() <= day).fill_null(False)
+    # A day is the port's: of the exit where it is known, else of the entry.
+    port = frame.select(pl.coalesce("exit_port", "port")).to_series()
+    frame = frame.with_columns(departed_on=local_dates(frame["departed_at"], port, zones_of(observed.about)))
+    departed = (pl.col("departed_on") <= day).fill_null(False)
     lawful = pl.col("last_lawful_day")
     changed = pl.col("true_status") == "status_changed"
     posterior = frame["p_overstay"].fill_null(1.0).to_numpy()
     frame = frame.with_columns(
         truly_departed=departed,
         truly_inside_over=((lawful < day) & ~departed & ~changed).fill_null(False),
-        truly_outside_over=(departed & (pl.col("departed_at").dt.date() > lawful) & ~changed).fill_null(
-            False
-        ),
+        truly_outside_over=(departed & (pl.col("departed_on") > lawful) & ~changed).fill_null(False),
         listed=(pl.col("status") == "suspected_in_country_overstay")
         & pl.Series(accept(posterior, point.lead_threshold)),
         expected=(
@@ -178,32 +185,41 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
             & (pl.col("permitted_until") < day)
         ).fill_null(False),
     )
+    unread = (pl.col("true_exit_id") >= 0) & pl.col("exit_number").is_null()
     changed_document = (pl.col("exit_number") != pl.col("document_number")) | (
         pl.col("exit_issuer") != pl.col("document_issuer")
     )
-    cause = (
-        pl.when(~pl.col("truly_departed"))
-        .then(pl.lit(CAUSES[4]))
-        .when(pl.col("true_exit_id") < 0)
-        .then(pl.lit(CAUSES[0]))
-        .when(pl.col("exit_recorded_at").dt.date() > day)
-        .then(pl.lit(CAUSES[1]))
-        .when(changed_document)
-        .then(pl.lit(CAUSES[2]))
-        .otherwise(pl.lit(CAUSES[3]))
-    )
     return frame.with_columns(
-        cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then(cause).otherwise(None),
+        cause=pl.when(pl.col("listed") & ~pl.col("truly_inside_over")).then(_cause(unread, changed_document)),
         evidence_from=pl.when(pl.col("truly_departed"))
         .then(pl.col("exit_recorded_at").dt.date())
         .when(~pl.col("truly_inside_over"))
         .then(day),
         exit_document=pl.when(pl.col("true_exit_id") < 0)
         .then(pl.lit("no record"))
+        .when(unread)
+        .then(pl.lit("none read"))
         .when(changed_document)
         .then(pl.lit("another"))
         .otherwise(pl.lit("the same")),
     ).select(JUDGED)
+
+
+def _cause(unread: pl.Expr, changed_document: pl.Expr) -> pl.Expr:
+    """Say why somebody is listed in error: the first of `CAUSES` that holds."""
+    return (
+        pl.when(~pl.col("truly_departed"))
+        .then(pl.lit(CAUSES[4]))
+        .when(pl.col("true_exit_id") < 0)
+        .then(pl.lit(CAUSES[0]))
+        .when(pl.col("exit_recorded_at").dt.date() > pl.col("as_of"))
+        .then(pl.lit(CAUSES[1]))
+        .when(unread)
+        .then(pl.lit(CAUSES[5]))
+        .when(changed_document)
+        .then(pl.lit(CAUSES[2]))
+        .otherwise(pl.lit(CAUSES[3]))
+    )
 
 
 def count_overstays(judged: pl.DataFrame) -> list[Overstays]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
+from biomatch.overstay.rules.us_classes import STATUS_CODES
 from biomatch.overstay.rules.us_days import number, severities
 from biomatch.rates import Rate, clustered_rate
 from biomatch.settings.review import Order, ReviewSettings
@@ -246,7 +247,8 @@ def review_leads(leads: pl.DataFrame, settings: ReviewSettings, *, as_of: date) 
     leads : polars.DataFrame
         A row a lead. Needed: ``entry_id``, ``person_id`` (Int64), ``days_over`` (integer), ``is_overstay``
         (Boolean: the truth). Optional: ``p_overstay`` (Float64, null: none), ``permitted_until`` (Date; the
-        last lawful day, for calendar years of severity), ``evidence_from`` (Date: the day from which a
+        last lawful day, for calendar years of severity), ``admission_class`` (str; in duration of status
+        nothing accrues, so such leads have no severity), ``evidence_from`` (Date: the day from which a
         departure can be shown; null: never. Without the column: from the beginning), ``listed_on`` (Date:
         when the lead joins the list; without the column: before the first day).
     settings : ReviewSettings
@@ -349,13 +351,18 @@ def _ranked(leads: pl.DataFrame, order: Order, as_of: date) -> tuple[Order, Ints
 
 
 def _severity(leads: pl.DataFrame, days_over: Ints, as_of: date) -> Ints:
-    """Give the bin of each lead, 1 to 3 (see `us_days.SEVERITIES`)."""
+    """Give the bin of each lead (see `us_days.SEVERITIES`); 0 in a class admitted for duration of status."""
     last = np.full(leads.height, number(as_of), dtype=np.int64) - days_over
     if "permitted_until" in leads.columns:
         known = leads["permitted_until"]
         last = np.where(known.is_null().to_numpy(), last, _days(known.fill_null(as_of)))
     end = np.full(leads.height, number(as_of), dtype=np.int32)
-    return severities(last.astype(np.int32), end).astype(np.int64)
+    found = severities(last.astype(np.int32), end).astype(np.int64)
+    if "admission_class" in leads.columns:
+        found[
+            leads["admission_class"].cast(pl.String).is_in(STATUS_CODES).fill_null(value=False).to_numpy()
+        ] = 0
+    return found
 
 
 def _work(rank: Ints, arrives: Ints, settings: ReviewSettings) -> tuple[Ints, tuple[int, ...]]:

@@ -23,6 +23,8 @@ from biomatch.tables.schema import Schema, Time
 
 DOCUMENT = ["document_number", "document_issuer"]
 RECORDS = Schema("records", {name: ENCOUNTERS.columns[name] for name in COLUMNS})
+UNREAD = Schema("unread", {"exit_id": pl.Int64, "exit_time": Time}, key=("exit_id",))
+"""Captures without a document: no document can take them, so they wait in the archive for the faces."""
 LINES = Schema("lines", {**MANIFESTS.columns, "scheduled": Time})
 SETTLED = Schema(
     "settled",
@@ -61,7 +63,7 @@ class DailyLinker:
         self.folder = Path(folder)
         if self.folder.exists() and any(self.folder.iterdir()):
             raise TableError(f"{self.folder} is not empty", remedy="give a new folder for the archive")
-        for name in ("records", "lines", "settled"):
+        for name in ("records", "lines", "settled", "unread"):
             (self.folder / name).mkdir(parents=True)
         self.settings = settings or LinkageSettings()
         self.memory = RECORDS.empty()
@@ -89,8 +91,9 @@ class DailyLinker:
         """
         if self.day is not None and day <= self.day:
             raise TableError(f"day {day} after {self.day}", allowed="days in order")
-        new = RECORDS.check(encounters.select(COLUMNS))
-        self._check(new, day)
+        given = encounters.select(COLUMNS)
+        self._check(given, day)
+        new = RECORDS.check(self._set_aside(given, day))
         new = new.filter(_matters())
         lines = self._lines_of(manifests, movements)
         since = cut_of(self.day) if self.day else None
@@ -140,7 +143,27 @@ class DailyLinker:
             exit_time="time",
             contradicted=pl.lit(False),
         )
-        return Links(LINKS.check(stays), strays.sort("exit_id"), self._links.contradicted, {})
+        unread = self._unread().select(
+            "exit_id",
+            exit_row=pl.lit(-1, dtype=pl.Int64),
+            exit_time="exit_time",
+            contradicted=pl.lit(False),
+        )
+        strays = pl.concat([strays, unread]).sort("exit_id")
+        return Links(LINKS.check(stays), strays, self._links.contradicted, {})
+
+    def _set_aside(self, new: pl.DataFrame, day: date) -> pl.DataFrame:
+        """Write captures without a document to the archive; give the other records."""
+        without = pl.col("document_number").is_null() & (pl.col("source") == "capture")
+        unread = new.filter(without & (pl.col("direction") == "exit"))
+        if len(unread) and self.settings.use_captures:
+            rows = UNREAD.check(unread.select(exit_id="encounter_id", exit_time="time"))
+            rows.write_parquet(self.folder / "unread" / f"{day.isoformat()}.parquet")
+        return new.filter(~without)
+
+    def _unread(self) -> pl.DataFrame:
+        files = sorted((self.folder / "unread").glob("*.parquet"))
+        return pl.read_parquet(files) if files else UNREAD.empty()
 
     def _check(self, new: pl.DataFrame, day: date) -> None:
         wrong = (pl.col("recorded_at") > cut_of(day)) | (pl.col("recorded_at") < pl.col("time"))
@@ -238,7 +261,7 @@ class DailyLinker:
 def _matters() -> pl.Expr:
     """Leave out what the document pass never uses: it would only fill the memory."""
     arrival = (pl.col("source") == "manifest") & (pl.col("direction") == "entry")
-    return (pl.col("admission_class") != "RESIDENT") & ~arrival
+    return (pl.col("admission_class") != "RESIDENT").fill_null(value=True) & ~arrival
 
 
 def _is_entry() -> pl.Expr:

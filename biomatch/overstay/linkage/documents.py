@@ -35,7 +35,9 @@ COLUMNS = (
 )
 """The columns of the observed encounters that the pass reads."""
 
-ENTRY, PORT_EXIT, NEIGHBOUR_EXIT, MANIFEST_EXIT = 0, 1, 2, 3
+ENTRY, PORT_EXIT, NEIGHBOUR_EXIT, MANIFEST_EXIT, FACE_EXIT = 0, 1, 2, 3, 4
+"""What a record is to the pass; ``FACE_EXIT``: a capture without a document, which no document can join."""
+_UNREAD = ("document_number", "document_issuer", "admission_class")
 _HOW = {PORT_EXIT: "document", NEIGHBOUR_EXIT: "neighbour", MANIFEST_EXIT: "manifest"}
 
 
@@ -84,7 +86,7 @@ def link_documents(
         As observed. A departure that a carrier declared closes a stay for which neither the port nor a
         neighbour recorded an exit, `manifest_wait_days` after its scheduled time.
     settings : LinkageSettings, optional
-        `use_manifest`, `use_neighbour`, `manifest_wait_days`.
+        `use_manifest`, `use_neighbour`, `use_captures`, `manifest_wait_days`.
 
     Returns
     -------
@@ -93,12 +95,14 @@ def link_documents(
         the document's next entry; failing that ``neighbour`` (its record of a crossing is an exit of ours,
         whichever side its direction is told from) and then ``manifest``. ``implied``: none of these, but
         a next entry. ``none``: open. Exits that no stay took are residual. Residents have no stays, and
-        their exits are not joined.
+        their exits are not joined. A capture that is itself the record of an exit counts as the port's own
+        record where the gate read a document; where it read none it is residual, for the faces to join.
 
     Raises
     ------
     TableError
-        For a missing column, an empty cell, or an encounter_id that occurs twice.
+        For a missing column, an empty cell (captures may lack a document and a class), or an encounter_id
+        that occurs twice.
 
     Notes
     -----
@@ -114,6 +118,7 @@ def link_documents(
         found, left = _pair(events, encounters, ripe)
         stays.append(found)
         strays.append(left)
+    strays.append(_strays(encounters, (codes == FACE_EXIT).arg_true()))
     links = Links(_united(stays, "entry_id"), _united(strays, "exit_id"), CONTRADICTED.empty(), unused)
     if settings.use_manifest and manifests is not None and movements is not None:
         links = _close_by_manifest(links, encounters, manifests, movements, cut, settings.manifest_wait_days)
@@ -141,9 +146,12 @@ def _check(encounters: pl.DataFrame) -> None:
                 f"column {name!r} of the encounters has type {encounters.schema[name]}",
                 allowed=str(ENCOUNTER_SCHEMA.columns[name]),
             )
-        nulls = encounters[name].null_count()
+        empty = encounters[name].is_null()
+        if name in _UNREAD and empty.any():
+            empty &= encounters["source"] != "capture"
+        nulls = int(empty.sum())
         if nulls:
-            row = int(encounters[name].is_null().arg_max() or 0)
+            row = int(empty.arg_max() or 0)
             raise TableError(
                 f"column {name!r} of the encounters has {nulls} empty cells, the first in row {row}"
             )
@@ -164,13 +172,16 @@ def _kinds(
     kind = (
         pl.when((source == "port") & (direction == "entry")).then(ENTRY)
         .when((source == "port") & (direction == "exit")).then(PORT_EXIT)
+        .when((source == "capture") & (direction == "exit") & settings.use_captures).then(
+            pl.when(pl.col("document_number").is_null()).then(FACE_EXIT).otherwise(PORT_EXIT)
+        )
         .when((source == "neighbour") & settings.use_neighbour).then(NEIGHBOUR_EXIT)
         .when((source == "manifest") & (direction == "exit") & settings.use_manifest).then(MANIFEST_EXIT)
         .otherwise(-1)
         .cast(pl.Int8)
     )  # fmt: skip
     late = pl.col("recorded_at") > cut
-    resident = pl.col("admission_class") == "RESIDENT"
+    resident = (pl.col("admission_class") == "RESIDENT").fill_null(value=False)
     codes = encounters.select(
         pl.when(late).then(-2).when(resident).then(-3).otherwise(kind).cast(pl.Int8).alias("kind")
     )["kind"]
@@ -185,7 +196,7 @@ def _events(encounters: pl.DataFrame, codes: pl.Series) -> Iterator[Events]:
     key = encounters.select(pl.col("document_number").hash(1) ^ pl.col("document_issuer").hash(2)).to_series()
     share = (key % shares).cast(pl.UInt16)
     for number in range(shares):
-        rows = ((codes >= 0) & (share == number)).arg_true()
+        rows = ((codes >= 0) & (codes != FACE_EXIT) & (share == number)).arg_true()
         columns = encounters.select("time", "encounter_id")[rows].with_columns(document=key.gather(rows))
         ordered, same = _order(rows, columns)
         if _collides(ordered, same, encounters):
@@ -218,7 +229,7 @@ def _collides(rows: pl.Series, same: NDArray[np.bool_], encounters: pl.DataFrame
 def _pair(events: Events, encounters: pl.DataFrame, ripe: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Look one row ahead: each entry opens a segment that ends at its document's next entry."""
     rows, kind, time = events.rows, events.kind, events.time
-    ids, times = encounters["encounter_id"], encounters["time"]
+    ids = encounters["encounter_id"]
     opens = (kind == ENTRY) | ~events.same
     segment = np.cumsum(opens, dtype=np.int32) - 1
     first = np.flatnonzero(opens)
@@ -264,16 +275,20 @@ def _pair(events: Events, encounters: pl.DataFrame, ripe: int) -> tuple[pl.DataF
         },
         schema=dict(LINKS.columns),
     )
-    strays = pl.DataFrame(
+    return stays, _strays(encounters, stray)
+
+
+def _strays(encounters: pl.DataFrame, rows: pl.Series) -> pl.DataFrame:
+    """Make residual exits of some rows of the encounters."""
+    return pl.DataFrame(
         {
-            "exit_id": ids.gather(stray),
-            "exit_row": stray.cast(pl.Int64),
-            "exit_time": times.gather(stray),
-            "contradicted": np.zeros(len(stray), dtype=bool),
+            "exit_id": encounters["encounter_id"].gather(rows),
+            "exit_row": rows.cast(pl.Int64),
+            "exit_time": encounters["time"].gather(rows),
+            "contradicted": np.zeros(len(rows), dtype=bool),
         },
         schema=dict(RESIDUAL_EXITS.columns),
     )
-    return stays, strays
 
 
 def _placed(where: NDArray[np.bool_], values: pl.Series) -> NDArray[np.int64]:

@@ -101,7 +101,8 @@ def link(
     Returns
     -------
     Linked
-        ``how_linked`` is ``face`` for a residual link (whatever its evidence), ``document`` for a pair
+        ``how_linked`` is ``face`` for a residual link that a comparison of faces speaks for, ``name`` for
+        one that stands without a face (or against it) on the other evidence, ``document`` for a pair
         that the face check broke and the whole evidence restored, ``implied`` where only a next entry
         closes the stay. A stay's posteriors sum over all assignments, not only the chosen one.
     """
@@ -139,14 +140,19 @@ def _apply(links: Links, chosen: pl.DataFrame) -> Links:
     """Write the chosen edges into the stays."""
     kinds = pl.Enum(LINK_KINDS)
     exits = links.residual_exits.select(right="exit_id", new_time="exit_time")
-    to_exit = chosen.filter(pl.col("kind").is_in(["exit", "own_document"])).join(exits, on="right")
+    to_exit = chosen.filter(pl.col("kind").is_in(["exit", "capture", "own_document"])).join(exits, on="right")
     again = chosen.filter(pl.col("kind") == "next_entry")
     entry_times = links.stays.select(right="entry_id", again_time="entry_time")
     again = again.join(entry_times, on="right").select(entry_id="left", again_time="again_time")
     stays = (
         links.stays.join(
             to_exit.select(
-                entry_id="left", new_id="right", new_row="right_row", new_time="new_time", edge="kind"
+                entry_id="left",
+                new_id="right",
+                new_row="right_row",
+                new_time="new_time",
+                edge="kind",
+                by_face=pl.col("face") > 0,
             ),
             on="entry_id",
             how="left",
@@ -160,8 +166,10 @@ def _apply(links: Links, chosen: pl.DataFrame) -> Links:
             next_entry_time=pl.coalesce("next_entry_time", "again_time"),
             how_linked=pl.when(pl.col("edge") == "own_document")
             .then(pl.lit("document", dtype=kinds))
-            .when(pl.col("edge").is_not_null())
+            .when("by_face")
             .then(pl.lit("face", dtype=kinds))
+            .when(pl.col("edge").is_not_null())
+            .then(pl.lit("name", dtype=kinds))
             .when(pl.col("again_time").is_not_null())
             .then(pl.lit("implied", dtype=kinds))
             .otherwise("how_linked"),

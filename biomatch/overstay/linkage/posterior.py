@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -17,8 +18,10 @@ from biomatch.overstay.linkage.overdue import OverdueStays
 from biomatch.overstay.linkage.tables import Links, cut_of
 from biomatch.tables.observed import Observed
 from biomatch.tables.schema import Time
+from biomatch.tables.zones import utc_times, zones_of
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 def posteriors(
@@ -63,7 +66,9 @@ def posteriors(
     n = len(stays)
     cut = cut_of(as_of)
     entry_row, start = stays["entry_row"], stays["entry_time"]
-    lawful, unknown = _lawful_days(encounters, stays, last_days)
+    deadlines = _Deadlines.of(observed, stays, last_days)
+    port, every = encounters["port"], np.arange(n)
+    lawful, unknown = deadlines.days(every, port[entry_row]), deadlines.unknown
     waited = _since(start, pl.Series([cut]).cast(Time))
     place = pl.Series("entry_id", stays["entry_id"]).to_frame().with_row_index("at")
 
@@ -76,7 +81,9 @@ def posteriors(
     doubt = np.where(by_line, ghost_share(observed, stays, as_of) if by_line.any() else 0.0, sham)
     sham = np.where(by_line, 0.0, sham)
     departed = np.where(closed, 1.0 - doubt, 0.0)
-    late = np.where(closed & (out > lawful), departed, 0.0)
+    row = stays["exit_row"].to_numpy()
+    left_from = port[np.where(row >= 0, row, entry_row.to_numpy())]
+    late = np.where(closed & (out > deadlines.days(every, left_from)), departed, 0.0)
 
     # Residual links: exits, and next entries on other documents.
     to = edges.filter(pl.col("kind") != "return").join(
@@ -91,7 +98,7 @@ def posteriors(
     mean = np.maximum(by_exit, 1e-12)
     exit_days = np.bincount(at, p * leaves * when, n) / mean
     exit_known = np.bincount(at, p * leaves * known_by, n) / mean
-    late += np.bincount(at, p * (leaves & (when > lawful[at])), n)
+    late += np.bincount(at, p * (leaves & (when > deadlines.days(at, port[to["right_row"]]))), n)
 
     groups = _groups(encounters, entry_row)
     again = stays["next_entry_time"].is_not_null()
@@ -163,23 +170,35 @@ def posteriors(
     )
 
 
-def _lawful_days(
-    encounters: pl.DataFrame, stays: pl.DataFrame, last_days: pl.DataFrame | None
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Give days from the entry to the end of the last lawful day (infinite: none); where it is unknown."""
-    if last_days is None:
-        last = encounters["permitted_until"][stays["entry_row"]]
+@dataclass(frozen=True, eq=False)
+class _Deadlines:
+    """When each stay ceases to be lawful: as its last lawful day ends at the port of departure."""
+
+    start: pl.Series
+    last: pl.Series  # null: unknown
+    unknown: NDArray[np.bool_]
+    settled: NDArray[np.bool_]
+    zones: dict[str, str]
+
+    @classmethod
+    def of(cls, observed: Observed, stays: pl.DataFrame, last_days: pl.DataFrame | None) -> _Deadlines:
         settled = np.zeros(len(stays), dtype=np.bool_)
-    else:
-        joined = stays.join(last_days, on="entry_id", how="left", maintain_order="left")
-        last = joined["last_lawful_day"]
-        settled = np.zeros(len(stays), dtype=np.bool_)
-        if "settled" in joined.columns:
-            settled = joined["settled"].fill_null(value=False).to_numpy()
-    # A departure on the last lawful day is in time: lawful days run to that day's end.
-    lawful = _since(stays["entry_time"], last.cast(Time)) + 1.0
-    unknown = last.is_null().to_numpy()
-    return np.where(unknown | settled, np.inf, lawful), unknown
+        if last_days is None:
+            last = observed.encounters["permitted_until"][stays["entry_row"]]
+        else:
+            joined = stays.join(last_days, on="entry_id", how="left", maintain_order="left")
+            last = joined["last_lawful_day"]
+            if "settled" in joined.columns:
+                settled = joined["settled"].fill_null(value=False).to_numpy()
+        unknown = last.is_null().to_numpy()
+        return cls(stays["entry_time"], last, unknown, settled, zones_of(observed.about))
+
+    def days(self, stays: Ints, ports: pl.Series) -> Floats:
+        """Give days from entries to the end of their last lawful days at ports (infinite: none)."""
+        day = timedelta(days=1)
+        midnight = utc_times(self.last[stays].cast(Time) + day, ports, self.zones)
+        lawful = _since(self.start[stays], midnight - day) + 1.0
+        return np.where((self.unknown | self.settled)[stays], np.inf, lawful)
 
 
 def _since(start: pl.Series, end: pl.Series) -> Floats:

@@ -28,7 +28,7 @@ EDGES = Schema(
         "right": pl.Int64,  # encounter_id of a residual exit, or of a later entry
         "left_row": pl.Int64,
         "right_row": pl.Int64,
-        "kind": pl.Enum(("exit", "own_document", "next_entry", "return")),
+        "kind": pl.Enum(("exit", "own_document", "next_entry", "return", "capture")),
         "score": pl.Float32,  # comparison score; null: no two templates
         "face": pl.Float64,  # natural log-likelihood ratios, 0 where there is no evidence
         "names": pl.Float64,
@@ -103,7 +103,9 @@ def residual_edges(
     Candidates come from two searches: by face (each residual exit against all residual entries) and by
     several keys over names, birth date and sex (`candidates.KEYS`), so a failed capture can be linked too,
     and a birth date with day and month exchanged. An exit whose document another face contradicts has no
-    name of its own: its document's holder says nothing about who left.
+    name of its own: its document's holder says nothing about who left. An exit that is a capture without a
+    document has none either (kind ``capture``): face, time and the share of such captures that belong to an
+    open stay, which is estimated apart, decide alone.
 
     **Limits.** Faces are compared one by one: residual exits times residual entries multiplications of
     whole templates, no index. 3,000 exits against 50,000 entries took two seconds of one core at 512
@@ -117,7 +119,7 @@ def residual_edges(
     told, left_out = by_details(encounters, entries["entry_row"], named["exit_row"])
     warnings = [f"exits were not compared with entries by {text}" for text in left_out]
     faces = by_face(entries["entry_row"], exits["exit_row"], rows, templates, depth)
-    pairs = _typed([faces, told], "exit").join(
+    pairs = _told_apart(encounters, _typed([faces, told], "exit")).join(
         links.contradicted.select(left_row="entry_row", right_row="exit_row"),
         on=["left_row", "right_row"],
         how="anti",
@@ -139,6 +141,13 @@ def residual_edges(
 def _typed(parts: list[pl.DataFrame], kind: str) -> pl.DataFrame:
     rows = pl.concat([part.select("left_row", "right_row") for part in parts]).unique()
     return rows.with_columns(kind=pl.lit(kind, dtype=EDGES.columns["kind"]))
+
+
+def _told_apart(encounters: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Give pairs with an exit that bears no document a kind of their own."""
+    unread = encounters["document_number"][pairs["right_row"]].is_null()
+    kind = pl.when(unread).then(pl.lit("capture", dtype=EDGES.columns["kind"])).otherwise("kind")
+    return pairs.with_columns(kind=kind)
 
 
 def _next_entries(
@@ -230,8 +239,12 @@ def _weigh(
     kind = pairs["kind"].to_numpy()
     compared = _compared(encounters, pairs, known)
     silent = borrowed | (kind == "own_document")
-    stay = np.isin(kind, ["exit"])
-    document = np.where(stay & ~borrowed, _near_numbers(encounters, pairs), 0.0)
+    stay = np.isin(kind, ["exit", "capture"])
+    document = np.zeros(len(left))
+    unread = encounters["document_number"].is_null().to_numpy()
+    read = np.flatnonzero(~(unread[left] | unread[right]))
+    document[read] = _near_numbers(encounters, pairs[read])
+    document = np.where(stay & ~borrowed, document, 0.0)
     classes = encounters["admission_class"].cast(pl.String)[pairs["left_row"]].to_numpy()
     window = max(1.0, _window_days(links))
     dwell = np.where(stay, known.dwell.llr(days, classes, window), 0.0)
@@ -317,11 +330,12 @@ def _with_priors(
     candidates = _candidates(weighed, encounters, links)
     kind = weighed["kind"].to_numpy()
     ends = weighed["left_row"].to_numpy(), weighed["right_row"].to_numpy()
+    unread = int(encounters["document_number"][links.residual_exits["exit_row"]].null_count())
     totals = {
-        "exit": len(links.residual_exits),
+        "exit": len(links.residual_exits) - unread,
         "next_entry": len(links.stays),
         "return": len(links.stays),
-    }
+    } | ({"capture": unread} if unread else {})
     places = {name: np.flatnonzero(kind == name) for name in totals}
     speaks = ~weighed["silent"].to_numpy()
     m = as_m(known.agreement)
@@ -353,6 +367,7 @@ def _with_priors(
 
 _SAID = {
     "exit": "unlinked exits that close an open stay",
+    "capture": "captures without a document that close an open stay",
     "next_entry": "entries that prove an earlier stay on another document to have ended",
     "return": "entries that follow an unlinked exit",
 }

@@ -154,7 +154,8 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
             Whether the stay counts in the denominator of its fiscal year: it began by `on`, its last
             lawful day is known, and it was not by land.
         ``severity`` (Enum of `SEVERITIES`)
-            Of an overstay, by its length.
+            Of an overstay, by its length; ``none`` in duration of status, where unlawful presence does not
+            accrue without a formal finding [S10].
         ``visa_void`` (Boolean)
             Any overstay of an admission with a date voids the visa [S3][S10].
 
@@ -255,8 +256,9 @@ def _judge(
     status = _OVERRULES[place]
     is_over = (status == IN_COUNTRY) | (status == OUT_OF_COUNTRY)
     end = np.where(is_gone, exit_, np.int32(on))
-    severity = np.where(is_over, severities(last, end), np.uint8(0))
     is_dated = (day_numbers(stays, "admitted_until") != NEVER) | ~_HAS_STATUS[code]
+    # Unlawful presence does not accrue in duration of status without a finding [S10].
+    severity = np.where(is_over & is_dated, severities(last, end), np.uint8(0))
     return status, np.where(is_over, end - last, 0), severity, is_over & is_dated
 
 

@@ -76,11 +76,15 @@ def _table() -> tuple[AdmissionClass, ...]:
     # S15: the petition's validity, with up to 10 days each side, as the I-94 shows it.
     petition = "E1 E2 E3 H1B H1B1 H2A H2B H3 H4 L1 L2 O1 O2 O3 P1 P2 P3 P4 Q1 R1 R2 TN TD CW1 CW2"
     made += [AdmissionClass(c, date) for c in petition.split()]
+    # A class that is not known here: only a date tells how long it may stay.
+    made.append(AdmissionClass("OTHER", status))
     return tuple(made)
 
 
 CLASSES = _table()
 CODES = tuple(entry.code for entry in CLASSES)
+STATUS_CODES = tuple(entry.code for entry in CLASSES if entry.grace_days)
+"""Classes that are admitted for duration of status and whose programmes end: students, exchange visitors."""
 BY_CODE = {entry.code: entry for entry in CLASSES}
 _ALIASES = {
     "VWP": "WT",

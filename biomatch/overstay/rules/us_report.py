@@ -26,11 +26,14 @@ class OverstayCounts:
         Expected departures: admissions whose last lawful day falls in the year.
     out_of_country, in_country : int
         Overstays with a departure recorded late, and without any departure recorded.
+    due : int or None
+        Expected departures whose last lawful day was over on the date of the count; None: not counted.
     """
 
     expected: int
     out_of_country: int
     in_country: int
+    due: int | None = None
 
     @property
     def total(self) -> int:
@@ -47,9 +50,29 @@ class OverstayCounts:
         """``in_country / expected``, in [0, 1]; no value where no departure was expected. Source [S1]."""
         return rate(self.in_country, self.expected)
 
+    @property
+    def rate_of_due(self) -> Rate:
+        """``total / due``, in [0, 1]: what a year that still runs can be judged by."""
+        return rate(self.total, self.expected if self.due is None else self.due)
+
+    def __str__(self) -> str:
+        """Say the counts in a sentence; of a year that still runs also what was due, which rates it."""
+        count = f"{self.total:,} overstay{'' if self.total == 1 else 's'} in {self.expected:,} expected "
+        count += f"departure{'' if self.expected == 1 else 's'}"
+        whole = self.due is None or self.due == self.expected
+        due = "" if whole else f", of which {self.due:,} due so far"
+        return (
+            f"{count}{due}: {self.rate_of_due}; out of country {self.out_of_country:,}, "
+            f"suspected in country {self.in_country:,}"
+        )
+
     def to_json(self) -> dict[str, object]:
-        """Give the counts with both rates."""
+        """Give the counts with both rates, and what was due so far where it was counted."""
+        due: dict[str, object] = {}
+        if self.due is not None:
+            due = {"due_so_far": self.due, "total_rate_of_due": self.rate_of_due.to_json()}
         return {
+            **due,
             "expected_departures": self.expected,
             "out_of_country": self.out_of_country,
             "suspected_in_country": self.in_country,
@@ -58,7 +81,7 @@ class OverstayCounts:
         }
 
 
-def annual_table(results: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
+def annual_table(results: pl.DataFrame, by: Sequence[str] = (), *, on: date | None = None) -> pl.DataFrame:
     """Count expected departures and overstays by fiscal year of the last lawful day.
 
     Parameters
@@ -67,15 +90,20 @@ def annual_table(results: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
         Columns ``fiscal_year``, ``expected_departure`` and ``status`` of `us.assess`, and those in `by`.
     by : sequence of str
         Further columns to count by, for example the class of admission.
+    on : datetime.date, optional
+        The date of the results. With it, and their column ``last_lawful_day``, the table says how many
+        expected departures were due so far: a year that still runs expects some that are not.
 
     Returns
     -------
     polars.DataFrame
         One row a year (and group), ascending: ``fiscal_year``, `by`, ``expected_departures``,
-        ``overstays``, ``out_of_country``, ``suspected_in_country`` (Int64). Only stays that are expected
-        departures count, in the numerators too.
+        ``overstays``, ``out_of_country``, ``suspected_in_country`` (Int64), and with `on`
+        ``due_so_far``: those whose last lawful day is over. Only stays that are expected departures count,
+        in the numerators too; every overstay is among those that were due.
     """
-    missing = [n for n in ("fiscal_year", "expected_departure", "status", *by) if n not in results.columns]
+    needed = ("fiscal_year", "expected_departure", "status", *by, *(("last_lawful_day",) if on else ()))
+    missing = [n for n in needed if n not in results.columns]
     if missing:
         raise TableError(f"the results lack the column {missing[0]!r}", remedy="give what us.assess returned")
     keys = ["fiscal_year", *by]
@@ -89,6 +117,7 @@ def annual_table(results: pl.DataFrame, by: Sequence[str] = ()) -> pl.DataFrame:
             (is_out | is_in).sum().cast(pl.Int64).alias("overstays"),
             is_out.sum().cast(pl.Int64).alias("out_of_country"),
             is_in.sum().cast(pl.Int64).alias("suspected_in_country"),
+            *([(pl.col("last_lawful_day") < on).sum().cast(pl.Int64).alias("due_so_far")] if on else []),
         )
         .sort(keys)
     )

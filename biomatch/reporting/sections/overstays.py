@@ -26,6 +26,7 @@ MEANINGS = {
     "another document": "Departed on a number that the entry does not bear.",
     "link refused": "Departed on the same document; the two records were not joined.",
     "extension unknown": "Still inside, lawfully.",
+    "capture not linked": "Departed before a camera that read no document; no face joined it to the entry.",
 }
 
 

@@ -152,6 +152,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
     by_land, told = neighbour & ~land & ~resident, of_trip("left_by_land")
     at_port = by_land & (told < records.left_by_land_at_port)
     untold = by_land & (told >= records.left_by_land_at_port + records.left_by_land_exchanged)
+    journeys["by_land"] = by_land
     on_land = of_trip("land_exit")
     neighbour = np.where(
         land,
@@ -188,7 +189,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
         lag = np.where(late, overdue * DAY_MS + waited, lag)
     made["received"] = np.where(made["source"] == PORT, 0, lag[rows]).astype(np.int64)
     crossed = (made["source"] == NEIGHBOUR) | at_port[rows]
-    made["port"] = np.where(crossed, _land_port(scenario, made["port"]), made["port"])
+    made["port"] = np.where(crossed, land_port(scenario, made["port"]), made["port"])
     return made
 
 
@@ -196,7 +197,7 @@ def _exponential(draft: Draft, name: str, count: int, mean_days: float) -> Float
     return stream(draft.seed, f"records.{name}").exponential(1.0, count) * mean_days * DAY_MS
 
 
-def _land_port(scenario: Scenario, ports: Ints) -> Ints:
+def land_port(scenario: Scenario, ports: Ints) -> Ints:
     """Give the land port beside which the neighbour recorded an entry; -1: a crossing without a port."""
     land = np.flatnonzero(port_modes(scenario) == LAND)
     if not len(land):

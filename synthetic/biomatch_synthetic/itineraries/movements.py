@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from biomatch.streams import stream
 from biomatch.tables.observed import MODES
+from biomatch_synthetic.clocks import clocks, moments
 from biomatch_synthetic.draft import DAY_MS, ENTRY, EXIT, NEIGHBOUR, PORT, Draft, Table
 from biomatch_synthetic.itineraries.trips import port_modes
 
@@ -99,12 +100,16 @@ def settle_times(draft: Draft) -> None:
     first = np.where(journeys["resident"], journeys["exit"], journeys["entry"])
     second = np.where(journeys["resident"], journeys["entry"], journeys["exit"])
     both = np.flatnonzero((first >= 0) & (second >= 0))
-    time = encounters["time"]
-    earliest = time[first[both]] + 30 * MINUTE
-    late = np.minimum(np.maximum(time[second[both]], earliest), last)
-    time[second[both]] = late
+    # Clocks of two ports cannot be compared: the order is that of the moments.
+    port = encounters["port"]
+    moment = moments(draft.scenario, encounters["time"], port)
+    earliest = moment[first[both]] + 30 * MINUTE
+    late = np.minimum(np.maximum(moment[second[both]], earliest), last)
+    moment[second[both]] = late
     # Squeezed against the world's end: the first crossing gives way.
-    time[first[both]] = np.minimum(time[first[both]], late - 1000)
+    moment[first[both]] = np.minimum(moment[first[both]], late - 1000)
+    encounters["moment"] = moment
+    encounters["time"] = time = clocks(draft.scenario, moment, port)
     count = len(encounters)
     typed = 1000 + (stream(draft.seed, "records.typed").random(count) * 29_000).astype(np.int64)
     delay = np.where(encounters["source"] == PORT, typed, encounters["received"])
@@ -177,4 +182,9 @@ def _no_shows(draft: Draft) -> dict[str, Ints]:
 
 def _delayed(draft: Draft, departs: NDArray[np.bool_]) -> Ints:
     """Give the further delay of each record in milliseconds: departures alone are held up."""
-    return departs * int(draft.scenario.records.departures_delayed_days * DAY_MS)
+    return departs * departures_delay(draft)
+
+
+def departures_delay(draft: Draft) -> int:
+    """Milliseconds by which every record of a departure is received later than it would be."""
+    return int(draft.scenario.records.departures_delayed_days * DAY_MS)
