@@ -235,7 +235,7 @@ def moments(records: pl.DataFrame) -> pl.Series:
             .with_columns(net=pl.col("entries").cast(pl.Int64) - pl.col("exits").cast(pl.Int64))
             .with_columns(state=pl.when(pl.col("net") != 0).then(pl.col("net") > 0))
             .with_columns(
-                inside=pl.col("state").forward_fill().shift(1).over("key").fill_null(value=False)
+                inside=pl.col("state").forward_fill().over("key").shift(1).over("key").fill_null(value=False)
             )
             .with_columns(both=(pl.col("entries") > 0) & (pl.col("exits") > 0))
         )
