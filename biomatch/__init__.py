@@ -22,6 +22,7 @@ _HOMES = {
     "charts": "reporting",
     "evaluate": "evaluation.judge",
     "identification_curve": "curves.build",
+    "link": "evaluation.own.link",
     "open_world": "worlds",
     "report": "reporting.report",
     "review": "evaluation.overstays.review_orders",

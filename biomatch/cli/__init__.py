@@ -24,6 +24,7 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "link",
     "predict",
     "fit",
     "verify",

@@ -129,14 +129,18 @@ def show(as_json: bool, about: dict[str, Any], table: pl.DataFrame, lines: list[
             out.write((",\n" if start else "\n") + table.slice(start, CHUNK_ROWS).write_json()[1:-1])
         out.write("\n]}\n")
     else:
-        rows = [[*table.columns], *([text(v) for v in row] for row in table.head(SHOWN_ROWS).rows())]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            out.write("  ".join(f"{v:<{w}}" for v, w in zip(row, widths, strict=True)).rstrip() + "\n")
+        out.writelines(f"{line}\n" for line in columns_of_text(table.head(SHOWN_ROWS)))
         if len(table) > SHOWN_ROWS:
             out.write(f"... and {len(table) - SHOWN_ROWS:,} more (--json gives all)\n")
         out.write("\n" + "\n".join(lines) + "\n")
     out.flush()
+
+
+def columns_of_text(table: pl.DataFrame) -> list[str]:
+    """Write a table for a person: its header and rows, in columns."""
+    rows = [[*table.columns], *([text(value) for value in row] for row in table.rows())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(f"{v:<{w}}" for v, w in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def text(value: object) -> str:
@@ -145,4 +149,6 @@ def text(value: object) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
     return str(value)

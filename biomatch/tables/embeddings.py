@@ -81,6 +81,7 @@ def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 
 def load_arrays(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+    """Load a ``.npy`` or ``.npz`` file; nothing is ever unpickled, and a fault is one clear message."""
     try:
         loaded = np.load(place, allow_pickle=False)
         if isinstance(loaded, np.ndarray):

@@ -225,7 +225,7 @@ class OverdueStays:
 
 
 def _expected(odds: Floats, variance: Floats) -> Floats:
-    """Give the expectation of a logistic function of a normal variable (MacKay, Neural Computation 4, 1992)."""
+    """Give the expectation of a logistic function of a normal variable (MacKay, Neural Comput. 4, 1992)."""
     return np.asarray(1.0 / (1.0 + np.exp(-odds / np.sqrt(1.0 + np.pi * variance / 8.0))))
 
 

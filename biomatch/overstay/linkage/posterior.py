@@ -165,7 +165,13 @@ def posteriors(
     fixed = implied | contradicted | (closed & ~by_line)
     moves = np.where(fixed, 0.0, rest * (np.where(horizon > lawful, tardy, 0.0) - 1.0))[rows]
     spread = RateSpread(
-        overdue_stays, rows, mode[rows], admission[rows], over[rows], not_back[rows], recalibration.slope * moves
+        overdue_stays,
+        rows,
+        mode[rows],
+        admission[rows],
+        over[rows],
+        not_back[rows],
+        recalibration.slope * moves,
     )
     found = pl.DataFrame(
         {

@@ -11,8 +11,8 @@ from biomatch.overstay.rules.base import nearest
 
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "document": (
-        "document_number", "doc", "doc_number", "passport", "passport_number", "passport_no", "travel_document",
-        "travel_document_number", "number", "person_key",
+        "document_number", "doc", "doc_number", "passport", "passport_number", "passport_no",
+        "travel_document", "travel_document_number", "number", "person_key",
     ),
     "date": (
         "time", "datetime", "timestamp", "event_time", "event_date", "crossing_date", "crossing_time",

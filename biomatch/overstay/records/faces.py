@@ -49,7 +49,9 @@ def with_faces(
     if all(named):
         return unit_rows(vectors, where), sources
     if any(named):
-        raise TableError(f"only one table has a column {TEMPLATE_COLUMN!r}", remedy="give it to both, or to none")
+        raise TableError(
+            f"only one table has a column {TEMPLATE_COLUMN!r}", remedy="give it to both, or to none"
+        )
     if len(vectors) != sum(rows):
         raise TableError(
             f"{where} holds {len(vectors):,} templates for {sum(rows):,} rows",

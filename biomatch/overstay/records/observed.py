@@ -81,9 +81,7 @@ def to_observed(
     """
     later = pl.col("day") > on
     late = (pl.col("received") > on).fill_null(value=False)
-    counts = records.select(
-        dated_later=later.sum(), received_later=(~later & late).sum()
-    ).row(0, named=True)
+    counts = records.select(dated_later=later.sum(), received_later=(~later & late).sum()).row(0, named=True)
     used = records.filter(~later & ~late)
     cut = pl.lit(cut_of(on)).cast(Time)
     number = pl.concat_str(pl.lit("?"), pl.col("record").cast(pl.String))
@@ -95,7 +93,9 @@ def to_observed(
         source=pl.col("source").cast(pl.Enum(SOURCES)),
         time="time",
         # A clock ahead of UTC may show the day already: what happened by that day's end is known.
-        recorded_at=pl.min_horizontal(pl.max_horizontal("time", pl.col("received").cast(Time)), cut).cast(Time),
+        recorded_at=pl.min_horizontal(
+            pl.max_horizontal("time", pl.col("received").cast(Time)), cut
+        ).cast(Time),
         port=pl.col("zone").fill_null("UTC"),
         mode=pl.col("mode").fill_null("air").cast(pl.Enum(MODES)),
         direction=pl.col("direction").cast(ENCOUNTERS.columns["direction"]),

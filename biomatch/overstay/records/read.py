@@ -58,7 +58,7 @@ STATUS_DAYS = (
     "adjusted_on",
     "satisfactory_departure_until",
 )
-DECISIONS = {
+DECISIONS: dict[str, tuple[str, ...]] = {
     "granted": ("granted", "approved", "yes", "grant"),
     "denied": ("denied", "refused", "rejected", "no", "withdrawn"),
     "pending": ("pending", "open", "filed"),
@@ -183,7 +183,7 @@ def read_records(
     made |= _terms(reader, made["day"], made["direction"])
     _repeated(reader)
     frame = pl.DataFrame([made[name].alias(name) for name in RECORDS], strict=False)
-    return frame.cast({name: kind for name, kind in RECORDS.items()}).filter(~reader.bad)
+    return frame.cast(dict(RECORDS)).filter(~reader.bad)
 
 
 def _when(reader: Reader, zones: Mapping[str, str]) -> dict[str, pl.Series]:
@@ -210,8 +210,10 @@ def _who(reader: Reader, day: pl.Series, templates: int | None) -> dict[str, pl.
     person, name = reader.text("person"), reader.text("name")
     if reader.has("family") or reader.has("given"):
         parts = pl.DataFrame([reader.text("family").alias("f"), reader.text("given").alias("g")])
-        both = pl.when(pl.col("g").is_null()).then("f").otherwise(
-            pl.concat_str([pl.col("f").fill_null(""), pl.col("g")], separator=", ")
+        both = (
+            pl.when(pl.col("g").is_null())
+            .then("f")
+            .otherwise(pl.concat_str([pl.col("f").fill_null(""), pl.col("g")], separator=", "))
         )
         name = name.fill_null(parts.select(both).to_series())
     births = _birth_dates(reader, day)
@@ -231,7 +233,9 @@ def _who(reader: Reader, day: pl.Series, templates: int | None) -> dict[str, pl.
     )  # fmt: skip
     sex_text = reader.text("sex")
     sex = words.one_of(words.SEXES, sex_text)
-    reader.note(int((sex_text.is_not_null() & sex.is_null()).sum()), "have a sex other than F, M, X: not used")
+    reader.note(
+        int((sex_text.is_not_null() & sex.is_null()).sum()), "have a sex other than F, M, X: not used"
+    )
     return {
         "document": document,
         "issuer": reader.text("issuer").str.to_uppercase(),
@@ -249,7 +253,9 @@ def _birth_dates(reader: Reader, day: pl.Series) -> pl.Series:
     """Read birth dates; those of which a part is not known (1980, 1980-00-00) say nothing."""
     cells = reader.raw("birth_date")
     if cells.dtype == pl.String:
-        partial = reader.text("birth_date").str.contains(r"^\d{4}(-(\d{2}|XX|xx)(-(00|XX|xx))?)?$|^\d{4}-00-\d{2}$")
+        partial = reader.text("birth_date").str.contains(
+            r"^\d{4}(-(\d{2}|XX|xx)(-(00|XX|xx))?)?$|^\d{4}-00-\d{2}$"
+        )
         partial = partial.fill_null(value=False)
         reader.note(int(partial.sum()), "have a birth date of which a part is unknown: it is not used")
         cells = cells.to_frame().select(pl.when(~partial).then("birth_date")).to_series()

@@ -116,8 +116,8 @@ class OwnLinks:
         Returns
         -------
         polars.DataFrame
-            ``piece`` (`PIECES`), ``nats`` (its own, natural logarithm), ``total`` (so far) and ``probability``
-            (of the link by what was added so far, against being none).
+            ``piece`` (`PIECES`), ``nats`` (its own, natural logarithm), ``total`` (so far) and
+            ``probability`` (of the link by what was added so far, against being none).
 
         Raises
         ------
@@ -189,7 +189,9 @@ class OwnLinks:
                 summary["spread"],
             )
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as fault:
-            raise TableError(f"{place} cannot be read ({fault})", remedy="run `biomatch link` again") from None
+            raise TableError(
+                f"{place} cannot be read ({fault})", remedy="run `biomatch link` again"
+            ) from None
 
 
 def _table(path: Path) -> pl.DataFrame:

@@ -74,7 +74,8 @@ def read_tables(
     columns: str | Mapping[str, str] | None = None,
 ) -> ReadRecords:
     """Read a user's tables: entries and exits, or one table with a column ``direction``."""
-    faults, notes = Faults(), []
+    faults = Faults()
+    notes: list[str] = []
     known_zones, said = parse_zones(zones), parse_columns(columns)
     given = [(entries, "entries", "entry"), (exits, "exits", "exit")]
     if exits is None:
@@ -160,7 +161,9 @@ def link_records(
         raise SettingsError(f"rules {rules!r}", allowed=" or ".join(status.RULES))
     for name in by:
         if name not in _BY:
-            raise SettingsError(f"counted by {name!r}", allowed=", ".join(_BY), remedy=nearest(name, list(_BY)))
+            raise SettingsError(
+                f"counted by {name!r}", allowed=", ".join(_BY), remedy=nearest(name, list(_BY))
+            )
     if not 0.0 <= least <= 1.0:
         raise SettingsError(f"least posterior {least}", allowed="a number between 0 and 1")
     given = read_tables(entries, exits, faces=faces, zones=zones, columns=columns)
@@ -203,7 +206,12 @@ def link_records(
 
 
 def _linked(
-    observed: Observed, records: pl.DataFrame, on: date, rules: str, law: FaceCalibrator | None, notes: list[str]
+    observed: Observed,
+    records: pl.DataFrame,
+    on: date,
+    rules: str,
+    law: FaceCalibrator | None,
+    notes: list[str],
 ) -> tuple[Linked, pl.DataFrame, NDArray[np.int64]]:
     """Link and judge; under the European rule stays are judged again once passports are united."""
     documents = link_documents(observed.encounters, on)

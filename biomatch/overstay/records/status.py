@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from biomatch.overstay.records.short_stays import lawful_until
 from biomatch.overstay.rules import us
 from biomatch.overstay.rules.us_classes import CLASSES, Admission
+from biomatch.overstay.rules.us_days import SEVERITIES
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import STAY_STATUSES
 from biomatch.tables.zones import local_dates, zones_of
-
 
 RULES = ("us", "eu")
 _DATED = [entry.code for entry in CLASSES if entry.admission is Admission.DATE]
@@ -30,7 +30,12 @@ _TERMS = (
 
 
 def judge(
-    observed: Observed, records: pl.DataFrame, stays: pl.DataFrame, on: date, rules: str, person: NDArray[np.int64]
+    observed: Observed,
+    records: pl.DataFrame,
+    stays: pl.DataFrame,
+    on: date,
+    rules: str,
+    person: NDArray[np.int64],
 ) -> pl.DataFrame:
     """Judge stays by the rules of a jurisdiction as of a day.
 
@@ -55,10 +60,11 @@ def judge(
         Row by row: ``entry``, ``exit`` (Date), and the columns of `us.assess`.
     """
     days = records.select("record", "day")
+    entered, left = days.rename({"day": "entry"}), days.rename({"day": "exit"})
     dated = (
         stays.select("entry_id", "exit_id", "entry_row", "next_entry_time")
-        .join(days.rename({"day": "entry"}), left_on="entry_id", right_on="record", how="left", maintain_order="left")
-        .join(days.rename({"day": "exit"}), left_on="exit_id", right_on="record", how="left", maintain_order="left")
+        .join(entered, left_on="entry_id", right_on="record", how="left", maintain_order="left")
+        .join(left, left_on="exit_id", right_on="record", how="left", maintain_order="left")
     )  # fmt: skip
     zones = zones_of(observed.about)
     port = observed.encounters["port"][stays["entry_row"]]
@@ -82,9 +88,7 @@ def judge(
     return pl.concat([dated.select("entry", "exit"), us.assess(table.select(wanted), on)], how="horizontal")
 
 
-def _eu(
-    records: pl.DataFrame, dated: pl.DataFrame, on: date, person: NDArray[np.int64]
-) -> pl.DataFrame:
+def _eu(records: pl.DataFrame, dated: pl.DataFrame, on: date, person: NDArray[np.int64]) -> pl.DataFrame:
     """Judge by 90 days in any 180, or by an earlier day that the record permits."""
     entry = dated["entry"].to_physical().to_numpy().astype(np.int64)
     exit_ = dated["exit"].to_physical()
@@ -115,6 +119,6 @@ def _eu(
         pl.Series("days_over", np.where(is_over, np.where(closed, end, day) - last, 0).astype(np.int32)),
         lawful.dt.year().cast(pl.Int32).alias("fiscal_year"),
         pl.lit(value=True).alias("expected_departure"),
-        pl.lit("none", dtype=pl.Enum(us.SEVERITIES)).alias("severity"),
+        pl.lit("none", dtype=pl.Enum(SEVERITIES)).alias("severity"),
         pl.lit(value=False).alias("visa_void"),
     )

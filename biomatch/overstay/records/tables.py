@@ -128,7 +128,8 @@ def links_table(observed: Observed, records: pl.DataFrame, linked: Linked) -> pl
         kind=pl.col("kind").cast(pl.String),
     ).with_columns(pieces)
     plain = linked.stays.filter(
-        pl.col("how_linked").cast(pl.String).is_in(["document", "neighbour", "manifest"]) & (pl.col("exit_id") >= 0)
+        pl.col("how_linked").cast(pl.String).is_in(["document", "neighbour", "manifest"])
+        & (pl.col("exit_id") >= 0)
     ).join(linked.chosen, left_on="entry_id", right_on="left", how="anti")
     by_document = plain.select(
         left="entry_id",
@@ -194,14 +195,18 @@ def leads_table(stays: pl.DataFrame, links: pl.DataFrame, least: float) -> pl.Da
     over = pl.concat_str(
         pl.lit("no departure on record, "), pl.col("days_over").cast(pl.String), pl.lit(" days after "), day
     )
-    what = pl.when(pl.col("rival_kind") == "next_entry").then(pl.lit("the entry")).otherwise(pl.lit("the exit"))
+    what = (
+        pl.when(pl.col("rival_kind") == "next_entry").then(pl.lit("the entry")).otherwise(pl.lit("the exit"))
+    )
     percent = (pl.col("rival") * 100).round().cast(pl.Int64).cast(pl.String)
     maybe = pl.concat_str(
         pl.lit("; "), what, pl.lit(" of "), pl.col("to_day").cast(pl.String), pl.lit(" on "),
         pl.col("to_document").fill_null("no document"), pl.lit(" may be theirs ("), percent, pl.lit("%)"),
     )  # fmt: skip
     face = pl.concat_str(
-        pl.lit("; the exit on their document of "), pl.col("sham").cast(pl.String), pl.lit(" shows another face")
+        pl.lit("; the exit on their document of "),
+        pl.col("sham").cast(pl.String),
+        pl.lit(" shows another face"),
     )
     why = pl.concat_str(
         over,

@@ -18,9 +18,7 @@ from biomatch.tables.schema import Time
 from biomatch.tables.zones import check_zone, local_times, utc_times
 
 EVERY_PORT = "*"
-_CLOCK = (
-    r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d{2}):?(\d{2}))?$"
-)
+_CLOCK = r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d{2}):?(\d{2}))?$"
 FIRST_HOUR, LAST_HOUR = 8, 20
 """Of a day of which nothing more is known entries are taken to come at 8 and exits to leave at 20."""
 
@@ -117,7 +115,9 @@ def _read_text(text: pl.Series) -> Clock:
         text.to_frame("t")
         .with_columns(pl.when(t != "").then(t).alias("t"))
         .with_columns(
-            part.struct.rename_fields(list(names)).alias("p"), only=only_date, plain=pl.when(only_date).then(t)
+            part.struct.rename_fields(list(names)).alias("p"),
+            only=only_date,
+            plain=pl.when(only_date).then(t),
         )
         .unnest("p")
         .with_columns(
@@ -148,7 +148,9 @@ def _read_text(text: pl.Series) -> Clock:
             .then(None)
             .when(t.str.contains(r"^\d{4}-\d{2}-\d{2}"))
             .then(pl.lit("is no day and time of the calendar between 1900 and 2199"))
-            .otherwise(pl.lit("is no ISO date or time (2026-03-31, 2026-03-31T20:30, 2026-03-31T20:30-07:00)")),
+            .otherwise(
+                pl.lit("is no ISO date or time (2026-03-31, 2026-03-31T20:30, 2026-03-31T20:30-07:00)")
+            ),
         )
     )
     bad = frame["wrong"].is_not_null()
@@ -198,9 +200,9 @@ def at_ports(read: Clock, zone: pl.Series, known: pl.Series) -> tuple[pl.Series,
     moved = (read.offset.is_not_null() & known).fill_null(value=False)
     if not moved.any():
         return read.day, read.clock
-    utc = pl.select(
-        (read.clock - pl.select(pl.duration(minutes=read.offset, time_unit="ms")).to_series()).cast(Time)
-    ).to_series()
+    written = pl.DataFrame({"clock": read.clock, "offset": read.offset})
+    shift = pl.duration(minutes="offset", time_unit="ms")
+    utc = written.select((pl.col("clock") - shift).cast(Time)).to_series()
     names = sorted(zone.drop_nulls().unique().to_list())
     there = local_times(utc, zone.fill_null("UTC"), {name: name for name in names})
     clock = pl.select(pl.when(moved).then(there).otherwise(read.clock)).to_series()
@@ -251,8 +253,10 @@ def moments(records: pl.DataFrame) -> pl.Series:
             .otherwise(pl.when(is_entry).then(FIRST_HOUR * 60).otherwise(LAST_HOUR * 60) + pl.col("turn"))
         )
         made = placed.select("at", made=(pl.col("day").cast(Time) + pl.duration(minutes=minute)).cast(Time))
-        clock = frame.join(made, on="at", how="left", maintain_order="left").select(
-            pl.coalesce("clock", "made")
-        ).to_series()
+        clock = (
+            frame.join(made, on="at", how="left", maintain_order="left")
+            .select(pl.coalesce("clock", "made"))
+            .to_series()
+        )
     names = sorted(records["zone"].drop_nulls().unique().to_list())
     return utc_times(clock, records["zone"].fill_null("UTC"), {name: name for name in names}).alias("time")

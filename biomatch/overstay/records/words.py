@@ -10,17 +10,45 @@ from biomatch.errors import TableError
 from biomatch.overstay.rules.us_classes import class_code
 from biomatch.tables.observed import CLASSES
 
-DIRECTIONS = {
-    "entry": ("entry", "entries", "in", "inbound", "arrival", "arrive", "arrived", "enter", "entered", "e", "i", "a"),
-    "exit": ("exit", "exits", "out", "outbound", "departure", "depart", "departed", "leave", "left", "x", "o", "d"),
-}  # fmt: skip
-MODES = {
+DIRECTIONS: dict[str, tuple[str, ...]] = {
+    "entry": (
+        "entry",
+        "in",
+        "arrival",
+        "inbound",
+        "entries",
+        "arrive",
+        "arrived",
+        "enter",
+        "entered",
+        "e",
+        "i",
+    ),
+    "exit": (
+        "exit",
+        "out",
+        "departure",
+        "outbound",
+        "exits",
+        "depart",
+        "departed",
+        "leave",
+        "left",
+        "x",
+        "o",
+    ),
+}
+MODES: dict[str, tuple[str, ...]] = {
     "air": ("air", "plane", "airport", "flight", "a"),
     "sea": ("sea", "ship", "vessel", "cruise", "ferry", "seaport", "s"),
     "land": ("land", "road", "rail", "train", "car", "bus", "foot", "pedestrian", "vehicle", "l"),
 }
-SEXES = {"F": ("f", "female", "woman"), "M": ("m", "male", "man"), "X": ("x", "u", "unspecified", "unknown")}
-SOURCES = {
+SEXES: dict[str, tuple[str, ...]] = {
+    "F": ("f", "female", "woman"),
+    "M": ("m", "male", "man"),
+    "X": ("x", "u", "unspecified", "unknown"),
+}
+SOURCES: dict[str, tuple[str, ...]] = {
     "port": ("port", "officer", "gate", "own"),
     "neighbour": ("neighbour", "neighbor", "exchange", "neighbour_entry", "neighbor_entry"),
     "manifest": ("manifest", "carrier", "apis", "api", "pnr"),

@@ -363,8 +363,9 @@ def read_admission(cells: pl.Series, entry: pl.Series) -> tuple[pl.Series, pl.Se
         days = cells.cast(pl.Date, strict=False)
         wrong = cells.is_not_null() & ~days.is_between(pl.Series([FIRST_DAY]), pl.Series([LAST_DAY]))
         reason = pl.lit(f"is not between {FIRST_DAY} and {LAST_DAY}")
-        return days, pl.select(pl.when(wrong.fill_null(value=True) & cells.is_not_null()).then(reason)).to_series()
-    text = cells.str.strip_chars().to_frame("t").select(pl.when(pl.col("t") != "").then("t").alias("t"))["t"]
+        bad = wrong.fill_null(value=True) & cells.is_not_null()
+        return days, pl.select(pl.when(bad).then(reason)).to_series()
+    text = cells.str.strip_chars().replace("", None)
     text = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[T ]\d{2}:.*$", "$1")
     until = text.to_frame("t").select(_day("t")).to_series()
     others = text.is_not_null() & until.is_null()
