@@ -183,7 +183,7 @@ def read_records(
     made |= _terms(reader, made["day"], made["direction"])
     _repeated(reader)
     frame = pl.DataFrame([made[name].alias(name) for name in RECORDS], strict=False)
-    return frame.cast(dict(RECORDS)).filter(~reader.bad)
+    return frame.select(pl.col(name).cast(kind) for name, kind in RECORDS.items()).filter(~reader.bad)
 
 
 def _when(reader: Reader, zones: Mapping[str, str]) -> dict[str, pl.Series]:

@@ -177,7 +177,7 @@ def link_records(
             remedy="give entries, or a later --on",
         )
     linked, judged, person = _linked(observed, records, on, rules, law, given.notes)
-    stays = tables.stays_table(observed, records, linked, judged, person)
+    stays = tables.stays_table(records, linked, judged, person)
     frames = [(s.frame, names) for s, names in zip(given.sources, given.carried, strict=True)]
     stays = tables.carry(stays, frames)
     links = tables.links_table(observed, records, linked)

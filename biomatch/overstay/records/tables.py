@@ -36,7 +36,6 @@ LEAD_COLUMNS = (
 
 
 def stays_table(
-    observed: Observed,
     records: pl.DataFrame,
     linked: Linked,
     judged: pl.DataFrame,
@@ -110,9 +109,10 @@ def links_table(observed: Observed, records: pl.DataFrame, linked: Linked) -> pl
         documents and days of both records, the comparison score, `PIECES` and ``log_odds`` in nats. Pairs
         that a document joined have no pieces but the document's: they were not weighed against others.
     """
+    chosen = linked.chosen.with_columns(made=pl.lit(value=True))
     edges = linked.edges.filter(pl.col("probability") >= LEAST).join(
-        linked.chosen.with_columns(made=pl.lit(value=True)), on=["left", "right"], how="left", maintain_order="left"
-    )  # fmt: skip
+        chosen, on=["left", "right"], how="left", maintain_order="left"
+    )
     pieces = _named(observed, edges, linked)
     weighed = edges.select(
         "left",
@@ -222,8 +222,8 @@ def leads_table(stays: pl.DataFrame, links: pl.DataFrame, least: float) -> pl.Da
 
 _NOT_CARRIED = frozenset(
     {
-        "issuer", "birth_date", "sex", "carrier", "exit", "exit_document", "exit_port", "exit_carrier", "status",
-        "fiscal_year", "expected_departure", "how_linked", *_POSTERIORS, "exit_row", "exit_table", "entry_table",
+        "issuer", "birth_date", "sex", "carrier", "exit", "exit_document", "exit_port", "exit_carrier",
+        "status", "fiscal_year", "expected_departure", "how_linked", *_POSTERIORS, "exit_row",
     }
 )  # fmt: skip
 

@@ -18,7 +18,10 @@ from biomatch.tables.schema import Time
 from biomatch.tables.zones import check_zone, local_times, utc_times
 
 EVERY_PORT = "*"
-_CLOCK = r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(?:([Zz])|([+-])(\d{2}):?(\d{2}))?$"
+_CLOCK = (
+    r"^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*"
+    r"(?:([Zz])|([+-])(\d{2}):?(\d{2}))?$"
+)
 FIRST_HOUR, LAST_HOUR = 8, 20
 """Of a day of which nothing more is known entries are taken to come at 8 and exits to leave at 20."""
 
@@ -78,7 +81,6 @@ def read_clock(cells: pl.Series) -> Clock:
     """Read a column of dates or times."""
     kind = cells.dtype
     count = len(cells)
-    none = pl.Series([None], dtype=pl.String).new_from_index(0, count)
     minutes = pl.Series([None], dtype=pl.Int64).new_from_index(0, count)
     if kind == pl.Date:
         day = _within(cells)
@@ -165,7 +167,7 @@ def read_day(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
 
 
 def zone_of_rows(ports: pl.Series, zones: Mapping[str, str], offset: pl.Series) -> pl.Series:
-    """Give each row's zone: its port's, else the one of every port, else its offset's; null: none is known."""
+    """Give each row's zone: its port's, else the one of every port, else its offset's; null: unknown."""
     named = {port: zone for port, zone in zones.items() if port != EVERY_PORT}
     zone = ports.replace_strict(named, default=zones.get(EVERY_PORT), return_dtype=pl.String)
     hours = (offset.cast(pl.Float64) / 60).round().cast(pl.Int64).clip(-12, 14)
