@@ -12,9 +12,9 @@ import polars as pl
 from biomatch.errors import TableError
 from biomatch.evaluation.probability_calibration import Honesty, honesty
 from biomatch.overstay.records.columns import plain_name
-from biomatch.overstay.records.faults import Faults
 from biomatch.overstay.records.result import OwnLinks
-from biomatch.overstay.records.source import ROW, Source, load
+from biomatch.overstay.rules.faults import Faults
+from biomatch.overstay.rules.source import ROW, Source, load
 from biomatch.rates import Rate, rate
 
 YES = frozenset({"yes", "y", "true", "1", "same", "match"})

@@ -10,11 +10,11 @@ import polars as pl
 
 from biomatch.overstay.records import words
 from biomatch.overstay.records.columns import ColumnPlan
-from biomatch.overstay.records.faults import Faults
 from biomatch.overstay.records.observed import unite_keys
-from biomatch.overstay.records.source import ROW, Source
 from biomatch.overstay.records.times import EVERY_PORT, at_ports, moments, read_clock, read_day, zone_of_rows
-from biomatch.overstay.rules.reading import read_admission
+from biomatch.overstay.rules.faults import Faults
+from biomatch.overstay.rules.source import ROW, Source
+from biomatch.overstay.rules.terms import read_admission
 from biomatch.tables.observed import CLASSES
 from biomatch.tables.schema import Time
 
@@ -283,7 +283,7 @@ def _terms(reader: Reader, day: pl.Series, direction: pl.Series) -> dict[str, pl
         others = int((reader.text("class").is_in(unknown) & entering).sum())
         shown = ", ".join(repr(text) for text in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
         reader.note(others, f"have a class that is not known here ({shown}): only permitted_until tells")
-    until, wrong = read_admission(reader.raw("permitted_until"), day)
+    until, wrong = read_admission(reader.raw("permitted_until"), day, timed=True)
     reader.fault("permitted_until", wrong.is_not_null() & entering, wrong)
     reader.fault("permitted_until", (until < day) & entering, "is before the entry")
     found = {name: reader.day(name) for name in STATUS_DAYS}

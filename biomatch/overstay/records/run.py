@@ -20,14 +20,14 @@ from biomatch.overstay.linkage.link import Linked, link
 from biomatch.overstay.records import status, tables
 from biomatch.overstay.records.columns import parse_columns, plan_columns
 from biomatch.overstay.records.faces import with_faces
-from biomatch.overstay.records.faults import Faults
 from biomatch.overstay.records.observed import to_observed
 from biomatch.overstay.records.persons import person_ids
 from biomatch.overstay.records.read import Reader, order, read_records
 from biomatch.overstay.records.result import OwnLinks, expect_false
-from biomatch.overstay.records.source import Source, load
 from biomatch.overstay.records.times import parse_zones
 from biomatch.overstay.rules.base import check_day, nearest
+from biomatch.overstay.rules.faults import Faults
+from biomatch.overstay.rules.source import Source, load
 from biomatch.overstay.rules.us_report import annual_table
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System

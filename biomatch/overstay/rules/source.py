@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 
 from biomatch.errors import TableError
-from biomatch.overstay.records.faults import Faults
 from biomatch.overstay.rules import csvfile
+from biomatch.overstay.rules.faults import Faults
 
 ROW = "__row"
 """Column that numbers the rows, the first after the header as 1."""
