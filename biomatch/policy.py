@@ -13,7 +13,11 @@ from pydantic import field_validator
 from biomatch.errors import SettingsError
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 from biomatch.settings.system import System
+from biomatch.tables.galleries import search_of
 from biomatch.tables.produced import ALERT_KINDS
+
+SEARCH = "search"
+"""The observed field that tells a system's searches apart: the policy whose gallery was searched."""
 
 
 def accept(score: ArrayLike, threshold: ArrayLike) -> NDArray[np.bool_]:
@@ -50,7 +54,9 @@ class OperatingPoint(Settings):
         Comparison score from which a candidate is accepted.
     face_threshold_by : mapping
         Overrides by observed field, for example ``{"mode": {"land": 0.5}}``; the first field whose
-        value has an entry wins.
+        value has an entry wins. The field ``"search"`` is the policy that was searched, for example
+        ``{"search": {"all": 0.55}}``: it wins over every other, and what is no search of a gallery (the
+        check of a stay's two faces) has the primary search's threshold.
     alert_thresholds : mapping
         Threshold of an alert's score by kind.
     alert_thresholds_by : mapping
@@ -100,7 +106,7 @@ class OperatingPoint(Settings):
         Parameters
         ----------
         encounters : polars.DataFrame
-            Rows of the observed encounters.
+            Rows of the observed encounters; with a column ``gallery``, one row a search of it.
 
         Returns
         -------
@@ -108,11 +114,20 @@ class OperatingPoint(Settings):
             Shape (n,), float64.
         """
         found = np.full(len(encounters), self.face_threshold)
-        for name, table in reversed(self.face_threshold_by.items()):
+        by_search = self.face_threshold_by.get(SEARCH, {})
+        others = [(name, table) for name, table in self.face_threshold_by.items() if name != SEARCH]
+        if by_search and "gallery" in encounters.columns:
+            encounters = encounters.with_columns(search_of().alias(SEARCH))
+            others.insert(0, (SEARCH, by_search))
+        for name, table in reversed(others):
             values = _observed(encounters, name)
             for value, threshold in table.items():
                 found[values == value] = threshold
         return found
+
+    def search_threshold(self, policy: str) -> float:
+        """Give the face threshold of one of the system's searches, by its policy."""
+        return self.face_threshold_by.get(SEARCH, {}).get(policy, self.face_threshold)
 
     def override_alerts(
         self, thresholds: NDArray[np.float64], kinds: NDArray[np.str_], encounters: pl.DataFrame

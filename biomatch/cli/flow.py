@@ -77,8 +77,10 @@ def search(
     from biomatch.settings.system import System
     from biomatch.system.plan import write_plan
     from biomatch.system.replay import search as search_world
+    from biomatch.system.searches import counted_sizes
     from biomatch.tables import storage
     from biomatch.tables.candidates import KIND
+    from biomatch.tables.galleries import search_of
     from biomatch.worlds import open_observed
 
     settings = System.load(system).with_(parse_changes(changes or []))
@@ -98,8 +100,8 @@ def search(
     with progress() as update:
         lists = search_world(observed, settings, threads=threads, progress=update)
     lists.write(out)
-    sizes = lists.searches["enrolled_count"]
-    middle = int(sizes.median() or 0)  # type: ignore[arg-type]
+    sizes = counted_sizes(lists)
+    middle, least, most = sizes[settings.gallery.policy]
     emit(
         as_json,
         {
@@ -109,11 +111,22 @@ def search(
             "index": lists.about["index"],
             "searches": len(lists),
             "references": lists.references.height,
-            "enrolled_count": {"median": middle, "least": sizes.min(), "greatest": sizes.max()},
+            "enrolled_count": {"median": middle, "least": least, "greatest": most},
+            "galleries": {
+                policy: {
+                    "searches": lists.searches.filter(search_of() == policy).height,
+                    "index": lists.about["indexes"][policy],
+                    "enrolled_count": {"median": one[0], "least": one[1], "greatest": one[2]},
+                }
+                for policy, one in sizes.items()
+            },
         },
         [
-            f"{len(lists):,} searches under policy {settings.gallery.policy} "
-            f"({lists.about['index']} index), N = {middle:,} (median)",
+            *(
+                f"{lists.searches.filter(search_of() == policy).height:,} searches under policy {policy} "
+                f"({lists.about['indexes'][policy]} index), N = {one[0]:,} (median, counted searches)"
+                for policy, one in sizes.items()
+            ),
             f"written: {out.absolute()}",
         ],
     )

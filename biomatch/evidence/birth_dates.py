@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.evidence.levels import (
     AGREES,
     DIFFERS,
@@ -167,9 +168,9 @@ class BirthDateFrequencies:
         day_share = general[1:, 1:].sum(axis=0) / general[1:, 1:].sum()
         of_day = general / np.maximum(general[1:].sum(axis=0), 1e-12)
         day_slip = np.zeros(_DAY)
-        day_slip[1:] = _one_digit(_DAY, 2)[1:, 1:] @ day_share
+        day_slip[1:] = portable.dot(_one_digit(_DAY, 2)[1:, 1:], day_share)
         month_slip = np.zeros((_MONTH, _DAY))
-        month_slip[1:] = _one_digit(_MONTH, 2)[1:, 1:] @ of_day[1:]
+        month_slip[1:] = portable.dot(_one_digit(_MONTH, 2)[1:, 1:], of_day[1:])
         return cls(
             count,
             (values[several], seen[several]),
@@ -269,7 +270,7 @@ class BirthDateFrequencies:
         """Give size and shares of the kinds of days of each record's nationality: shape (n, 4)."""
         size = self.kinds["size"].to_numpy()
         columns = self.kinds.select("january", "first", "other").to_numpy()
-        overall = (size @ columns / max(size.sum(), 1)) if len(size) else _DAYS / 365.25
+        overall = (portable.dot(size, columns) / max(size.sum(), 1)) if len(size) else _DAYS / 365.25
         found = nationality.to_frame("nationality").join(
             self.kinds, on="nationality", how="left", maintain_order="left"
         )

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import TableError
 from biomatch.evidence.birth_dates import BirthDateFrequencies, Dates, date_levels
 from biomatch.evidence.levels import (
@@ -94,7 +95,7 @@ class Comparison:
     def weights(self, m: M | None = None) -> Floats:
         """Give the weight of each field of `FIELDS`, whose sum is `llr`; shape (n, 5)."""
         with np.errstate(divide="ignore"):
-            log_m = np.log(np.maximum(m_table(m), 1e-9))
+            log_m = portable.log(np.maximum(m_table(m), 1e-9))
         weights = log_m[np.arange(len(FIELDS)), self.level] - self.log_u
         weights = np.where(self.level == DIFFERS, np.minimum(weights, 0.0), weights)
         return np.asarray(np.where(self.level == MISSING, 0.0, weights), dtype=np.float64)
@@ -187,7 +188,7 @@ class NameFrequencies:
             unsaid = (a[name].is_null() | b[name].is_null()).to_numpy()
             level[:, at] = np.select([unsaid, same], [MISSING, AGREES], DIFFERS)
             chance[:, at] = _chance(level[:, at], self._overall_share(a, name), 0.0)
-        return Comparison(level, np.log(chance))
+        return Comparison(level, portable.log(chance))
 
     def _overall_share(self, fields: pl.DataFrame, name: str) -> Floats:
         """Give each value's share of the records; one never seen before is at most half a record's."""

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.portable import exponentials
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES
 from biomatch_synthetic.draft import PASSPORT, VISA, Draft, Table
@@ -108,7 +109,7 @@ def _add_visas(draft: Draft) -> None:
     entry = np.full(len(draft.parties), draft.scenario.days)
     entry[trips.party[first]] = np.floor(trips.begin[first]).astype(np.int64)
     rows = np.flatnonzero((people.party >= 0) & by_party[np.maximum(people.party, 0)])
-    age = stream(draft.seed, "documents.visa_age").exponential(500.0, n)[rows]  # assumed: days
+    age = 500.0 * exponentials(stream(draft.seed, "documents.visa_age"), n)[rows]  # assumed: days
     issued = entry[people.party[rows]] - 7 - np.minimum(age, 3300.0).astype(np.int64)
     born = (people.birth[rows] - np.datetime64(draft.scenario.first_day, "D")).astype(np.int64)
     issued = np.maximum(issued, born + 1)

@@ -131,7 +131,7 @@ def test_watchlist_encounters_are_events(border):
     border.meet(4, "W", "entry", 5)  # before the listing: no event
     border.meet(4, "W", "exit", 45)
     border.meet(4, "W", "entry", 60, face=False)  # missed
-    alerts, observed, truth, system = border.alerts("watchlist")
+    alerts, observed, truth, system = border.alerts("watchlist", policy="watchlist")
     _, counts = judge_alerts(alerts, observed, truth, point_of(system))
     assert (counts["watchlist"].events, counts["watchlist"].caught) == (2, 1)
     assert counts["watchlist"].false_alerts == 0

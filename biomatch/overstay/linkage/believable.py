@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.evidence.prior import pair_log_odds
 
 Floats = NDArray[np.float64]
@@ -100,33 +101,37 @@ def linkable_share(evidence: Floats, left: Ints, right: Ints, candidates: Ints, 
 
 def _most_likely(evidence: Floats, at: Ints, candidates: Ints, count: int, total: int) -> float:
     """Maximise sum ln(1 - share + share L_j) over right ends, L_j the mean ratio; half a link each way."""
-    ratio = _summed(evidence - np.log(np.maximum(candidates, 1)), at, count)
+    ratio = _summed(evidence - portable.log(np.maximum(candidates, 1)), at, count)
     low, high = -15.0, 15.0  # log odds of the share
     for _ in range(_STEPS):
         middle = 0.5 * (low + high)
-        share = 1.0 / (1.0 + np.exp(-middle))
-        found = (float(np.sum(1.0 / (1.0 + np.exp(-np.clip(ratio + middle, -500, 500))))) + 0.5) / (total + 1)
+        share = 1.0 / (1.0 + portable.exp(-middle))
+        found = (float(np.sum(1.0 / (1.0 + portable.exp(-np.clip(ratio + middle, -500, 500))))) + 0.5) / (
+            total + 1
+        )
         low, high = (middle, high) if found > share else (low, middle)
-    return float(np.clip(1.0 / (1.0 + np.exp(-0.5 * (low + high))), 1e-6, 1 - 1e-6))
+    return float(np.clip(1.0 / (1.0 + portable.exp(-0.5 * (low + high))), 1e-6, 1 - 1e-6))
 
 
 def _summed(log: Floats, at: Ints, count: int) -> Floats:
     """Give ln of the sum of exp by end; shape (count,)."""
     top = np.full(count, -np.inf)
     np.maximum.at(top, at, log)
-    return np.asarray(top + np.log(np.maximum(np.bincount(at, np.exp(log - top[at]), count), 1e-320)))
+    return np.asarray(
+        top + portable.log(np.maximum(np.bincount(at, portable.exp(log - top[at]), count), 1e-320))
+    )
 
 
 def _of_pairs(evidence: Floats, at: Ints, candidates: Ints, count: int, share: float) -> Floats:
     odds = pair_log_odds(share, candidates) + evidence
-    whole = np.logaddexp(0.0, _summed(odds, at, count))
-    return np.asarray(np.exp(odds - whole[at]))
+    whole = portable.logaddexp(0.0, _summed(odds, at, count))
+    return np.asarray(portable.exp(odds - whole[at]))
 
 
 def _discount(evidence: Floats, left: Ints, right: Ints, candidates: Ints, share: float) -> float:
     """Give the whole nats by which evidence must fall until sure pairs are about one an end."""
     odds = pair_log_odds(share, candidates) + evidence
-    floor = np.log(SURE / (1 - SURE))
+    floor = portable.log(SURE / (1 - SURE))
     taken = 0.0
     while taken < _MOST:
         sure = odds - taken > floor

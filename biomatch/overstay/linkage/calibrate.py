@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import ModelError
 from biomatch.evidence.dwell import DwellDensity
 from biomatch.evidence.face import FaceCalibrator
@@ -136,7 +137,7 @@ def _fit_face(
     again = closed["next_entry_time"].is_not_null().to_numpy()[pairs]
     rate = SHAM_RATE
     if len(score):
-        order = np.argsort(score)
+        order = np.argsort(score, kind="stable")
         place = np.searchsorted(np.cumsum(weight[order]), _STRANGE * weight.sum())
         rate = sham_rate(mated < score[order[min(place, len(order) - 1)]], again)
     try:
@@ -165,7 +166,7 @@ def _strangers(
 
     Returns scores, how many comparisons each stands for, and flat places (probe x len(others) + other).
     """
-    score = templates[rows[probes]] @ templates[rows[others]].T
+    score = portable.unit_products(templates[rows[probes]], templates[rows[others]]).astype(np.float32)
     births = encounters["birth_date"].to_physical()
     birth, said = births.fill_null(0).to_numpy(), births.is_not_null().to_numpy()
     number = encounters["document_number"].to_numpy()

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.evidence.levels import as_m, level_counts, moved
 from biomatch.evidence.names import NEARLY, Comparison, split, token_levels
 from biomatch.evidence.prior import near_number_llr, pair_log_odds, same_document_log_odds
@@ -249,9 +250,9 @@ def _weigh(
     window = max(1.0, _window_days(links))
     dwell = np.where(stay, known.dwell.llr(days, classes, window), 0.0)
     again = np.isin(kind, ["next_entry", "return"])
-    dwell = np.where(again, -days / RETURN_DAYS + np.log(window / RETURN_DAYS), dwell)
+    dwell = np.where(again, -days / RETURN_DAYS + portable.log(window / RETURN_DAYS), dwell)
     # Who enters again has left in between: kin who queue behind each other have not.
-    left_by = np.log(np.maximum(known.dwell.within(days, classes), 1e-12))
+    left_by = portable.log(np.maximum(known.dwell.within(days, classes), 1e-12))
     dwell = np.where(kind == "next_entry", dwell + left_by, dwell)
     ids = encounters["encounter_id"]
     weighed = pairs.drop("until").with_columns(

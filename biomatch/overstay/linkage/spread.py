@@ -7,6 +7,7 @@ party alike), and the rates of all of them may be off at once.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,8 +99,8 @@ def count_interval(
     count = len(probability)
     if not count:
         return 0.0, 0.0, 0.0
-    mean = float(np.clip(probability.sum(), 0.0, count))
-    variance = PARTY * float((probability * (1.0 - probability)).sum()) + rate_variance
+    mean = float(np.clip(math.fsum(probability), 0.0, count))
+    variance = PARTY * math.fsum(probability * (1.0 - probability)) + rate_variance
     share, most = mean / count, mean * (count - mean)
     if variance <= 0 or most <= 0:
         return mean, float(np.floor(mean)), float(np.ceil(mean))

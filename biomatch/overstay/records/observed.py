@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from biomatch.overstay.linkage.tables import cut_of
 from biomatch.tables.observed import (
+    CLASSES,
     DOCUMENTS,
     ENCOUNTERS,
     MANIFESTS,
@@ -111,8 +112,11 @@ def to_observed(
         sex=pl.col("sex").cast(pl.Enum(SEXES)),
         nationality="nationality",
         admission_class=pl.when(residents)
-        .then(pl.lit(RESIDENT, dtype=ENCOUNTERS.columns["admission_class"]))
-        .otherwise("class"),
+        .then(pl.lit(RESIDENT))
+        .when(pl.col("class").cast(pl.String).is_in(CLASSES))
+        .then(pl.col("class").cast(pl.String))
+        .otherwise(pl.lit("OTHER"))
+        .cast(ENCOUNTERS.columns["admission_class"]),
         permitted_until="permitted_until",
         camera=pl.when(face).then(pl.lit("own")),
         attempts=pl.lit(1, dtype=pl.Int16),

@@ -15,7 +15,6 @@ from biomatch.overstay.records.times import EVERY_PORT, at_ports, moments, read_
 from biomatch.overstay.rules.faults import Faults
 from biomatch.overstay.rules.source import ROW, Source
 from biomatch.overstay.rules.terms import read_admission
-from biomatch.tables.observed import CLASSES
 from biomatch.tables.schema import Time
 
 RECORDS: dict[str, Any] = {
@@ -33,7 +32,7 @@ RECORDS: dict[str, Any] = {
     "birth_date": pl.Date,
     "sex": pl.String,
     "nationality": pl.String,
-    "class": pl.Enum(CLASSES),
+    "class": pl.Enum(words.ADMISSIONS),
     "permitted_until": pl.Date,
     "port": pl.String,
     "mode": pl.String,

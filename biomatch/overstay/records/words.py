@@ -7,9 +7,10 @@ import re
 import polars as pl
 
 from biomatch.errors import TableError
-from biomatch.overstay.rules.us_classes import class_code
-from biomatch.tables.observed import CLASSES
+from biomatch.overstay.rules.us_classes import CODES, class_code
 
+ADMISSIONS = (*CODES, "RESIDENT")
+"""Classes of admission that the rules know, ``OTHER`` among them, and residents, who owe no departure."""
 DIRECTIONS: dict[str, tuple[str, ...]] = {
     "entry": (
         "entry",
@@ -79,8 +80,8 @@ def classes(cells: pl.Series) -> tuple[pl.Series, list[str]]:
             if "owes no departure" in fault.given:
                 read[text] = "RESIDENT"
             else:
-                read[text] = plain if plain in CLASSES else "OTHER"
-                if plain not in CLASSES:
+                read[text] = "OTHER"
+                if plain != "OTHER":
                     unknown.append(text)
     codes = cells.replace_strict(read, default="OTHER", return_dtype=pl.String).fill_null("OTHER")
-    return codes.cast(pl.Enum(CLASSES)), unknown
+    return codes.cast(pl.Enum(ADMISSIONS)), unknown
