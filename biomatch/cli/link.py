@@ -114,7 +114,7 @@ def _lines(found: OwnLinks) -> list[str]:
     """Say rows, links, the sentence, and the first leads."""
     import polars as pl
 
-    from biomatch.cli.stays import columns_of_text
+    from biomatch.cli.tables import columns_of_text
 
     rows = found.counts
     later = rows["dated_later"] + rows["received_later"]

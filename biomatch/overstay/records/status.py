@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.overstay.records.short_stays import lawful_until
 from biomatch.overstay.rules import us
+from biomatch.overstay.rules.short_stays import lawful_until
 from biomatch.overstay.rules.us_classes import CLASSES, Admission
 from biomatch.overstay.rules.us_days import SEVERITIES
 from biomatch.tables.observed import Observed

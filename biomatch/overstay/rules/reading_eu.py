@@ -148,3 +148,34 @@ def _from_accession(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
             f"{counts['clipped']:,} count from it on"
         )
     return frame, notes
+
+
+def read_retention(path: Path, *, reject: bool = False) -> Stays:
+    """Read a file for the periods of retention.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        CSV with ``traveller,entry,exit`` and optionally ``authorised_until`` and ``family_member`` (yes, no).
+    reject : bool
+        Whether rows with faults are set aside and listed; else they are refused.
+
+    Raises
+    ------
+    TableError
+        With the number of the row and of its line.
+    """
+    optional = ("authorised_until", "family_member", "document", "country")
+    intake = take_in(path, EU_NEEDED, optional, ("entry", "exit", "authorised_until"))
+    if "family_member" in intake.frame.columns:
+        plain = pl.col("family_member").str.to_lowercase()
+        known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+        intake.refuse(~plain.is_in(list(known)), "family_member", "yes, no, or nothing")
+        intake.frame = intake.frame.with_columns(
+            plain.replace_strict(known, default=None, return_dtype=pl.Boolean)
+        )
+    intake.finish(reject=reject)
+    intake.keep()
+    frame = intake.frame
+    frame = frame.drop([name for name in frame.columns if name == ROW or name.startswith("raw ")])
+    return Stays(frame, (), intake.faults.table(), intake.given)

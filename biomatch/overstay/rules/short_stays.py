@@ -10,7 +10,9 @@ from biomatch.overstay.rules import eu
 Ints = NDArray[np.int64]
 
 
-def lawful_until(person: Ints, entry: Ints, exit_: Ints, rules: eu.EuRules = eu.RULES) -> Ints:
+def lawful_until(
+    person: Ints, entry: Ints, exit_: Ints, rules: eu.EuRules = eu.RULES, limit: Ints | None = None
+) -> Ints:
     """Give the last lawful day of each stay: the maximum stay that is authorised at entry [E5].
 
     Parameters
@@ -22,6 +24,8 @@ def lawful_until(person: Ints, entry: Ints, exit_: Ints, rules: eu.EuRules = eu.
         last day that is known.
     rules : EuRules
         Limit and window.
+    limit : ndarray of int64, optional
+        Shape (n,): days that each entry allows; default: the rule's.
 
     Returns
     -------
@@ -58,12 +62,12 @@ def lawful_until(person: Ints, entry: Ints, exit_: Ints, rules: eu.EuRules = eu.
         return np.asarray(np.where(place >= 0, total[np.maximum(place, 0)] + inside, 0))
 
     until = before(first)
-    low = np.zeros(len(first), dtype=np.int64)
-    high = np.full(len(first), rules.limit_days, dtype=np.int64)
+    most = np.full(len(first), rules.limit_days, dtype=np.int64) if limit is None else limit[order]
+    low, high = np.zeros(len(first), dtype=np.int64), most.copy()
     while (low < high).any():
         days = (low + high + 1) // 2
         window = np.minimum(first + days - rules.window_days, first)
-        fits = days + until - before(window) <= rules.limit_days
+        fits = days + until - before(window) <= most
         low, high = np.where(fits, days, low), np.where(fits, high, days - 1)
     found = np.empty(len(first), dtype=np.int64)
     found[order] = first + low - 1
