@@ -111,7 +111,9 @@ def _read_country(intake: Intake) -> list[str]:
                 return intake.file.fault(row, fault.given, allowed=fault.allowed, remedy=fault.remedy)
 
             intake.wrong(intake.frame["country"] == text, "country", "is no country that is known here", make)
-    frame = intake.frame.with_columns(pl.col("country").replace_strict(read, default=None))
+    frame = intake.frame.with_columns(
+        pl.col("country").replace_strict(read, default=None, return_dtype=pl.String)
+    )
     by_land = {code: land for code, (_, land) in COUNTS_FROM.items()}
     other = {code: other for code, (other, _) in COUNTS_FROM.items()}
     here = pl.col("country")
