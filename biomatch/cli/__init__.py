@@ -25,6 +25,7 @@ FAMILIES = (
     "plan",
     "stays",
     "link",
+    "review_sample",
     "predict",
     "fit",
     "verify",

@@ -76,6 +76,9 @@ class OwnLinks:
         ``dated_later`` and ``received_later`` than `on`, which are not used yet.
     notes : tuple of str
         What was read or estimated in a way that its user may want to know.
+    facts : mapping of str to float
+        ``rate_variance`` (of the leads' summed posteriors, from the rates behind them) and
+        ``unlinked_exits`` (exits in use that belong to no stay).
     """
 
     on: date
@@ -88,7 +91,7 @@ class OwnLinks:
     expected_false_leads: ExpectedCount
     counts: Mapping[str, int]
     notes: tuple[str, ...] = ()
-    spread: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, float] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<OwnLinks as of {self.on}: {len(self.stays):,} stays, {len(self.leads):,} leads>"
@@ -160,7 +163,7 @@ class OwnLinks:
             "expected_false_leads": self.expected_false_leads.to_json(),
             "rejected": self.counts["rejected"],
             "rows": dict(self.counts),
-            "spread": dict(self.spread),
+            "facts": dict(self.facts),
             "notes": list(self.notes),
         }
 
@@ -186,7 +189,7 @@ class OwnLinks:
                 expected,
                 summary["rows"],
                 tuple(summary["notes"]),
-                summary["spread"],
+                summary["facts"],
             )
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as fault:
             raise TableError(

@@ -201,7 +201,7 @@ def link_records(
         expect_false(leads["p_overstay"], variance),
         rows,
         tuple(given.notes),
-        {"rate_variance": variance},
+        {"rate_variance": variance, "unlinked_exits": float(len(linked.links.residual_exits))},
     )
 
 
