@@ -145,18 +145,22 @@ def _lines(found: OwnLinks) -> list[str]:
 
 def waterfall(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `biomatch link` wrote.")],
-    number: Annotated[int, typer.Option("--link", min=0, help="Number of the link in the table of links.")],
+    number: Annotated[
+        int | None,
+        typer.Option("--link", min=0, help="Number in the table of links; default: the least sure."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show what speaks for one link and what against it, piece by piece, in nats."""
     from biomatch.overstay.records.result import OwnLinks
 
     found = OwnLinks.read(folder)
+    number = found.least_sure() if number is None else number
     steps = found.waterfall(number)
     row = found.links.filter(found.links["link"] == number).row(0, named=True)
     lines = [
-        f"{row['kind']}: {row['from_document']} of {row['from_day']} to {row['to_document']} of "
-        f"{row['to_day']}, probability {row['probability']:.4f}"
+        f"link {number}, {row['kind']}: {row['from_document']} of {row['from_day']} to "
+        f"{row['to_document']} of {row['to_day']}, probability {row['probability']:.4f}"
     ]
     for piece, nats, total, chance in steps.rows():
         bar = ("+" if nats >= 0 else "-") * min(40, round(abs(nats)))

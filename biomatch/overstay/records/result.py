@@ -129,6 +129,21 @@ class OwnLinks:
         """
         return waterfall(self.links, link)
 
+    def least_sure(self) -> int:
+        """Give the number of the weighed link that was made with the least probability.
+
+        Raises
+        ------
+        ResultsError
+            Where every link was made by one document.
+        """
+        weighed = self.links.filter(pl.col("made") & pl.col("nats_log_odds").is_not_null())
+        if weighed.is_empty():
+            raise ResultsError(
+                "no link was weighed", remedy="every stay was joined by one document, or is open"
+            )
+        return int(weighed.sort("probability", "link")["link"][0])
+
     def write(self, folder: str | Path, form: Format = "parquet") -> dict[str, Path]:
         """Write the tables and a summary into a folder; gives each table's path.
 
