@@ -231,7 +231,8 @@ def _linked(
     linked = link(
         observed, on, _point(known, observed, notes), documents=documents, last_days=last_days, known=known
     )
-    notes += linked.warnings
+    faceless = not (observed.encounters["template_row"] >= 0).any()
+    notes += [text for text in linked.warnings if not (faceless and "by face" in text)]
     person = person_ids(observed, linked)
     judged = status.judge(observed, records, linked.links.stays, on, rules, person)
     unknown = int(judged["last_lawful_day"].is_null().sum())
