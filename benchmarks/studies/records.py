@@ -3,8 +3,9 @@ r"""`biomatch link` beside Splink and recordlinkage on the same records, at thre
     PYTHONPATH=PEERS python benchmarks/studies/records.py [--seeds 2] [--people 1000] [--out FILE]
 
 PEERS holds ``pip install --target PEERS "splink<5" recordlinkage`` (Splink 5.0.0 stopped in its expectation
-maximisation on tables this small). A peer that is not there is left out, and the table says so. Records come from `tests/records/conftest.py`: people who come and go for two years, with
-repeat visits, second passports, exits without a record and overstays, all known.
+maximisation on tables this small). A peer that is not there is left out, and the table says so. Records come
+from `tests/records/conftest.py`: people who come and go for two years, with repeat visits, second passports,
+exits without a record and overstays, all known.
 
 Every contestant starts from the same pass by document (an exit closes the document's last entry), and links
 what is left: exits on another document against stays that are open. Splink is trained as its documentation
@@ -40,12 +41,6 @@ QUALITIES = {
     "dates": "half born on 1 January, days and months exchanged on second passports",
     "names": "other spellings on second passports, seven birth dates in ten missing",
 }
-READING = (
-    "Where names are spelt otherwise and birth dates are missing, recordlinkage finds more of the pairs than",
-    "biomatch without faces, and Splink about as many: their Jaro-Winkler levels forgive more letters than",
-    "biomatch's one slip or same sound. biomatch makes fewer wrong links in return, and faces recover most.",
-)
-"""What the small run that is committed shows; read it again when the table changes."""
 Pairs = list[tuple[int, int, float]]
 """Entry row, exit row, stated probability."""
 NOTHING = 1e-3  # what a pair counts for that a contestant did not list
@@ -304,7 +299,6 @@ def main() -> None:
                 f"{score.hidden:,} of {score.overstayers:,} | {loss:.3f} | {score.seconds:.1f} |"
             )
             sys.stderr.write(lines[-1] + "\n")
-    lines += ["", *READING]
     text = "\n".join(lines) + "\n"
     if given.out:
         given.out.write_text(text, encoding="utf-8")
