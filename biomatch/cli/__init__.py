@@ -26,10 +26,12 @@ FAMILIES = (
     "stays",
     "link",
     "review_sample",
+    "queue",
     "predict",
     "fit",
     "verify",
     "identify",
+    "gallery",
     "embed",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
