@@ -167,6 +167,8 @@ class OverdueStays:
             In (0, 1): the expectation over what is not known of the rates.
         """
         found = np.zeros(len(over))
+        if not len(over):
+            return found
         for weight, peak in zip(self.weights, self._odds(mode, admission, over, away), strict=True):
             odds, _, variance, _ = peak
             found += weight * _expected(odds, variance)
@@ -189,6 +191,8 @@ class OverdueStays:
         The sum is linear in the logarithms of the rates around each peak (the delta method); that the two
         peaks differ adds their own variance.
         """
+        if not len(over):
+            return 0.0
         sums, squares = [], []
         for (odds, slope, variance, groups), covariance in zip(
             self._odds(mode, admission, over, away), self.covariance, strict=True
