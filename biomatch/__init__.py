@@ -23,6 +23,7 @@ _HOMES = {
     "charts": "reporting",
     "evaluate": "evaluation.judge",
     "identification_curve": "curves.build",
+    "link": "evaluation.own.link",
     "open_world": "worlds",
     "queue": "evaluation.waits.day",
     "report": "reporting.report",

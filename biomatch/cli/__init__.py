@@ -25,6 +25,8 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "link",
+    "review_sample",
     "queue",
     "predict",
     "fit",

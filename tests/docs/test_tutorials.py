@@ -11,6 +11,7 @@ PAGES = {
     "engineer": 10,
     "researcher": 14,
     "analyst": 16,
+    "records": 10,
     "port": 12,
     "extending": 45,
     "tuning": 19,
