@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
+from biomatch import checks
 from biomatch.errors import ResultsError
 
 
@@ -71,8 +72,7 @@ def _check(numerator: int, denominator: int, confidence: float) -> None:
             allowed="0 <= events <= trials",
             remedy="count the trials before the events",
         )
-    if not 0.0 < confidence < 1.0:
-        raise ResultsError(f"confidence {confidence}", allowed="a number between 0 and 1, such as 0.95")
+    checks.confidence(confidence)
 
 
 def rate(numerator: int, denominator: int, confidence: float = 0.95) -> Rate:

@@ -159,13 +159,6 @@ def most_events(target: float, trials: int) -> int:
     return k
 
 
-def checked_target(target: float, name: str) -> float:
-    """Refuse a target rate outside [0, 1] (a percentage, most often)."""
-    if isinstance(target, bool) or not 0.0 <= float(target) <= 1.0:
-        raise ResultsError(f"{name}={target}", allowed="a share between 0 and 1", remedy="1 % is 0.01")
-    return float(target)
-
-
 def next_above(score: np.floating[Any]) -> float:
     """Give the next number above a score, in the score's own type."""
     return float(np.nextafter(score, score.dtype.type(np.inf)))

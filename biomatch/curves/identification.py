@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
@@ -195,7 +196,7 @@ class IdentificationCurve:
         """Give (low, high]: the lowest thresholds with a realised FPIR of at most ``max_fpir``."""
         if not self.non_mated:
             raise ResultsError("no non-mated search", remedy="FPIR needs probes that are not in the gallery")
-        target = counting.checked_target(max_fpir, "max_fpir")
+        target = checks.share(max_fpir, "max_fpir")
         return counting.threshold_interval(self.non_mated_top_scores, target)
 
     def threshold(self, *, max_fpir: float) -> float:

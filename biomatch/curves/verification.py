@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
@@ -97,7 +98,7 @@ class VerificationCurve:
         """Give (low, high]: the lowest interval of thresholds with a realised FMR of at most ``max_fmr``."""
         if not self.non_mated_scores.size:
             raise ResultsError("no non-mated comparison", remedy="FMR needs pairs of different people")
-        target = counting.checked_target(max_fmr, "max_fmr")
+        target = checks.share(max_fmr, "max_fmr")
         return counting.threshold_interval(self.non_mated_scores, target)
 
     def threshold(self, *, max_fmr: float) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.curves import counting
 from biomatch.curves.counting import Floats
 from biomatch.errors import ResultsError
@@ -119,9 +120,7 @@ class ScoreAccumulator:
 
         Exact where it lies in the tail (`exact_above`), else the next edge of a bin above it.
         """
-        return self.threshold_allowing(
-            counting.most_events(counting.checked_target(max_rate, "max_rate"), self.total)
-        )
+        return self.threshold_allowing(counting.most_events(checks.share(max_rate, "max_rate"), self.total))
 
     def threshold_allowing(self, allowed: int) -> float:
         """Give the lowest threshold that surely accepts at most this many scores; see `threshold`."""

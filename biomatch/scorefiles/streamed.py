@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from biomatch.curves import counting
+from biomatch import checks
 from biomatch.curves.counting import Floats
 from biomatch.errors import ResultsError, TableError
 from biomatch.rates import Rate, rate
@@ -67,7 +67,7 @@ class StreamedComparisons:
         Exact where at most `TAIL` - 1 comparisons may be accepted; else the next edge of a bin above it,
         higher by a part in 1,024 at most.
         """
-        return self.non_mated.threshold(max_rate=counting.checked_target(max_fmr, "max_fmr"))
+        return self.non_mated.threshold(max_rate=checks.share(max_fmr, "max_fmr"))
 
     def threshold_interval(self, *, max_fmr: float) -> tuple[float, float]:
         """Give (low, high]: thresholds that accept the same non-mated scores as `threshold` does."""

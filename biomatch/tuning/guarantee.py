@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import bdtr, bdtrik, betainc, betaincinv
 
-from biomatch import rates
+from biomatch import checks, rates
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
@@ -233,16 +233,10 @@ def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float) -> flo
 
 def check_claim(n: int, target: float, confidence: float, cap: int | None, measure: str) -> None:
     """Refuse a target, a confidence or a cap that cannot be, and a claim without a trial."""
-    counting.checked_target(target, f"max_{measure.lower()}")
-    if target == 0.0:
-        raise ResultsError(
-            f"max_{measure.lower()}=0",
-            remedy="no amount of data shows a rate of 0; name a small one, as 1e-6",
-        )
-    if not 0.0 < confidence < 1.0:
-        raise ResultsError(f"confidence {confidence}", allowed="a number between 0 and 1, such as 0.95")
-    if cap is not None and cap < 1:
-        raise ResultsError(f"cap={cap}", allowed="a whole number from 1: errors that one subject can make")
+    checks.target(target, f"max_{measure.lower()}")
+    checks.confidence(confidence)
+    if cap is not None:
+        checks.whole(cap, "cap", least=1)
     if not n:
         raise ResultsError(
             f"no non-mated {_unit(measure)}", remedy=f"{measure} needs people who are not enrolled"
