@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from biomatch.errors import SettingsError, WallError
 from biomatch.settings.scenario import Scenario
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed, content_id
+from biomatch.tables.seals import question_of
 from biomatch.truth import Truth
 
 KIND = "world"
@@ -57,9 +59,9 @@ class World:
 
 def check_seed(seed: int) -> int:
     """Refuse a seed that is negative or reserved for the training of shipped models."""
-    if not 0 <= seed < FIRST_RESERVED_SEED:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < FIRST_RESERVED_SEED:
         raise SettingsError(f"seed {seed}", allowed=f"0 to {FIRST_RESERVED_SEED - 1}")
-    return seed
+    return int(seed)
 
 
 def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> World:
@@ -105,7 +107,8 @@ def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progre
 
     check_seed(seed)
     about: dict[str, Any] = {}
-    with storage.new_folder(out, KIND, about) as folder:
+    asked = question_of(scenario=scenario.canonical(), seed=seed)
+    with storage.new_folder(out, KIND, about, question=asked) as folder:
         (folder / "observed").mkdir()
         observed, truth = make(
             scenario, seed, templates_path=folder / "observed" / "templates.npy", progress=progress

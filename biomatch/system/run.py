@@ -24,6 +24,7 @@ from biomatch.tables import storage
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import ALERTS, DECISIONS, STAYS
+from biomatch.tables.seals import question_of
 
 KIND = "run"
 PACKAGES = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy")
@@ -64,7 +65,9 @@ class Run:
             "world_id": self.world_id,
             "provenance": dict(self.about),
         }
-        with storage.new_folder(path, KIND, about) as folder:
+        days = self.stays["as_of"].unique().sort().cast(str).to_list()
+        asked = question_of(point=about["point"], world=self.world_id, on=days)
+        with storage.new_folder(path, KIND, about, question=asked) as folder:
             storage.write_table(folder, DECISIONS, self.decisions)
             storage.write_table(folder, STAYS, self.stays)
             storage.write_table(folder, ALERTS, self.alerts)
