@@ -72,7 +72,7 @@ def open_file(
     """
     name = os.fspath(path)
     try:
-        found = os.stat(name)
+        found = Path(name).stat()
         fifo = stat.S_ISFIFO(found.st_mode)
         if not stat.S_ISREG(found.st_mode) and not (fifo and pipe):
             raise error(f"{name} is {_what(found.st_mode)}", allowed="a file", remedy="give a file")
@@ -145,7 +145,7 @@ def _spooled(name: str, key: tuple[int, int], error: Kind) -> BinaryIO:
     spool.flush()
     if held is None:
         spool.seek(0)
-        return spool  # type: ignore[return-value]
+        return spool
     held[key] = spool
     return _again(spool)
 
@@ -448,12 +448,14 @@ def _literal(path: str | Path) -> str:
 
 
 def read_csv(path: str | Path, *, error: Kind = TableError, **options: Any) -> pl.DataFrame:
-    """Read a CSV file with Polars' options; the path is no pattern. PolarsError is the caller's to explain."""
+    """Read a CSV file with Polars' options; the path is no pattern. PolarsErrors are left to the caller."""
     return pl.read_csv(io.BytesIO(read_bytes(path, error=error, pipe=True)), **options)
 
 
 def scan_csv(path: str | Path, **options: Any) -> pl.LazyFrame:
     """Scan a CSV file with Polars' options; the path is no pattern, and must have been opened before."""
+    if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe: what came through it is held
+        return pl.scan_csv(io.BytesIO(read_bytes(path, pipe=True)), **options)
     return pl.scan_csv(_literal(path), glob=False, **options)
 
 

@@ -57,9 +57,9 @@ class World:
         return self._truth
 
 
-def check_seed(seed: int) -> int:
+def check_seed(seed: Any) -> int:
     """Refuse a seed that is negative or reserved for the training of shipped models."""
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < FIRST_RESERVED_SEED:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < FIRST_RESERVED_SEED:
         raise SettingsError(f"seed {seed}", allowed=f"0 to {FIRST_RESERVED_SEED - 1}")
     return int(seed)
 

@@ -7,10 +7,12 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
 from biomatch.errors import TableError
+from biomatch.files import open_file
 
 NUMBERS = ("score", "number")
 BLOCK = 1 << 24
@@ -138,7 +140,7 @@ def _parsed(
 def first_line(path: Path) -> str:
     """Give the first line of a text file without its end; empty for an empty file."""
     with _open(path) as file:
-        return file.readline(1 << 16).decode("utf-8", errors="replace").rstrip("\r\n")
+        return file.readline(1 << 16).decode("utf-8-sig", errors="replace").rstrip("\r\n")
 
 
 def fault_at(path: Path, line: int, what: str, *, allowed: str = "", remedy: str = "") -> TableError:
@@ -154,11 +156,8 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _open(path: Path) -> io.BufferedReader:
-    try:
-        return path.open("rb")
-    except OSError as fault:
-        raise TableError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
+def _open(path: Path) -> BinaryIO:
+    return open_file(path, pipe=True)
 
 
 def _runs(data: bytes, columns: Sequence[tuple[str, str]]) -> bool:

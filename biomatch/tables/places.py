@@ -1,7 +1,7 @@
 """Where outputs go: what may be replaced, how it is replaced, and what a killed writer left behind.
 
-An older output is moved aside, the new one is put in its place, and only then is the older one removed; a kill
-in between leaves both, and the next command that looks there puts the older one back.
+An older output is moved aside, the new one is put in its place, and only then is the older one removed. A
+kill in between leaves both, and the next command that looks there puts the older one back.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def put(beside: Path, place: Path) -> None:
 
 
 def recover(place: Path) -> None:
-    """Undo what a killed writer of this place began: put an older output back, remove what is half-written."""
+    """Undo what a killed writer began here: put an older output back, remove what is half-written."""
     for left, what in _leftovers(place):
         if what == "old" and not os.path.lexists(place):
             with suppress(OSError):  # on a medium that cannot be written nothing can be put back
@@ -138,7 +138,7 @@ def _leftovers(place: Path) -> list[tuple[Path, str]]:
     """Give what dead processes left beside a place; a living one's is let alone."""
     found = []
     try:
-        names = os.listdir(place.parent)
+        names = [one.name for one in place.parent.iterdir()]
     except OSError:
         return []
     for what in ("old", "partial"):

@@ -230,7 +230,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
 
 
 def _write_to_device(place: Path, data: bytes) -> None:
-    """Write to what is no regular file (``/dev/stdout``, ``/dev/full``): a device is never replaced by a file."""
+    """Write to what is no regular file (``/dev/stdout``): a device is never replaced by a file."""
     try:
         with place.open("wb") as file:
             file.write(data)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.overstay.rules import csvfile, us_days
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
@@ -131,7 +132,7 @@ def read_us(path: Path) -> Stays:
 
 def _read(file: CsvFile, dates: Sequence[str]) -> pl.DataFrame:
     """Read the columns: trimmed text, empty cells as nulls, the named ones as dates."""
-    lines = pl.scan_csv(file.path, infer_schema=False, with_column_names=lambda _: list(file.columns))
+    lines = files.scan_csv(file.path, infer_schema=False, with_column_names=lambda _: list(file.columns))
     text = [pl.col(name).str.strip_chars() for name in file.columns]
     text = [pl.when(cell.str.len_bytes() > 0).then(cell).name.keep() for cell in text]
     made = lines.select(text).with_columns(
