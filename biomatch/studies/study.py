@@ -22,7 +22,7 @@ from biomatch.paths import code_id
 from biomatch.settings.base import ASSUMED, Settings, setting
 from biomatch.settings.scenario import Scenario
 from biomatch.settings.system import System
-from biomatch.studies.rows import Row
+from biomatch.studies.rows import Row, write_plan
 from biomatch.worlds import check_seed
 
 Progress = Callable[[str, int, int], None]
@@ -65,6 +65,13 @@ class Suite(Settings):
     systems: dict[str, SystemCell] = setting(..., "the suite", min_length=1)
 
     controls: list[Literal["oracle", "blind"]] = setting(["oracle", "blind"], "habit: null controls")
+
+    @model_validator(mode="after")
+    def _check_seeds(self) -> Self:
+        for name, seeds in (("seeds", self.seeds), ("tuning_seeds", self.tuning_seeds)):
+            if len(set(seeds)) != len(seeds):
+                raise ValueError(f"{name} names a seed twice; each run counts once")
+        return self
 
     @model_validator(mode="after")
     def _check_baseline(self) -> Self:
@@ -329,6 +336,7 @@ def run_study(
     if fresh:
         _clear(runs, out / "points")
     _refuse_other_code(out, jobs)
+    write_plan(out, suite.name, [job.id for job in jobs])
     missing = [job for job in jobs if not (runs / f"{job.id}.json").exists()]
     wanted = {job.id for job in missing}
     report = progress or (lambda stage, done, total: None)
