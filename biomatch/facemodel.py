@@ -7,15 +7,21 @@ Identity i is the unit vector along
 with z_i in R^k and g_i in R^d standard normal, ``F`` a centred random Fourier feature map with kernel
 exp(-|z - z'|^2 / (2 l^2)), and ``a_i`` the share of the low-dimensional part, larger for typical faces.
 A capture of it is the unit vector along ``u_i + sigma n / sqrt(d) + camera offset``.
+
+Worlds are made from these formulas, so all that they hang on comes from `biomatch.portable`: the same bits
+on every machine. The one matrix product, of latents with the map's frequencies, goes through the BLAS, on
+numbers of so few bits that no product and no sum of it is ever rounded (see `FeatureMap`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import SettingsError
 from biomatch.settings.base import nearest
 from biomatch.settings.profile import FaceProfile
@@ -25,6 +31,13 @@ Floats = NDArray[np.float64]
 
 AGE_STEP = 0.5
 """Spacing of the logarithms of the ageing frequencies; see `age_spectrum`."""
+TURN = 1 << 16
+"""Steps of a full turn in which angles of the feature map are counted."""
+_LATENT_BITS, _LATENT_BOUND = 14, 15.9
+_FREQUENCY_BITS = 26
+_ROWS = 64  # a step of the map whose float64 angles stay in the processor's cache
+_TO_INTEGER = 1.5 * 2.0**52
+"""Added to a number, it leaves the nearest whole number in the low bits of the sum."""
 
 
 def age_spectrum() -> tuple[Floats, Floats]:
@@ -42,9 +55,11 @@ def age_spectrum() -> tuple[Floats, Floats]:
     ``A cos(f x) + B sin(f x)`` with A, B standard normal is then stationary with that correlation, so
     that a face can be had at any year without walking through the years before.
     """
-    frequency = np.exp(np.arange(-3.0, 5.0 + 1e-9, AGE_STEP))
+    frequency = portable.exp(np.arange(-3.0, 5.0 + 1e-9, AGE_STEP))
     weight = 2.0 / np.pi * frequency / (1.0 + frequency**2) * AGE_STEP
-    still = 2.0 / np.pi * np.arctan(np.exp(-3.0 - AGE_STEP / 2.0))
+    rest = float(portable.exp(-3.0 - AGE_STEP / 2.0))  # 0.04: six terms of the arc tangent's series do
+    terms = [(-1) ** n * rest ** (2 * n + 1) / (2 * n + 1) for n in range(6)]
+    still = 2.0 / np.pi * sum(terms)
     frequency, weight = np.append(0.0, frequency), np.append(still, weight)
     return frequency, weight / weight.sum()
 
@@ -52,7 +67,8 @@ def age_spectrum() -> tuple[Floats, Floats]:
 def age_correlation(x: Floats | float) -> Floats:
     """Correlation of a latent with itself after x = rate * years; 1 at 0 and about exp(-x)."""
     frequency, weight = age_spectrum()
-    return np.asarray(np.cos(np.multiply.outer(np.asarray(x, dtype=np.float64), frequency)) @ weight)
+    waves = portable.cos(np.multiply.outer(np.asarray(x, dtype=np.float64), frequency))
+    return np.asarray(portable.fold(waves * weight))
 
 
 @dataclass(frozen=True)
@@ -65,17 +81,17 @@ class Kernel:
     @property
     def _grand(self) -> float:
         square = self.length**2
-        return float((square / (square + 2.0)) ** (self.latent_dimension / 2.0))
+        return float(portable.power(square / (square + 2.0), self.latent_dimension / 2.0))
 
     def mean_to(self, square: Floats) -> Floats:
         """Mean of the raw kernel between a point at squared length ``square`` and a random one."""
         scale = self.length**2
-        front = (scale / (scale + 1.0)) ** (self.latent_dimension / 2.0)
-        return np.asarray(front * np.exp(-square / (2.0 * (scale + 1.0))))
+        front = portable.power(scale / (scale + 1.0), self.latent_dimension / 2.0)
+        return np.asarray(front * portable.exp(-square / (2.0 * (scale + 1.0))))
 
     def __call__(self, distance_square: Floats, square_a: Floats, square_b: Floats) -> Floats:
         """Give the expected F(a).F(b) from |a - b|^2, |a|^2 and |b|^2; its mean over random pairs is 0."""
-        raw = np.exp(-distance_square / (2.0 * self.length**2))
+        raw = portable.exp(-distance_square / (2.0 * self.length**2))
         centred = raw - self.mean_to(square_a) - self.mean_to(square_b) + self._grand
         return np.asarray(centred / (1.0 - self._grand))
 
@@ -90,13 +106,19 @@ def share(profile: FaceProfile, typicality: Floats) -> Floats:
     base = profile.likeness.share
     if base <= 0.0:
         return np.zeros_like(typicality)
-    odds = base / (1.0 - base) * np.exp(profile.likeness.typicality * typicality)
+    odds = base / (1.0 - base) * portable.exp(profile.likeness.typicality * typicality)
     return np.asarray(odds / (1.0 + odds))
 
 
 def image_spread(profile: FaceProfile, *, enrolment: bool) -> float:
     """Log standard deviation of the noise between images of one person."""
     return profile.noise.image * (profile.noise.enrolment_image if enrolment else 1.0)
+
+
+@cache
+def cosine_table() -> NDArray[np.float32]:
+    """Cosines of the steps of a full turn, shape (TURN,), float32."""
+    return np.asarray(portable.cos(np.arange(TURN) * (2.0 * np.pi / TURN)), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -106,23 +128,40 @@ class FeatureMap:
     Attributes
     ----------
     weights : ndarray
-        Shape (k, d), float32, N(0, 1/l^2).
-    phases, means : ndarray
-        Shape (d,), float32; uniform phases, and the exact mean of each cosine over z.
+        Shape (k, d), float64: N(0, 1/l^2), in steps of 1/65,536 turn a unit of z, with 26 bits.
+    phases : ndarray
+        Shape (d,), float64: uniform phases, whole steps, and the number that makes a sum whole.
+    means : ndarray
+        Shape (d,), float32: the exact mean of each cosine over z.
     scale : float
         Makes the mean of ``|F|^2`` 1.
+
+    Notes
+    -----
+    Latents are rounded to 2^-14 (18 bits), frequencies have 26 bits, and there are at most 64 latents: a
+    product has 44 bits, a sum 50, and float64 holds 53. So the matrix product is exact whatever the order
+    of its additions, fused or not. Angles are then rounded to 1/65,536 turn, which moves a cosine by less
+    than 5e-5 where faces differ by 0.7, and looked up.
     """
 
-    weights: NDArray[np.float32]
-    phases: NDArray[np.float32]
+    weights: Floats
+    phases: Floats
     means: NDArray[np.float32]
     scale: float
 
     def __call__(self, z: NDArray[np.float32]) -> NDArray[np.float32]:
         """Map latents (n, k) to features (n, d), float32."""
-        out = z @ self.weights
-        out += self.phases
-        np.cos(out, out=out)
+        bound = _LATENT_BOUND * 2.0**_LATENT_BITS
+        fine = np.rint(np.clip(np.multiply(z, 2.0**_LATENT_BITS, dtype=np.float64), -bound, bound))
+        out = np.empty((len(z), self.weights.shape[1]), dtype=np.float32)
+        room = np.empty((min(_ROWS, len(z)), self.weights.shape[1]))
+        for first in range(0, len(z), _ROWS):
+            part = fine[first : first + _ROWS]
+            steps = np.matmul(part, self.weights, out=room[: len(part)])
+            steps += self.phases
+            whole = steps.view(np.int64)
+            whole &= TURN - 1  # the low 16 bits: the angle within its turn
+            np.take(cosine_table(), whole, out=out[first : first + _ROWS], mode="clip")
         out -= self.means
         out *= np.float32(self.scale)
         return out
@@ -132,14 +171,18 @@ def feature_map(profile: FaceProfile, dimension: int) -> FeatureMap:
     """Draw the feature map of a profile; it depends on ``likeness.map_seed`` and d alone, on no world."""
     k, length = profile.likeness.latent_dimension, profile.likeness.length
     rng = stream(profile.likeness.map_seed, "faces.map", dimension)
-    weights = rng.standard_normal((k, dimension)) / length
-    phases = rng.uniform(0.0, 2.0 * np.pi, dimension)
+    drawn = portable.normals(rng, (k, dimension)) / length * (TURN / (2.0 * np.pi))
+    unit = 2.0 ** (np.frexp(np.abs(drawn).max())[1] - _FREQUENCY_BITS)
+    steps = np.rint(drawn / unit) * unit
+    phases = rng.integers(0, TURN, dimension).astype(np.float64)
+    angle = phases * (2.0 * np.pi / TURN)
+    weights = steps * (2.0 * np.pi / TURN)
     squares = (weights**2).sum(axis=0)
-    means = np.cos(phases) * np.exp(-squares / 2.0)
-    variance = 0.5 * (1.0 + np.cos(2.0 * phases) * np.exp(-2.0 * squares)) - means**2
+    means = portable.cos(angle) * portable.exp(-squares / 2.0)
+    variance = 0.5 * (1.0 + portable.cos(2.0 * angle) * portable.exp(-2.0 * squares)) - means**2
     return FeatureMap(
-        weights.astype(np.float32),
-        phases.astype(np.float32),
+        steps * 2.0**-_LATENT_BITS,
+        phases + _TO_INTEGER,
         means.astype(np.float32),
         float(1.0 / np.sqrt(variance.sum())),
     )
@@ -186,9 +229,16 @@ def group_gram(profile: FaceProfile) -> Floats:
             gram[i, j] = base
             gram[i, j] += profile.groups.other_region if region_a != region_b else 0.0
             gram[i, j] += profile.groups.other_sex if sex_a != sex_b else least[sex_a]
-    values, vectors = np.linalg.eigh(gram) if labels else (np.zeros(0), np.zeros((0, 0)))
-    root = vectors * np.sqrt(np.maximum(values, 0.0))
-    return np.asarray(root @ root.T)
+    root = _root(gram.tobytes(), len(gram))
+    return np.asarray(portable.dot(root, root))
+
+
+@cache
+def _root(gram: bytes, size: int) -> Floats:
+    """Give the symmetric root of the positive part of a matrix; made once for each."""
+    root = portable.symmetric_root(np.frombuffer(gram).reshape(size, size))
+    root.setflags(write=False)
+    return root
 
 
 def group_means_of(profile: FaceProfile, one: str, other: str) -> tuple[float, float]:
@@ -208,13 +258,22 @@ def group_means(profile: FaceProfile, dimension: int) -> NDArray[np.float32]:
         length ``mean_square`` and lies along the groups' average.
     """
     gram = group_gram(profile)
-    values, vectors = np.linalg.eigh(gram) if gram.size else (np.zeros(0), np.zeros((0, 0)))
-    roots = vectors * np.sqrt(np.maximum(values, 0.0))
-    rng = stream(profile.likeness.map_seed, "faces.group_frame", dimension)
     count = len(gram)
-    frame, _ = np.linalg.qr(rng.standard_normal((dimension, max(count, 1))))
-    means = roots @ frame.T[:count] if count else np.zeros((0, dimension))
-    centre = means.mean(axis=0) if count else frame[:, 0]
-    length = float(np.linalg.norm(centre))
-    alone = (centre / length if length > 0.0 else frame[:, 0]) * np.sqrt(profile.likeness.mean_square)
+    root = _root(gram.tobytes(), count)
+    rng = stream(profile.likeness.map_seed, "faces.group_frame", dimension)
+    frame = _frame(portable.normals(rng, (max(count, 1), dimension)))
+    means = portable.dot(root, frame[:count]) if count else np.zeros((0, dimension))
+    centre = means.sum(axis=0) / count if count else frame[0]
+    length = float(np.sqrt(portable.pair_sums(centre, centre)))
+    alone = (centre / length if length > 0.0 else frame[0]) * np.sqrt(profile.likeness.mean_square)
     return np.vstack([means, alone]).astype(np.float32)
+
+
+def _frame(rows: Floats) -> Floats:
+    """Make rows orthonormal, each against those before it, twice over (Gram and Schmidt)."""
+    for at in range(len(rows)):
+        for _ in range(2):
+            for other in rows[:at]:
+                rows[at] -= portable.pair_sums(rows[at], other) * other
+        rows[at] /= np.sqrt(portable.pair_sums(rows[at], rows[at]))
+    return rows

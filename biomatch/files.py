@@ -197,9 +197,14 @@ def read_text(path: str | Path, *, error: Kind = TableError, pipe: bool = False)
 
 
 def parse_json(
-    text: str | bytes, where: str, *, error: Kind = TableError, remedy: str = "make it again"
+    text: str | bytes,
+    where: str,
+    *,
+    error: Kind = TableError,
+    remedy: str = "make it again",
+    constants: bool = False,
 ) -> Any:
-    """Parse JSON within bounds: depth, digits of a number, no key twice, no NaN.
+    """Parse JSON within bounds: depth, digits of a number, no key twice, no NaN (save with `constants`).
 
     Raises
     ------
@@ -207,7 +212,7 @@ def parse_json(
         Of the kind `error`, with what is wrong.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=float if constants else _no_constant)
         _shallow(found)
         return found
     except (ValueError, RecursionError) as fault:
@@ -237,9 +242,12 @@ def _shallow(value: Any, left: int = DEEPEST) -> None:
             _shallow(one, left - 1)
 
 
-def read_json(path: str | Path, *, error: Kind = TableError, remedy: str = "make it again") -> Any:
+def read_json(
+    path: str | Path, *, error: Kind = TableError, remedy: str = "make it again", constants: bool = False
+) -> Any:
     """Read a JSON file; see `parse_json`."""
-    return parse_json(read_text(path, error=error), os.fspath(path), error=error, remedy=remedy)
+    text = read_text(path, error=error)
+    return parse_json(text, os.fspath(path), error=error, remedy=remedy, constants=constants)
 
 
 def parse_toml(text: str, where: str, *, error: Kind) -> dict[str, Any]:

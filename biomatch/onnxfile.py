@@ -5,7 +5,9 @@ The protobuf is walked as far as the checks need it: external data, foreign oper
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from biomatch.errors import ModelError
 
@@ -63,6 +65,59 @@ def check_bytes(data: bytes, name: str) -> None:
         raise ModelError(
             f"{name} is no whole ONNX file", remedy="it was cut short or is something else: export it again"
         ) from None
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A file whose whole graph is one linear classifier: what it multiplies its columns by.
+
+    Attributes
+    ----------
+    coefficients : tuple of float
+        Of the last class, one a column; float32 values.
+    intercept : float
+        Of the last class.
+    """
+
+    coefficients: tuple[float, ...]
+    intercept: float
+
+
+def linear_of(data: bytes) -> Linear | None:
+    """Read a graph of one ``LinearClassifier`` without post-transform; None for any other graph.
+
+    `check_bytes` must have passed. The arithmetic of such a graph is a sum of products, whose order a
+    runtime chooses by instruction set; who holds the coefficients can add in an order of their own.
+    """
+    nodes = [
+        list(_fields(node))
+        for field, graph in _fields(memoryview(data))
+        if field == 7 and isinstance(graph, memoryview)
+        for inner, node in _fields(graph)
+        if inner == 1 and isinstance(node, memoryview)
+    ]
+    if len(nodes) != 1 or not any(
+        field == 4 and isinstance(value, memoryview) and bytes(value) == b"LinearClassifier"
+        for field, value in nodes[0]
+    ):
+        return None
+    numbers: dict[str, tuple[float, ...]] = {}
+    texts: dict[str, bytes] = {}
+    for field, attribute in nodes[0]:
+        if field != 5 or not isinstance(attribute, memoryview):
+            continue
+        parts = list(_fields(attribute))
+        name = next((bytes(v).decode() for f, v in parts if f == 1 and isinstance(v, memoryview)), "")
+        floats = b"".join(bytes(v) for f, v in parts if f == 7 and isinstance(v, memoryview))
+        numbers[name] = struct.unpack(f"<{len(floats) // 4}f", floats)
+        texts[name] = next((bytes(v) for f, v in parts if f == 4 and isinstance(v, memoryview)), b"")
+    coefficients, intercepts = numbers.get("coefficients", ()), numbers.get("intercepts", ())
+    if texts.get("post_transform", b"NONE") != b"NONE" or not intercepts:
+        return None
+    columns, rest = divmod(len(coefficients), len(intercepts))
+    if rest or not columns:
+        return None
+    return Linear(coefficients[-columns:], intercepts[-1])
 
 
 class _CutError(Exception):

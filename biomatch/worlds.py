@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from biomatch.errors import SettingsError, WallError
+from biomatch.files import guarded
 from biomatch.settings.scenario import Scenario
 from biomatch.tables import storage
-from biomatch.tables.observed import Observed, content_id
+from biomatch.tables.observed import Observed, recorded_id
 from biomatch.tables.seals import question_of
 from biomatch.truth import Truth
 
@@ -30,7 +31,7 @@ class World:
     observed : Observed
         What the system under test may see.
     id : str
-        Hash of the observed content.
+        Hash of what was asked: settings, the face profile's content, seed, version of the generator.
     path : pathlib.Path or None
         Its folder, where it was opened from one.
     """
@@ -91,8 +92,7 @@ def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> Wo
     from biomatch_synthetic.world import make
 
     observed, truth = make(scenario, check_seed(seed), progress=progress)
-    sealed = observed.sealed()
-    return World(sealed, sealed.id, None, replace(truth, world_id=sealed.id))
+    return World(observed, observed.id, None, replace(truth, world_id=observed.id))
 
 
 def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progress | None = None) -> World:
@@ -115,7 +115,7 @@ def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progre
         )
         observed.write(folder / "observed")
         truth.write(folder / "truth")
-        about["observed"] = dict(observed.about)
+        about["observed"], about["world_id"] = dict(observed.about), observed.id
     return open_world(out)
 
 
@@ -138,7 +138,7 @@ def open_world(path: str | Path) -> World:
     truth = None
     if (place / "truth").is_dir():
         storage.open_folder(place, KIND)
-        truth = Truth.read(place, contents, observed.id)
+        truth = guarded(lambda: Truth.read(place, contents, observed.id), place, "a whole world")
     return World(observed, observed.id, place, truth)
 
 
@@ -149,5 +149,5 @@ def open_observed(path: str | Path) -> Observed:
 
 def _observed(place: Path) -> tuple[Observed, dict[str, Any]]:
     contents = storage.open_folder(place, KIND, absent=("truth/",))
-    observed = Observed.read(place, contents)
-    return replace(observed, id=content_id(contents)), contents
+    observed = guarded(lambda: Observed.read(place, contents), place, "a whole world")
+    return replace(observed, id=recorded_id(contents)), contents

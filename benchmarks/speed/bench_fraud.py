@@ -91,7 +91,7 @@ def test_evidence_in_bulk(benchmark, records):
 
 def test_evidence_in_bulk_against_a_loop(benchmark):
     observed, lists, links = border(200_000)
-    system = System.load("default").with_({"alerts.kinds": ["document_photo_conflict", "sham_exit"]})
+    system = System.load("today").with_({"alerts.kinds": ["document_photo_conflict", "sham_exit"]})
     benchmark.pedantic(detect, args=(observed, lists, links, system), rounds=3)
     rows = observed.encounters.head(2_000).to_dicts()
     photos = {d["number"]: d["template_row"] for d in observed.documents.head(2_000).to_dicts()}

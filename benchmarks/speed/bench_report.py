@@ -25,7 +25,7 @@ CHROMIUM = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic",
 
 def judged(travellers, seed):
     made = world(Scenario.load("airport").with_({"travellers": travellers}), seed=seed)
-    done = run(made.observed, at=OperatingPoint.of(POINT, System.load("default")))
+    done = run(made.observed, at=OperatingPoint.of(POINT, System.load("today")))
     return evaluate(done, made.truth)
 
 

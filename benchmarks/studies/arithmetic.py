@@ -18,7 +18,7 @@ RESULTS = Path(__file__).parents[1] / "results" / "arithmetic.md"
 TARGET = 10.0
 WAYS = {
     "document-only": "documents; faces are not asked",
-    "default": "documents, and a pair whose faces disagree is taken apart",
+    "today": "documents, and a pair whose faces disagree is taken apart",
     "linked": "documents, then every residual exit linked by all evidence; every open stay listed",
     "linked-likelier-than-not": "the same; only stays likelier an overstay than not",
 }

@@ -31,7 +31,7 @@ def calibration_tables() -> str:
         from biomatch_synthetic.world import make
 
         observed, truth = make(training.enriched().with_({"faces.profile": OTHER_PROFILE}), seed)
-        facts = training.facts_of(observed.sealed(), System.load("all"))
+        facts = training.facts_of(observed, System.load("all"))
         other.append(training.sample_of(facts, truth))
     checks = training.gather(training.CHECK_SEEDS, systems=["all"])
     return tables.calibrated({own: checks, OTHER_PROFILE: other})

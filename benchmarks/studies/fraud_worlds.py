@@ -22,7 +22,7 @@ from biomatch.worlds import World, world
 LIMITS = (100, 1_000, 5_000)
 """Honest encounters stopped per million at which detectors are compared."""
 FRAUD = tuple(kind for kind in DETECTORS if kind != "watchlist")
-SYSTEM = System.load("all").with_({"alerts.kinds": list(FRAUD)})
+SYSTEM = System.load("all").with_({"alerts.kinds": list(FRAUD), "alerts.scoring": "evidence"})
 
 
 @dataclass

@@ -33,7 +33,7 @@ SUITE: dict[str, Any] = {
     "seeds": list(range(100, 134)),
     "tuning_seeds": [1, 2, 3],
     "worlds": {"tiny": {"scenario": "tiny", "set": {"travellers": 200}}},
-    "systems": {"open-stays": {"system": "default"}, "all": {"system": "all"}},
+    "systems": {"open-stays": {"system": "today"}, "all": {"system": "all"}},
 }
 PROGRAM = "import sys; from biomatch.cli import main; main(sys.argv[1:])"
 

@@ -68,7 +68,7 @@ def counts(
     rows = linked.stays.select("entry_id", "exit_id", "how_linked").join(true, on="entry_id")
     to_exit = pl.col("exit_id") >= 0
     right = to_exit & (pl.col("exit_id") == pl.col("true_exit"))
-    by_search = to_exit & (pl.col("how_linked") == "face")
+    by_search = to_exit & pl.col("how_linked").is_in(["face", "name"])
     found = rows.select(
         links=to_exit.sum(),
         right=right.sum(),

@@ -58,7 +58,7 @@ def one(travellers: int, *, profiled: bool) -> dict[str, Any]:
     from biomatch.worlds import world
 
     scenario = Scenario.load("airport").with_({"travellers": travellers})
-    system, spent, shares = System.load("default"), {}, {}
+    system, spent, shares = System.load("today"), {}, {}
 
     def timed(stage: str, call: Any) -> Any:
         profile = cProfile.Profile() if profiled else None
@@ -96,12 +96,12 @@ def from_disk(travellers: int, folder: Path) -> dict[str, Any]:
 
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    point = OperatingPoint.of(THRESHOLD, System.load("default"))
+    point = OperatingPoint.of(THRESHOLD, System.load("today"))
     (folder / "at.json").write_text(point.model_dump_json(), encoding="utf-8")
     made, lists, done = folder / "world", folder / "lists", folder / "run"
     stages = {
         "world": ["world", "airport", "--set", f"travellers={travellers}", "--seed", "1", "--out", made],
-        "search": ["search", made, "--system", "default", "--out", lists],
+        "search": ["search", made, "--system", "today", "--out", lists],
         "run": ["run", made, "--at", folder / "at.json", "--lists", lists, "--out", done],
         "evaluate": ["evaluate", done, made, "--out", folder / "result.json"],
     }

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from biomatch.cli.console import Json, Set, emit, progress
+from biomatch.cli.console import Json, Set, emit, note, progress
 from biomatch.errors import SettingsError
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
@@ -77,8 +77,10 @@ def search(
     from biomatch.settings.system import System
     from biomatch.system.plan import write_plan
     from biomatch.system.replay import search as search_world
+    from biomatch.system.searches import counted_sizes
     from biomatch.tables import storage
-    from biomatch.tables.candidates import KIND
+    from biomatch.tables.candidates import KIND, question
+    from biomatch.tables.galleries import search_of
     from biomatch.worlds import open_observed
 
     settings = System.load(system).with_(parse_changes(changes or []))
@@ -95,11 +97,12 @@ def search(
         return
     storage.free_place(out, KIND)
     observed = open_observed(world)
+    storage.free_place(out, KIND, question(observed.id, settings.model_dump(mode="json")))
     with progress() as update:
         lists = search_world(observed, settings, threads=threads, progress=update)
     lists.write(out)
-    sizes = lists.searches["enrolled_count"]
-    middle = int(sizes.median() or 0)  # type: ignore[arg-type]
+    sizes = counted_sizes(lists)
+    middle, least, most = sizes[settings.gallery.policy]
     emit(
         as_json,
         {
@@ -109,11 +112,22 @@ def search(
             "index": lists.about["index"],
             "searches": len(lists),
             "references": lists.references.height,
-            "enrolled_count": {"median": middle, "least": sizes.min(), "greatest": sizes.max()},
+            "enrolled_count": {"median": middle, "least": least, "greatest": most},
+            "galleries": {
+                policy: {
+                    "searches": lists.searches.filter(search_of() == policy).height,
+                    "index": lists.about["indexes"][policy],
+                    "enrolled_count": {"median": one[0], "least": one[1], "greatest": one[2]},
+                }
+                for policy, one in sizes.items()
+            },
         },
         [
-            f"{len(lists):,} searches under policy {settings.gallery.policy} "
-            f"({lists.about['index']} index), N = {middle:,} (median)",
+            *(
+                f"{lists.searches.filter(search_of() == policy).height:,} searches under policy {policy} "
+                f"({lists.about['indexes'][policy]} index), N = {one[0]:,} (median, counted searches)"
+                for policy, one in sizes.items()
+            ),
             f"written: {out.absolute()}",
         ],
     )
@@ -145,6 +159,8 @@ def run(
     with progress() as update:
         done = run_system(observed, at=at, lists=found, on=days or None, progress=update)
     done.write(out)
+    for text in done.warnings:
+        note(f"warning: {text}")
     outcomes = dict(done.decisions.group_by("outcome").len().sort("outcome").iter_rows())
     # A list as of one date restates the same stays as one of another: they are never added up.
     by_date = {
@@ -167,6 +183,7 @@ def run(
             "suspected_in_country_overstays": latest["suspected_in_country_overstays"],
             "as_of": by_date,
             "alerts": done.alerts.height,
+            "warnings": list(done.warnings),
         },
         [
             "decisions: " + ", ".join(f"{count:,} {name}" for name, count in outcomes.items()),

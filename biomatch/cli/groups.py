@@ -34,6 +34,7 @@ def groups(
     from biomatch.curves.groups import group_report
     from biomatch.evaluation.cross_group import crossed
     from biomatch.evaluation.result import Result
+    from biomatch.policy import SEARCH
     from biomatch.tuning.by_part import decided
     from biomatch.worlds import open_world
 
@@ -41,12 +42,14 @@ def groups(
     curve, at = read.curve, read.point.face_threshold
     if not curve.non_mated and read.designed_curve is not None:
         curve = read.designed_curve
-    if read.point.face_threshold_by:
-        if len(read.point.face_threshold_by) > 1:
+    # Thresholds of the further searches are not those of the curve, which is the primary search's.
+    by_field = {name: found for name, found in read.point.face_threshold_by.items() if name != SEARCH}
+    if by_field:
+        if len(by_field) > 1:
             raise ResultsError(
                 "thresholds by several fields", allowed="thresholds by one field, or one for all"
             )
-        ((field, limits),) = read.point.face_threshold_by.items()
+        ((field, limits),) = by_field.items()
         curve, at = decided(curve, field, limits, at), 1.0
     report = group_report(curve, by, at, target=max_fpir, rank=read.list_length)
     payload, lines = told(report.to_json())

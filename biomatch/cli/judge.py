@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from biomatch.cli.console import Json, emit, note, plain, progress
 from biomatch.errors import SettingsError
+
+if TYPE_CHECKING:
+    from biomatch.policy import OperatingPoint
 
 CURVE = "curve"
 """Kind of the folder that an external matcher's curve goes to, where no point is graded."""
@@ -84,7 +87,6 @@ def tune(
         _tune_runs(folders, out, aim, point, options, confidence, resubstitution, as_json)
         return
     from biomatch.tables.candidates import CandidateLists
-    from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
     from biomatch.tuning.by_part import decided
     from biomatch.tuning.costs import Costs
@@ -116,7 +118,7 @@ def tune(
         gallery=gallery,
     )
     tuned = with_growth(tuned, [one for _, one in found], gallery=gallery)
-    write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    tuned.write(out)
     own = tuned.face_threshold_by.get(by or "", {})
     # With thresholds by part the rates are those of all parts, each at its own.
     at, judged = (1.0, decided(curve, by, own, tuned.face_threshold)) if by else (tuned.face_threshold, curve)
@@ -143,9 +145,27 @@ def tune(
             *(f"  {by} {label}: threshold {value:.6f}" for label, value in own.items()),
             f"  realised FPIR {realised}",
             f"  realised FNIR {missed}",
+            *_further_lines(tuned),
             f"written: {out.absolute()}",
         ],
     )
+
+
+def _further_lines(tuned: OperatingPoint) -> list[str]:
+    """Say what was shown of the system's further searches."""
+    lines = []
+    for policy, shown in tuned.guarantee.get("searches", {}).items():
+        if "not_shown" in shown:
+            lines.append(
+                f"  search {policy}: threshold {tuned.face_threshold:.6f}, the primary search's; its own "
+                f"FPIR is not shown ({shown['not_shown']})"
+            )
+        else:
+            lines.append(
+                f"  search {policy}: threshold {shown['threshold']:.6f} for the same target "
+                f"(N = {shown['enrolled']['median']:,})"
+            )
+    return lines
 
 
 def _refuse(options: dict[str, Any], when: str) -> None:
@@ -172,7 +192,6 @@ def _tune_runs(
     from biomatch.policy import OperatingPoint
     from biomatch.system.run import run
     from biomatch.tables.candidates import CandidateLists
-    from biomatch.tables.storage import write_text
     from biomatch.tuning.alerts.tune import tune_fraud
     from biomatch.tuning.leads import tune_leads
     from biomatch.worlds import open_world
@@ -218,7 +237,7 @@ def _tune_runs(
         payload = {"lead_posterior": tuned.lead_posterior, "leads": tuned.guarantee["leads"]}
         about = tuned.guarantee["leads"]
         lines = [f"leads from P(overstay) = {tuned.lead_posterior:.4f}: {about['leads_a_day']:.3g} a day"]
-    write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    tuned.write(out)
     emit(
         as_json,
         {"point": out, "threshold": tuned.face_threshold, "lineages": tuned.lineages, **payload},
@@ -248,6 +267,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge a run, or another matcher's candidate lists, by the truth of its world."""
+    from biomatch.cli.summary import fraud_lines, search_lines
     from biomatch.evaluation.judge import evaluate as judge
     from biomatch.evaluation.result import KIND
     from biomatch.settings.review import ReviewSettings
@@ -280,6 +300,8 @@ def evaluate(
             f"FNIR(N={result.enrolled[0]:,}, R={result.list_length}, T) = {result.fnir}",
             f"system miss rate, failures to acquire folded in: {result.system_miss_rate}",
             "misses: " + ", ".join(f"{count:,} {cause}" for cause, count in result.misses.items()),
+            *search_lines(result),
+            *fraud_lines(result),
             f"overstays as of {last.as_of}: {last.leads:,} leads, {last.false_leads:,} of them false, "
             f"{last.hidden:,} hidden; reported {last.reported_in_country_rate}",
             f"written: {out.absolute()}",

@@ -41,7 +41,9 @@ def report(
     from biomatch.evaluation.result import Result
     from biomatch.reporting.report import report as write_report
     from biomatch.reporting.report import write_charts, write_tables
+    from biomatch.tables.places import begins, free_file
 
+    free_file(out, "report", held=begins('name="generator" content="biomatch'))
     read = [Result.read(path) for path in results]
     written: dict[str, list[Path]] = {}
     with progress() as update:

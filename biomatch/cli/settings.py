@@ -116,7 +116,8 @@ def _other_default(field: FieldInfo, value: Any) -> str:
 def toml_value(value: Any) -> str:
     """Write one value as TOML: JSON, but for mappings, which TOML writes inline with equals signs."""
     if isinstance(value, dict):
-        inside = ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in value.items())
+        given = {key: item for key, item in value.items() if item is not None}  # TOML has no null
+        inside = ", ".join(f"{json.dumps(key)} = {toml_value(item)}" for key, item in given.items())
         return f"{{ {inside} }}" if inside else "{}"
     if isinstance(value, list):
         return "[" + ", ".join(toml_value(item) for item in value) + "]"

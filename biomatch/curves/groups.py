@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.curves.counting import Floats
@@ -57,7 +58,7 @@ def mxog(rates: Sequence[float]) -> float | None:
     x = np.asarray(rates, dtype=np.float64)
     if x.size < 2 or (x <= 0).any():
         return None
-    return float(x.max() / np.exp(np.log(x).mean()))
+    return float(x.max() / portable.exp(portable.log(x).mean()))
 
 
 def fairness_discrepancy(
@@ -297,7 +298,7 @@ def _resampled(part: Any, resamples: int, key: int) -> NDArray[np.float64]:
     rates = np.empty(resamples)
     for b in range(resamples):
         times = rng.multinomial(errors.size, np.full(errors.size, 1.0 / errors.size))
-        rates[b] = (times @ errors) / (times @ trials)
+        rates[b] = (times * errors).sum() / (times * trials).sum()
     return rates
 
 

@@ -61,6 +61,9 @@ class IdentificationCurve:
         Settings of the system that made the lists.
     resubstitution : bool
         Whether the system's own training saw these lineages and that was asked for.
+    further : mapping of str to IdentificationCurve
+        Curves of the system's further searches (everyone at entry, a watchlist), by policy; each has an N of
+        its own and is tuned for itself.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class IdentificationCurve:
     lineages: tuple[int, ...] = ()
     system: Mapping[str, Any] | None = None
     resubstitution: bool = False
+    further: Mapping[str, IdentificationCurve] = field(default_factory=dict)
 
     @property
     def mated(self) -> int:
@@ -259,4 +263,5 @@ class IdentificationCurve:
             non_mated_failures=0,
             mated_failure_strata={},
             non_mated_failure_strata={},
+            further={},
         )

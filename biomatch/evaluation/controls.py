@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.special import betaincc
 
+from biomatch import portable
 from biomatch.evaluation.trials import owners
 from biomatch.streams import stream
 from biomatch.tables.observed import Observed
@@ -34,7 +35,7 @@ def oracle(observed: Observed, truth: Truth) -> Observed:
     templates = np.zeros_like(observed.templates)
     rows, people = owned["template_row"].to_numpy(), owned["person_id"].to_numpy()
     np.add.at(templates, rows, codes[people])
-    lengths = np.linalg.norm(templates, axis=1, keepdims=True)
+    lengths = np.sqrt(portable.pair_sums(templates, templates))[:, None]
     templates = np.where(lengths > 0, templates / np.maximum(lengths, 1e-12), _unit(observed.dimension))
     return replace(observed, templates=np.ascontiguousarray(templates, dtype=np.float32))
 
@@ -61,8 +62,8 @@ def _unit(dimension: int) -> NDArray[np.float32]:
 
 
 def _isotropic(count: int, dimension: int, name: str, seed: int = 0) -> NDArray[np.float32]:
-    drawn = stream(seed, f"controls.{name}").standard_normal((count, dimension), dtype=np.float32)
-    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    drawn = portable.normals(stream(seed, f"controls.{name}"), (count, dimension)).astype(np.float32)
+    portable.unit_rows(drawn)
     return drawn
 
 

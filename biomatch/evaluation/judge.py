@@ -136,6 +136,10 @@ def evaluate(
     observed = observed_of(run.lists)
     trials = enumerate_trials(run.lists, truth)
     frame = at_thresholds(trials.frame, point.thresholds(trials.frame), trials.list_length)
+    others = [
+        at_thresholds(part, point.thresholds(part), point.system.gallery.list_length_of(policy))
+        for policy, part in trials.further.items()
+    ]
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
     facts = facts_of(run)
     told = explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts)
@@ -156,6 +160,7 @@ def evaluate(
             else {}
         ),
         grid=pl.DataFrame(),
+        further=pl.concat([frame.clear(), *others]),
         about={
             **run.about,
             "world_id": run.world_id,

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.rates import rate
 
 Floats = NDArray[np.float64]
@@ -68,7 +69,10 @@ def calibration(ratios: ArrayLike, is_event: ArrayLike) -> Calibration:
 
 def _cost(r: Floats, y: NDArray[np.bool_]) -> float:
     with np.errstate(over="ignore"):
-        return float((np.logaddexp(0.0, -r[y]).mean() + np.logaddexp(0.0, r[~y]).mean()) / (2 * np.log(2.0)))
+        return float(
+            (portable.logaddexp(0.0, -r[y]).mean() + portable.logaddexp(0.0, r[~y]).mean())
+            / (2 * portable.log(2.0))
+        )
 
 
 def _best(r: Floats, y: NDArray[np.bool_]) -> Floats:
@@ -77,8 +81,8 @@ def _best(r: Floats, y: NDArray[np.bool_]) -> Floats:
 
     share = IsotonicRegression(y_min=0.0, y_max=1.0).fit_transform(r, y.astype(np.float64))
     with np.errstate(divide="ignore"):
-        odds = np.log(share) - np.log1p(-share)
-    return np.asarray(odds - np.log(y.sum() / (~y).sum()))
+        odds = portable.log(share) - portable.log1p(-share)
+    return np.asarray(odds - portable.log(y.sum() / (~y).sum()))
 
 
 def reliability(
@@ -126,21 +130,21 @@ def reliability(
         inside = place == at
         events, others = int((inside & y).sum()), int((inside & ~y).sum())
         yes, no = float((weight * posterior)[inside].sum()), float((weight * complement)[inside].sum())
-        stated = float(np.log(yes) - np.log(no)) if yes > 0 and no > 0 else None
+        stated = float(portable.log(yes) - portable.log(no)) if yes > 0 and no > 0 else None
         realised = None
         if events and others:
-            realised = float(np.log(events / y.sum()) - np.log(others / (~y).sum()))
+            realised = float(portable.log(events / y.sum()) - portable.log(others / (~y).sum()))
         of_events = rate(events, int(y.sum()), confidence).interval
         of_others = rate(others, int((~y).sum()), confidence).interval
-        least = float(np.log(of_events[0]) - np.log(of_others[1])) if events else None
-        most = float(np.log(of_events[1]) - np.log(of_others[0])) if others else None
+        least = float(portable.log(of_events[0]) - portable.log(of_others[1])) if events else None
+        most = float(portable.log(of_events[1]) - portable.log(of_others[0])) if others else None
         low, high = (float(edges[at]), float(edges[at + 1])) if len(edges) > 1 else (-np.inf, np.inf)
         rows.append((low, high, stated, realised, least, most, events, others))
     return pl.DataFrame(rows, schema=_BINS, orient="row")
 
 
 def _sigmoid(r: Floats) -> Floats:
-    return np.exp(-np.logaddexp(0.0, -r))
+    return portable.exp(-portable.logaddexp(0.0, -r))
 
 
 _BINS = {

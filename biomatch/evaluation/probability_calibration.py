@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.evidence.recalibrate import FEWEST, Recalibration
 
 
@@ -64,10 +66,10 @@ def honesty(probability: ArrayLike, happened: ArrayLike, bins: int = 10) -> Hone
         cox = Recalibration.fit(p, y)
     table = equal_mass(p, y, bins)
     x, seen, weight = (table[name].to_numpy() for name in ("stated", "happened", "cases"))
-    spread = float(np.cov(x, aweights=weight)) if len(x) > 1 else 0.0
+    spread = _covariance(x, x, weight) if len(x) > 1 else 0.0
     slope = None
     if spread > 0:
-        slope = float(np.cov(x, seen, aweights=weight)[0, 1] / spread)
+        slope = _covariance(x, seen, weight) / spread
     return Honesty(
         len(y),
         int(y.sum()),
@@ -79,6 +81,13 @@ def honesty(probability: ArrayLike, happened: ArrayLike, bins: int = 10) -> Hone
     )
 
 
+def _covariance(x: NDArray[np.float64], y: NDArray[np.float64], weight: NDArray[Any]) -> float:
+    """Give a weighted covariance, up to a factor that a ratio of two loses."""
+    total = weight.sum()
+    left, right = x - (weight * x).sum() / total, y - (weight * y).sum() / total
+    return float((weight * left * right).sum() / total)
+
+
 def log_loss(probability: ArrayLike, happened: ArrayLike) -> float:
     """Give the mean of -ln P(what happened), in nats, at least 0; probabilities are cut at one in a million.
 
@@ -87,7 +96,7 @@ def log_loss(probability: ArrayLike, happened: ArrayLike) -> float:
     p = np.clip(np.asarray(probability, dtype=np.float64), 1e-6, 1 - 1e-6)
     if not len(p):
         return float("nan")
-    return float(-np.mean(np.where(np.asarray(happened, dtype=bool), np.log(p), np.log1p(-p))))
+    return float(-np.mean(np.where(np.asarray(happened, dtype=bool), portable.log(p), portable.log1p(-p))))
 
 
 def equal_mass(probability: ArrayLike, happened: ArrayLike, bins: int = 10) -> pl.DataFrame:

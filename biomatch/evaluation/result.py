@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,17 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.miss_causes import count_causes
 from biomatch.evaluation.overstays.counts import Overstays, count_overstays
 from biomatch.evaluation.overstays.review import Review, review_stays
+from biomatch.evaluation.search_rates import SearchRates
 from biomatch.evaluation.sweep import curve_of
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.settings.review import ReviewSettings
 from biomatch.tables import storage
+from biomatch.tables.galleries import search_of
 from biomatch.tables.seals import question_of
 
 KIND = "result"
-FRAMES = ("trials", "stays", "judged_alerts", "grid")
+FRAMES = ("trials", "stays", "judged_alerts", "grid", "further")
 SUMMARY = "summary.json"
 
 
@@ -42,8 +44,8 @@ class Result:
     point : OperatingPoint
         What was graded.
     trials : polars.DataFrame
-        A row a trial (see `biomatch.evaluation.trials.Trials`), with `threshold`, `hit`,
-        `false_positive` and `cause` (of a miss) at the point's thresholds.
+        A row a trial of the primary search (see `biomatch.evaluation.trials.Trials`), with `threshold`,
+        `hit`, `false_positive` and `cause` (of a miss) at the point's thresholds.
     list_length : int
         L.
     stays : polars.DataFrame
@@ -57,6 +59,8 @@ class Result:
         What a slider shows: a row a threshold, with decisions, leads and alerts counted there.
     about : mapping
         Provenance: world, lineage, scenario, versions, command.
+    further : polars.DataFrame
+        The trials of the system's further searches, as `trials`; `searches` gives their rates.
 
     Examples
     --------
@@ -76,6 +80,11 @@ class Result:
     alerts: Mapping[str, Any]
     grid: pl.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
+    further: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def with_about(self, **facts: Any) -> Result:
+        """Copy the result with more said of where it comes from, such as the command."""
+        return replace(self, about={**self.about, **facts})
 
     # -- 1:N -------------------------------------------------------------------------------------
 
@@ -133,6 +142,16 @@ class Result:
         """Median, least and greatest N of the counted searches."""
         return self.curve.enrolled_counts
 
+    @cached_property
+    def searches(self) -> dict[str, SearchRates]:
+        """Rates of every search of the system by policy, the primary one first; each with its own N."""
+        primary, *others = self.point.system.gallery.policies
+        found: dict[str, SearchRates] = {primary: SearchRates.of(self.trials, primary, self.point)}
+        for policy in others:
+            mine = self.further.filter(search_of() == policy) if self.further.width else self.trials.clear()
+            found[policy] = SearchRates.of(mine, policy, self.point)
+        return found
+
     def by(self, name: str) -> pl.DataFrame:
         """Break the rates down by a column of the trials (``"group"``, ``"mode"``, ``"port"``).
 
@@ -189,6 +208,7 @@ class Result:
             "fnir": self.fnir.to_json(),
             "system_miss_rate": self.system_miss_rate.to_json(),
             "misses": self.misses,
+            "searches": {policy: one.to_json() for policy, one in self.searches.items()},
             "overstays": [one.to_json() for one in self.overstays],
             "review": None if self.review is None else self.review.to_json(),
             "alerts": dict(self.alerts),
@@ -230,13 +250,19 @@ class Result:
         frames = {}
         for name in FRAMES:
             file = f"{name}.parquet"
+            if name == "further" and file not in contents["files"]:  # results of one search lack it
+                continue
             frames[name] = files.parse_parquet(storage.read_checked(place, file, contents), place / file)
-        return cls(
-            point=OperatingPoint.from_mapping(summary["point"], where=str(place)),
-            list_length=summary["list_length"],
-            alerts=summary["alerts"],
-            about=summary["about"],
-            **frames,
+        return files.guarded(
+            lambda: cls(
+                point=OperatingPoint.from_mapping(summary["point"], where=str(place)),
+                list_length=summary["list_length"],
+                alerts=summary["alerts"],
+                about=summary["about"],
+                **frames,
+            ),
+            place,
+            "a whole folder of biomatch",
         )
 
 

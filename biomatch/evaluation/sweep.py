@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -11,7 +12,8 @@ from biomatch.curves.build import IdentificationCurve, identification_curve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.curves import AlertCurves, alert_curves
 from biomatch.evaluation.overstays.leads import LeadCurve, lead_curve
-from biomatch.evaluation.trials import enumerate_trials
+from biomatch.evaluation.trials import Trials, enumerate_trials
+from biomatch.settings.system import System
 from biomatch.system.run import Run
 from biomatch.tables.candidates import CandidateLists
 from biomatch.truth import Truth
@@ -45,8 +47,9 @@ def sweep(
     Returns
     -------
     IdentificationCurve, AlertCurves or LeadCurve
-        Over the counted trials that the policy made itself (`curve_of` gives designed ones apart); a
-        curve for each kind of alert; the suspected overstays by posterior.
+        Over the counted trials of the primary search that the policy made itself (`curve_of` gives designed
+        ones apart), with those of the further searches in `IdentificationCurve.further`; a curve for each
+        kind of alert; the suspected overstays by posterior.
 
     Raises
     ------
@@ -70,14 +73,27 @@ def sweep(
             f"a sweep of {of!r} from {type(lists).__name__}",
             allowed="candidate lists for 'identification', a run for 'fraud' or 'leads'",
         )
-    trials = enumerate_trials(lists, truth)
-    return curve_of(
-        trials.frame,
-        trials.list_length,
-        lineages=(truth.lineage,),
-        system=dict(lists.system),
-        external=bool(lists.about.get("external")),
-    )
+    return curves_of(enumerate_trials(lists, truth), lists, truth)
+
+
+def curves_of(trials: Trials, lists: CandidateLists, truth: Truth) -> IdentificationCurve:
+    """Make the curve of the primary search, and of every further one beside it."""
+    gallery = System.from_mapping(lists.system).gallery
+
+    def of(frame: pl.DataFrame, list_length: int) -> IdentificationCurve:
+        return curve_of(
+            frame,
+            list_length,
+            lineages=(truth.lineage,),
+            system=dict(lists.system),
+            external=bool(lists.about.get("external")),
+        )
+
+    further = {
+        policy: of(frame, min(gallery.list_length_of(policy), lists.list_length))
+        for policy, frame in trials.further.items()
+    }
+    return replace(of(trials.frame, trials.list_length), further=further)
 
 
 def curve_of(

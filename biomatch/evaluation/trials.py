@@ -7,7 +7,8 @@ list, so a silent system misses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -20,6 +21,7 @@ from biomatch.system.references import references
 from biomatch.system.replay import Stream
 from biomatch.system.searches import due_searches
 from biomatch.tables.candidates import CandidateLists
+from biomatch.tables.galleries import search_of
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
@@ -28,22 +30,26 @@ ID = ["encounter_id", "gallery", "designed"]
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Every trial of a world under a policy, with what the lists answered.
+    """Every trial of a world under a system, with what the lists answered.
 
     Attributes
     ----------
     frame : polars.DataFrame
-        A row a trial, sorted as `due_searches`: encounter_id, gallery, designed, acquired, counted
-        (not before ``measure_from``), mated, enrolled_count, person_id (the subject), port, mode,
-        direction, admission_class, group, quality; mate_score (the mate's own score, -inf where there
-        is no mate or no probe), mate_rank (1-based, 0: not in the list), mate_listed_score (-inf: not
+        A row a trial of the primary search, sorted as `due_searches`: encounter_id, gallery, designed,
+        acquired, counted (not before ``measure_from``), mated, enrolled_count, person_id (the subject),
+        port, mode, direction, admission_class, group, quality; mate_score (the mate's own score, -inf where
+        there is no mate or no probe), mate_rank (1-based, 0: not in the list), mate_listed_score (-inf: not
         in the list), top_score (of the list), top_id, last_score (-inf where the list is not full).
     list_length : int
-        L.
+        L of the primary search.
+    further : mapping of str to polars.DataFrame
+        The same for each further search of the system, by its policy: a search has an N, and so rates, of
+        its own.
     """
 
     frame: pl.DataFrame
     list_length: int
+    further: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
 def observed_of(lists: CandidateLists) -> Observed:
@@ -72,7 +78,7 @@ def enumerate_trials(lists: CandidateLists, truth: Truth) -> Trials:
     Parameters
     ----------
     lists : CandidateLists
-        Of this world; also says which policy asked.
+        Of this world; also says which policies asked.
     truth : Truth
         The answers.
 
@@ -91,9 +97,15 @@ def enumerate_trials(lists: CandidateLists, truth: Truth) -> Trials:
     frame = _describe(observed, truth, due).with_columns(
         enrolled_count=pl.Series(stream.enrolled_counts()),
         mated=pl.Series(np.isin(np.arange(len(due)), mates[0])),
-        **{name: pl.Series(values) for name, values in _found(lists, stream, mates, row).items()},
+        **{
+            name: pl.Series(values)
+            for name, values in _found(lists, stream, mates, row, _lengths(lists, system, due)).items()
+        },
     )
-    return Trials(frame, lists.list_length)
+    policies = system.gallery.policies
+    parts = {policy: frame.filter(search_of() == policy) for policy in policies}
+    length = min(system.gallery.list_length, lists.list_length)
+    return Trials(parts[policies[0]], length, {policy: parts[policy] for policy in policies[1:]})
 
 
 def owners(observed: Observed, truth: Truth) -> pl.DataFrame:
@@ -158,6 +170,7 @@ def _found(
     stream: Stream,
     mates: tuple[NDArray[np.int64], NDArray[np.int64]],
     row: NDArray[np.int64],
+    lengths: NDArray[np.int64],
 ) -> dict[str, NDArray[np.generic]]:
     """Look up, for every trial, the mate's own score, its rank, and the list's first and last score."""
     count, length = len(row), lists.list_length
@@ -191,8 +204,19 @@ def _found(
         "mate_listed_score": listed_score.astype(np.float32),
         "top_score": scores[:, 0],
         "top_id": ids[:, 0],
-        "last_score": scores[:, -1],
+        "last_score": np.take_along_axis(scores, lengths[:, None] - 1, axis=1)[:, 0],
     }
+
+
+def _lengths(lists: CandidateLists, system: System, due: pl.DataFrame) -> NDArray[np.int64]:
+    """L of each trial: another matcher's lists are as long as its log says."""
+    if lists.about.get("external"):
+        return np.full(len(due), lists.list_length)
+    policies = due.select(search_of())["gallery"]
+    own = {policy: system.gallery.list_length_of(policy) for policy in system.gallery.policies}
+    lengths = policies.replace_strict(own, return_dtype=pl.Int64).to_numpy()
+    found: NDArray[np.int64] = np.minimum(lengths, lists.list_length)
+    return found
 
 
 def _describe(observed: Observed, truth: Truth, due: pl.DataFrame) -> pl.DataFrame:

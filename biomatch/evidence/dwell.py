@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import TableError
 
 EDGES = (0.0, 1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180, 270, 365, 730, 1460, 3650)
@@ -73,12 +74,12 @@ class DwellDensity:
         """
         at = np.clip(np.searchsorted(np.array(EDGES), days, side="right") - 1, 0, len(EDGES) - 2)
         names = sorted(self.densities)
-        table = np.log(np.array([self.densities[name] for name in names]))
+        table = portable.log(np.array([self.densities[name] for name in names]))
         known, inverse = np.unique(np.asarray(classes, dtype=str), return_inverse=True)
         rows = np.array([names.index(name) if name in self.densities else names.index("") for name in known])
         if not len(days):
             return np.empty(0)
-        return np.where(days < 0, -np.inf, table[rows[inverse], at] + np.log(window_days))
+        return np.where(days < 0, -np.inf, table[rows[inverse], at] + portable.log(window_days))
 
     def within(self, days: NDArray[np.float64], classes: NDArray[Any]) -> NDArray[np.float64]:
         """Give the chance of a dwell time of at most so many days: in [0, 1], shape (n,).

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.errors import ModelError, TableError
 
 Floats = NDArray[np.float64]
@@ -18,6 +20,7 @@ _MAX_CONTAMINATION = 0.05
 _OWN_AMONG_STRANGE = 0.1
 """Of document pairs with strangers' scores, the share that is one person's after all: a spoilt capture.
 Assumed: without labels nothing in the scores can tell. Where labels are at hand it is not used."""
+_STEPS = 200
 _FEW = 5_000  # pairs of either kind from which the effects of quality and age gap are fitted
 _CELLS = 256  # cells of the shifted score that isotonic regression pools
 FAMILY = "monotone-index-1"
@@ -141,7 +144,7 @@ class FaceCalibrator:
                 allowed="at least 50 of each",
                 remedy="give a larger training sample, or a fitted calibrator",
             )
-        support = float(np.log(w[~y].sum()))
+        support = float(portable.log(w[~y].sum()))
         # First what shifts the score, on a sample; then the function of the shifted score, on all pairs.
         few = _thin(y)
         by_quality, by_gap = _shifts(s[few], y[few], poor[few], gap[few], w[few])
@@ -221,7 +224,7 @@ def _isotonic(
         contamination = float(min((1 - _OWN_AMONG_STRANGE) * alike, _MAX_CONTAMINATION))
         floor = np.maximum(floor, _OWN_AMONG_STRANGE * p)
     p = np.maximum(p - contamination * q, floor) / (1 - contamination)
-    level = np.log(p / q)
+    level = portable.log(p / q)
     # The half pair weighs most in the smallest blocks, at the ends: there they follow their inner neighbour.
     below = mated / totals[0] < other / totals[1]
     level[below] = np.minimum.accumulate(level[below][::-1])[::-1]
@@ -235,35 +238,67 @@ def _isotonic(
 
 def _shifts(s: Floats, y: NDArray[np.bool_], poor: Floats, gap: Floats, w: Floats) -> tuple[float, float]:
     """Fit by_quality and by_gap by logistic regression; parameters: level, rises, by_quality, by_gap."""
-    from scipy.optimize import minimize
-
     knots = np.linspace(s.min(), s.max(), _KNOTS)
     width = knots[1] - knots[0] or 1.0
     weight = np.where(y, w / (2 * w[y].sum()), w / (2 * w[~y].sum()))
 
-    def loss(theta: Floats) -> tuple[float, Floats]:
+    def state(theta: Floats) -> tuple[float, Floats, Floats]:
         index = s + theta[_KNOTS] * poor + theta[_KNOTS + 1] * gap
         place = np.clip((index - knots[0]) / width, 0.0, _KNOTS - 1.0)
-        cell = np.minimum(place.astype(np.int64), _KNOTS - 2)
-        part = place - cell
         rises = theta[1:_KNOTS]
-        below = np.r_[0.0, np.cumsum(rises)]
-        ratio = theta[0] + below[cell] + rises[cell] * part
-        value = (weight * np.logaddexp(0.0, np.where(y, -ratio, ratio))).sum()
-        pull = weight * (1.0 / (1.0 + np.exp(-np.clip(ratio, -500, 500))) - y)
-        gradient = np.zeros_like(theta)
-        gradient[0] = pull.sum()
-        by_cell = np.bincount(cell, pull, _KNOTS - 1)
-        gradient[1:_KNOTS] = np.bincount(cell, pull * part, _KNOTS - 1) + by_cell.sum() - np.cumsum(by_cell)
+        # Slopes of the ratio in each parameter: how much of a rise lies below the place.
+        slopes = np.empty((len(s), _KNOTS + 2))
+        slopes[:, 0] = 1.0
+        slopes[:, 1:_KNOTS] = np.clip(place[:, None] - np.arange(_KNOTS - 1), 0.0, 1.0)
+        steep = rises[np.minimum(place.astype(np.int64), _KNOTS - 2)] / width
+        steep = np.where((place > 0) & (place < _KNOTS - 1), steep, 0.0)
+        slopes[:, _KNOTS], slopes[:, _KNOTS + 1] = steep * poor, steep * gap
+        ratio = portable.fold(slopes[:, :_KNOTS] * theta[:_KNOTS])
+        chance = portable.expit(ratio)
+        value = (weight * portable.logaddexp(0.0, np.where(y, -ratio, ratio))).sum()
+        gradient = ((weight * (chance - y))[:, None] * slopes).sum(axis=0)
+        bent = portable.dot((slopes * (weight * chance * (1.0 - chance))[:, None]).T, slopes)
         gradient[1:_KNOTS] += 2 * _RIDGE * rises
-        moving = (place > 0) & (place < _KNOTS - 1)
-        slope = np.where(moving, pull * rises[cell] / width, 0.0)
-        gradient[_KNOTS], gradient[_KNOTS + 1] = (slope * poor).sum(), (slope * gap).sum()
-        return float(value + _RIDGE * (rises * rises).sum()), gradient
+        bent[range(1, _KNOTS), range(1, _KNOTS)] += 2 * _RIDGE
+        return float(value + _RIDGE * (rises * rises).sum()), gradient, bent
 
     start = np.r_[-4.0, np.full(_KNOTS - 1, 8.0 / (_KNOTS - 1)), 0.0, 0.0]
     # Bounds on both shifts: at most half the range of scores for the worst quality, or for ten years.
     reach = 0.5 * (knots[-1] - knots[0])
-    bounds = [(-60.0, 60.0), *[(0.0, 60.0)] * (_KNOTS - 1), (0.0, reach), (0.0, reach / 10)]
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 200})
-    return float(found.x[_KNOTS]), float(found.x[_KNOTS + 1])
+    low = np.r_[-60.0, np.zeros(_KNOTS + 1)]
+    high = np.r_[np.full(_KNOTS, 60.0), reach, reach / 10]
+    found = _descended(state, start, low, high)
+    return float(found[_KNOTS]), float(found[_KNOTS + 1])
+
+
+def _descended(
+    state: Callable[[Floats], tuple[float, Floats, Floats]], theta: Floats, low: Floats, high: Floats
+) -> Floats:
+    """Minimise within bounds by damped Newton steps (Levenberg and Marquardt; Bertsekas' active set).
+
+    `state` gives value, gradient and curvature. Every sum has a fixed order, so every step, and the step
+    at which it stops, is the same on every machine; a library's minimiser goes through the BLAS.
+    """
+    value, gradient, bent = state(theta)
+    damping = 1e-3
+    for _ in range(_STEPS):
+        free = np.flatnonzero(~(((theta <= low) & (gradient > 0)) | ((theta >= high) & (gradient < 0))))
+        if not len(free):
+            break
+        matrix = bent[np.ix_(free, free)]
+        matrix = matrix + np.diag(damping * np.diag(matrix) + 1e-12)
+        trial = theta.copy()
+        trial[free] -= portable.solve(matrix, gradient[free])
+        trial = np.clip(trial, low, high)
+        found = state(trial)
+        if found[0] < value:
+            moved = float(np.abs(trial[_KNOTS:] - theta[_KNOTS:]).max())
+            gained = value - found[0]
+            theta, (value, gradient, bent), damping = trial, found, max(damping / 10, 1e-9)
+            if gained < 1e-12 and moved < 1e-9:
+                break
+        elif damping > 1e8:
+            break
+        else:
+            damping *= 10
+    return theta

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.errors import SettingsError
 
 SHAM_RATE = 1e-5
@@ -35,11 +36,11 @@ def pair_log_odds(linkable: float, open_stays: ArrayLike) -> NDArray[np.float64]
 
     Examples
     --------
-    >>> round(float(pair_log_odds(0.5, 2_400_000) / np.log(10)), 1)  # 2.4 million open stays
+    >>> round(float(pair_log_odds(0.5, 2_400_000) / portable.log(10)), 1)  # 2.4 million open stays
     -6.4
     """
     share = _share("linkable", linkable)
-    return np.asarray(np.log(share / (1 - share)) - np.log(np.maximum(open_stays, 1.0)))
+    return np.asarray(portable.log(share / (1 - share)) - portable.log(np.maximum(open_stays, 1.0)))
 
 
 def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
@@ -48,7 +49,7 @@ def same_document_log_odds(sham_rate: float = SHAM_RATE) -> float:
     Names and dates of birth of the pair are the document's own and add nothing to these odds.
     """
     rate = _share("sham_rate", sham_rate)
-    return float(np.log((1 - rate) / rate))
+    return float(portable.log((1 - rate) / rate))
 
 
 MISTYPED = 0.2
@@ -66,5 +67,5 @@ def near_number_llr(nearly: NDArray[np.bool_], chance: float) -> NDArray[np.floa
         Share of pairs of two persons for which that holds, between 0 and 1.
     """
     rate = _share("chance", chance)
-    agree, differ = np.log(MISTYPED / rate), np.log((1 - MISTYPED) / (1 - rate))
+    agree, differ = portable.log(MISTYPED / rate), portable.log((1 - MISTYPED) / (1 - rate))
     return np.asarray(np.where(nearly, agree, differ), dtype=np.float64)

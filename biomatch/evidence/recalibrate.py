@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.errors import ModelError, TableError
 from biomatch.files import read_json
 from biomatch.paths import models_dir
@@ -28,7 +29,7 @@ _EDGE = 1e-6
 
 def _log_odds(probability: ArrayLike) -> NDArray[np.float64]:
     p = np.clip(np.asarray(probability, dtype=np.float64), _EDGE, 1 - _EDGE)
-    return np.asarray(np.log(p / (1 - p)))
+    return np.asarray(portable.log(p / (1 - p)))
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ class Recalibration:
         x = np.stack([np.ones(len(p)), _log_odds(p)])
         theta = np.array([0.0, 1.0])
         for _ in range(50):
-            fitted = 1 / (1 + np.exp(-np.clip(theta @ x, -500, 500)))
+            fitted = 1 / (1 + portable.exp(-np.clip(theta[0] * x[0] + theta[1] * x[1], -500, 500)))
             weight = fitted * (1 - fitted)
             # A pinch of ridge keeps the step finite where all probabilities are equal.
-            information = (x * weight) @ x.T + 1e-6 * np.eye(2)
-            step = np.linalg.solve(information, x @ (y - fitted))
+            information = portable.dot(x * weight, x.T) + 1e-6 * np.eye(2)
+            step = portable.solve(information, portable.dot(x, y - fitted))
             theta = theta + np.clip(step, -1.0, 1.0)
             if np.abs(step).max() < 1e-10:
                 break
@@ -94,7 +95,7 @@ class Recalibration:
     def apply(self, probability: ArrayLike) -> NDArray[np.float64]:
         """Give the recalibrated probabilities; 0 and 1 stay what they are."""
         p = np.asarray(probability, dtype=np.float64)
-        moved = 1 / (1 + np.exp(-(self.intercept + self.slope * _log_odds(p))))
+        moved = 1 / (1 + portable.exp(-(self.intercept + self.slope * _log_odds(p))))
         return np.asarray(np.where((p <= 0) | (p >= 1), p, moved))
 
     def to_json(self) -> dict[str, Any]:

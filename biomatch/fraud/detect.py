@@ -60,6 +60,16 @@ UNTUNED = {
 }
 """Thresholds of the other kinds until ``biomatch tune --for fraud`` sets them (assumed)."""
 
+GALLERIES: dict[str, frozenset[str]] = {
+    second_identity.KIND: frozenset({"open_stays", "all", "manifest", "port_day"}),
+    watchlist.KIND: frozenset({"watchlist"}),
+}
+"""Policies of which one must be searched for a kind to be seen at all; the other kinds compare the records
+of one document, or of one holder's documents, and need no gallery."""
+FUSED = tuple(kind for kind in DETECTORS if kind != watchlist.KIND)
+"""Kinds that the fused ratio scores under ``alerts.scoring = "fusion"``. The watchlist keeps its comparison
+score: the model weighs fraud, and a wanted person's papers may all be in order."""
+
 EVEN_ODDS = 11.74
 """Fused ratio from which fraud is likelier than not at 8 events a million encounters: ln((1 - p) / p)
 (7 to 10 impostors are found in a million [A21, A22])."""
@@ -73,22 +83,57 @@ def alert_threshold(kind: str, point: OperatingPoint) -> float:
     kind : str
         One of ``ALERT_KINDS``.
     point : OperatingPoint
-        `alert_thresholds` first; where a kind is absent, a conflict alarms when the similarity is at
-        most the face threshold, and a resemblance when it is at least that.
+        `alert_thresholds` first; where a kind is absent, the fused ratio alarms from even odds. Without
+        fusion a conflict alarms when the similarity is at most the face threshold; a resemblance (and the
+        watchlist always) when it is at least that of the search which found it, the highest of several.
 
     Examples
     --------
-    >>> point = OperatingPoint.of(0.4, System())
+    >>> point = OperatingPoint.of(0.4, System.load("today"))
     >>> alert_threshold("sham_exit", point), alert_threshold("watchlist", point)
     (-0.4, 0.4)
     """
     if kind in point.alert_thresholds:
         return point.alert_thresholds[kind]
-    if point.system.alerts.scoring == "fusion":
+    if point.system.alerts.scoring == "fusion" and kind in FUSED:
         return EVEN_ODDS
     if kind in CONFLICTS:
         return -point.face_threshold
-    return point.face_threshold if kind in RESEMBLANCES else UNTUNED[kind]
+    if kind in RESEMBLANCES:
+        policies = GALLERIES[kind] & set(point.system.gallery.policies)
+        return max((point.search_threshold(policy) for policy in policies), default=point.face_threshold)
+    return UNTUNED[kind]
+
+
+def searched_kinds(system: System) -> tuple[str, ...]:
+    """Give the kinds of alert that a system asks for and whose gallery it searches, in its order.
+
+    Raises
+    ------
+    SettingsError
+        For a kind that there is not; the nearest is named.
+
+    Examples
+    --------
+    >>> kinds = searched_kinds(System.load("all"))
+    >>> "second_identity" in kinds, "watchlist" in kinds
+    (True, False)
+    """
+    for kind in system.alerts.kinds:
+        if kind not in DETECTORS:
+            raise SettingsError(f"alert kind {kind!r}", remedy=nearest(kind, list(DETECTORS)))
+    policies = set(system.gallery.policies)
+    return tuple(
+        kind
+        for kind in dict.fromkeys(system.alerts.kinds)
+        if kind not in GALLERIES or GALLERIES[kind] & policies
+    )
+
+
+def unsearched_kinds(system: System) -> tuple[str, ...]:
+    """Give the kinds that a system asks for and cannot see: no search of theirs is made."""
+    seen = searched_kinds(system)
+    return tuple(kind for kind in dict.fromkeys(system.alerts.kinds) if kind not in seen)
 
 
 def alert_thresholds(
@@ -143,7 +188,7 @@ def detect(
     links : polars.DataFrame
         Schema ``LINKS``: the stays of the document pass.
     system : System
-        `alerts.kinds` says which detectors run.
+        `alerts.kinds` says which detectors run, where their gallery is searched (`searched_kinds`).
     as_of : date or datetime, optional
         Records received later are not used; default: everything.
     facts : Facts, optional
@@ -164,16 +209,17 @@ def detect(
     SettingsError
         For a kind that there is not; the nearest is named.
     """
-    for kind in system.alerts.kinds:
-        if kind not in DETECTORS:
-            raise SettingsError(f"alert kind {kind!r}", remedy=nearest(kind, list(DETECTORS)))
+    kinds = searched_kinds(system)
     facts = facts or Facts(observed, lists, links, as_of, system.alerts.unseen_departures)
-    found = [DETECTORS[kind](facts) for kind in dict.fromkeys(system.alerts.kinds)]
+    found = [DETECTORS[kind](facts) for kind in kinds]
     if not found:
         return ALERTS.empty()
     alerts = pl.concat(found)
     if weighed or system.alerts.scoring == "fusion":
         alerts = weigh(facts, alerts)
     if system.alerts.scoring == "fusion":
-        alerts = alerts.with_columns(score=pl.col("log_likelihood_ratio"))
+        fused = pl.col("kind").cast(pl.String).is_in(FUSED)
+        alerts = alerts.with_columns(
+            score=pl.when(fused).then(pl.col("log_likelihood_ratio")).otherwise(pl.col("score"))
+        )
     return ALERTS.check(alerts).sort("kind", "raised_at", "subject_type", "subject_id")

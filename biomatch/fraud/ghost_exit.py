@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.fraud.facts import Facts, Floats, Ints
 
 KIND = "ghost_exit"
@@ -67,7 +68,7 @@ def surprises(facts: Facts) -> tuple[Ints, Floats, NDArray[np.bool_], pl.Series,
             for name in ("port", "mode")
         )
     ).to_series()
-    surprise = -np.log(np.where(audited.is_null(), learnt, audited.fill_null(1.0).to_numpy()))
+    surprise = -portable.log(np.where(audited.is_null(), learnt, audited.fill_null(1.0).to_numpy()))
     return (
         facts.rows_of(ghosts["encounter_id"]),
         surprise,

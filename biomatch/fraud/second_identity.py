@@ -1,9 +1,9 @@
 """One face, several identities: a candidate of another document whose holder is said to be somebody else.
 
 Name and date of birth tell a second identity from a second passport: a candidate who shares either is
-left out. That spares renewals, second passports, changed names, keying errors in one of the two, and
-twins, who share the date of birth; it also spares an impostor who keeps one of them, which is counted
-as a miss.
+left out. A name shares if it sounds alike (transliterations), a date if only day and month are exchanged or
+one digit differs. That spares renewals, second passports, changed names, keying errors, and twins, who share
+the date of birth; it also spares an impostor who keeps one of them, which is counted as a miss.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.evidence.birth_dates import Dates, date_levels
+from biomatch.evidence.levels import AGREES, EXCHANGED, MISSING, ONE_DIGIT
+from biomatch.evidence.names import spelt_alike
 from biomatch.fraud.facts import Candidates, Facts
 
 KIND = "second_identity"
@@ -76,9 +79,13 @@ def reference_holders(facts: Facts) -> pl.DataFrame:
 
 
 def differently_named(one: pl.DataFrame, other: pl.DataFrame) -> NDArray[np.bool_]:
-    """Say where neither name nor date of birth agrees; shape (m,), bool."""
+    """Say where neither name nor date of birth may be one in two writings; shape (m,), bool."""
     if not len(one):
         return np.zeros(0, dtype=np.bool_)
-    name = (one["claimed_name"] != other["claimed_name"]).fill_null(False)
-    birth = (one["birth_date"] != other["birth_date"]).fill_null(False)
-    return (name & birth).to_numpy()
+    told = (one["claimed_name"].is_not_null() & other["claimed_name"].is_not_null()).to_numpy()
+    level = date_levels(Dates.of(one["birth_date"]), Dates.of(other["birth_date"]))
+    differ = told & ~np.isin(level, [AGREES, EXCHANGED, ONE_DIGIT, MISSING])
+    rows = np.flatnonzero(differ)
+    alike = spelt_alike(one["claimed_name"].gather(rows), other["claimed_name"].gather(rows))
+    differ[rows[alike]] = False
+    return np.asarray(differ)

@@ -53,7 +53,9 @@ def best_other(facts: Facts) -> tuple[np.ndarray[tuple[int], np.dtype[np.float64
     found = facts.candidates
     top = np.full(len(facts), np.nan)
     who = np.full(len(facts), -1, dtype=np.int64)
+    wanted = (facts.lists.references["kind"] == "watchlist").to_numpy()[found.reference]
     order = np.lexsort((found.place, -found.score, found.row))
+    order = order[~wanted[order]]  # nobody's document: a watchlist's face closes no stay
     first = order[np.r_[True, np.diff(found.row[order]) > 0]] if len(order) else order
     top[found.row[first]] = found.score[first]
     who[found.row[first]] = facts.lists.references["encounter_id"].to_numpy()[found.reference[first]]

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.fraud.facts import CONFLICT_FLOOR, Facts, Floats, Ints
 
 KIND = "shared_document"
@@ -44,7 +45,7 @@ def find(facts: Facts) -> pl.DataFrame:
         for at in range(0, len(members), step):
             part = members[at : at + step]
             faces = np.asarray(facts.observed.templates)[facts.face[part]]
-            value, far = weakest_edge(np.einsum("mid,mjd->mij", faces, faces, optimize=True))
+            value, far = weakest_edge(portable.unit_products(faces, faces).astype(np.float32))
             begin.append(facts.begin[part[:, 0]])
             # Columns are in time order: the latest face of the smaller side is where it came to light.
             raised.append(part[np.arange(len(part)), count - 1 - np.argmax(far[:, ::-1], axis=1)])

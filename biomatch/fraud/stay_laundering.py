@@ -136,7 +136,8 @@ def _stays(facts: Facts) -> pl.DataFrame:
         .drop_nulls(IDENTITY)
     )
     several = (
-        visits.group_by(IDENTITY)
+        visits.filter(pl.col("birth_date").is_not_null() & (pl.col("claimed_name") != ""))
+        .group_by(IDENTITY)
         .agg(documents=pl.col("document").n_unique(), root=pl.col("row").min())
         .filter(pl.col("documents") > 1)
         .sort("root")

@@ -162,7 +162,7 @@ class CompressedIndex:
         # Some probes have ten times as many strangers near them as others: the first segment tells.
         pilot = self._codes.pilot(probes, fetch)
         need = self._needed(search, pilot)
-        order = np.argsort(need)
+        order = np.argsort(need, kind="stable")
         found_who, found_rows = [], []
         for begin in range(0, len(probes), _ALIKE):
             some = order[begin : begin + _ALIKE]

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
+
+from biomatch import portable
 
 SAFETY = 2.0
 """The bound is this many times the estimate, for what a sample of references cannot know."""
@@ -82,7 +83,7 @@ class LossLaw:
         wider = max(
             1.0,
             float(np.sqrt((error**2).mean() / (spread**2).mean())),
-            float(np.quantile(error / spread, _TAIL) / ndtri(_TAIL)),
+            float(np.quantile(error / spread, _TAIL) / portable.ndtri(_TAIL)),
         )
         return cls(along, spread * wider, float(tables.mean()), float(tables.std()))
 
@@ -103,9 +104,9 @@ class LossLaw:
         """
         deviation = np.sqrt(self.spread**2 * max(0.0, 1 - score**2) + self.noise**2)
         away = (code_score - self.shift - self.along * score) / np.maximum(deviation, 1e-12)
-        return min(1.0, SAFETY * float(ndtr(away).mean()))
+        return min(1.0, SAFETY * float(portable.ndtr(away).mean()))
 
     def code_score(self, score: float, budget: float) -> float:
         """Give the largest c whose bound at `score` is within the budget."""
-        found = float(brentq(lambda c: np.log(max(self.bound(score, c), 1e-300) / budget), -9.0, 9.0))
+        found = float(brentq(lambda c: portable.log(max(self.bound(score, c), 1e-300) / budget), -9.0, 9.0))
         return found - 1e-9  # the root is found within 2e-12: stay on the side that keeps the budget

@@ -16,6 +16,7 @@ from typing import Any
 from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
+from biomatch.reporting.opening import Opening
 from biomatch.reporting.tables import Table
 
 SCRIPTS = ("format.js", "tables.js", "charts.js", "main.js")
@@ -41,7 +42,7 @@ MOST_PLAIN = 1_000_000
 _PLACE = re.compile(r"\{\{(\w+)(?::([\w-]+))?\}\}")
 
 
-def page(contents: Sequence[Content], comparison: Table | None) -> str:
+def page(contents: Sequence[Content], comparison: Table | None, opening: Opening | None = None) -> str:
     """Assemble the page.
 
     Parameters
@@ -50,6 +51,8 @@ def page(contents: Sequence[Content], comparison: Table | None) -> str:
         One for each result; the first is what stands in the page without scripts.
     comparison : Table or None
         Where there are several.
+    opening : Opening or None
+        What stands before everything else.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def page(contents: Sequence[Content], comparison: Table | None) -> str:
         HTML, ASCII but for typographic characters; no address in it is ever fetched (a content security
         policy inside the page forbids it).
     """
-    return _PLACE.sub(lambda found: _fill(found, contents, comparison), part("report.html"))
+    return _PLACE.sub(lambda found: _fill(found, contents, comparison, opening), part("report.html"))
 
 
 @cache
@@ -124,7 +127,9 @@ def data_element(data: Any) -> str:
     return f'<script type="{kind}" id="data">{text}</script>'
 
 
-def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table | None) -> str:
+def _fill(
+    found: re.Match[str], contents: Sequence[Content], comparison: Table | None, opening: Opening | None
+) -> str:
     kind, name = found.group(1), found.group(2) or ""
     first = contents[0]
     if kind == "text":
@@ -143,6 +148,7 @@ def _fill(found: re.Match[str], contents: Sequence[Content], comparison: Table |
         "scripts": lambda: "(async function () {\n" + "\n".join(part(one) for one in SCRIPTS) + "})();",
         "data": lambda: data_element(_data(contents, comparison)),
         "version": lambda: escape(version("biomatch")),
+        "opening": lambda: "" if opening is None else opening.to_html(),
         "several": lambda: _several(contents, comparison),
         "others": lambda: "" if comparison is None else " Thin lines are the other results.",
         "slider": lambda: _slider(first),

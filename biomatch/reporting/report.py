@@ -11,6 +11,7 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
 from biomatch.reporting.explained import explained_of
+from biomatch.reporting.opening import Opening
 from biomatch.reporting.sections import growth
 from biomatch.tables import storage
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 PICTURES = ("png", "svg")
 
 
-def report(results: Sequence[Result], path: str | Path) -> Path:
+def report(results: Sequence[Result], path: str | Path, *, opening: Opening | None = None) -> Path:
     """Write the report of one result, or of several side by side.
 
     Parameters
@@ -29,6 +30,8 @@ def report(results: Sequence[Result], path: str | Path) -> Path:
         What was judged; the first stands in the page without scripts.
     path : path
         The HTML file; it is whole or absent.
+    opening : Opening, optional
+        What stands before everything else.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def report(results: Sequence[Result], path: str | Path) -> Path:
     contents = contents_of(results)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)
-    storage.write_text(place, assembly.page(contents, comparison))
+    storage.write_text(place, assembly.page(contents, comparison, opening))
     return place
 
 
@@ -111,8 +114,7 @@ def write_charts(results: Sequence[Result], folder: str | Path, kind: str = "png
             if kind == "svg":
                 written.append(_write(target, vl_convert.vegalite_to_svg(spec)))
             else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+                storage.write_bytes(target, vl_convert.vegalite_to_png(spec, scale=2))
                 written.append(target)
     return written
 

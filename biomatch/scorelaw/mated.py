@@ -66,7 +66,7 @@ def face_correlations(
 
 def _binned(values: Floats, mass: Floats) -> tuple[Floats, Floats]:
     """Gather weighted values in NODES equal bins, each at its own mean: that does not widen their law."""
-    order = np.argsort(values)
+    order = np.argsort(values, kind="stable")
     below = np.cumsum(mass[order])
     low, high = (float(values[order[np.searchsorted(below, q * below[-1])]]) for q in (TRIM, 1.0 - TRIM))
     if high - low < 1e-6:

@@ -132,13 +132,25 @@ def predict_by(law: ScoreLaw, gallery: float, max_fpir: float) -> Prediction:
     return Prediction(
         threshold=threshold,
         threshold_interval=(low, high),
-        fnir=fnir,
-        fnir_interval=(fnir_low / (1.0 + relative), min(fnir_high * (1.0 + relative), 1.0)),
-        fpir=float(law.fpir(gallery, threshold)),
-        fmr=float(law.fmr(threshold)),
-        fpir_if_independent=float(law.fpir_if_independent(gallery, threshold)),
+        fnir=stated(fnir),
+        fnir_interval=(
+            stated(fnir_low / (1.0 + relative)),
+            stated(min(fnir_high * (1.0 + relative), 1.0)),
+        ),
+        fpir=stated(float(law.fpir(gallery, threshold))),
+        fmr=stated(float(law.fmr(threshold))),
+        fpir_if_independent=stated(float(law.fpir_if_independent(gallery, threshold))),
         how={"threshold": corrected, "fpir": corrected, "fnir": CLOSED, "fmr": CLOSED},
     )
+
+
+def stated(rate: float) -> float:
+    """Round a rate of the score law to six digits, of which its model is good for three at most.
+
+    The law's integrals are sums of matrix products and differ between machines in the thirteenth digit
+    (``docs/machines.md``), so that six digits differ once in ten million figures.
+    """
+    return float(f"{rate:.6g}")
 
 
 def _anchor_fmr(profile: FaceProfile) -> float:

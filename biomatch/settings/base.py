@@ -111,7 +111,7 @@ def values_of(path: str | Path) -> dict[str, Any]:
     text = files.read_text(path, error=SettingsError)
     if not text.lstrip().startswith("{"):
         return files.parse_toml(text, str(path), error=SettingsError)
-    found: dict[str, Any] = files.parse_json(text, str(path), error=SettingsError)
+    found: dict[str, Any] = files.parse_json(text, str(path), error=SettingsError, constants=True)
     return found
 
 

@@ -68,6 +68,21 @@ class PeopleSettings(Settings):
         },
         f"{ASSUMED}: most residents are born in the country",
     )  # fmt: skip
+    registered_on_1_january: dict[Region, float] = setting(
+        {
+            "E-Europe": 0.002, "W-Europe": 0.0, "N-America": 0.0, "Latin-America": 0.005, "Middle-East": 0.05,
+            "E-Africa": 0.14, "W-Africa": 0.08, "S-Asia": 0.05, "E-Asia": 0.01,
+        },
+        "11,000 of nearly 80,000 refugees of 2009 (14%), from Africa and Asia above all [V31]; that share "
+        "for the region where births are registered least, the other regions assumed",
+    )  # fmt: skip
+    registered_on_a_first: dict[Region, float] = setting(
+        {
+            "E-Europe": 0.002, "W-Europe": 0.0, "N-America": 0.0, "Latin-America": 0.005, "Middle-East": 0.03,
+            "E-Africa": 0.05, "W-Africa": 0.04, "S-Asia": 0.04, "E-Asia": 0.01,
+        },
+        f"{ASSUMED}: on the first day of the month of birth (which may be January)",
+    )  # fmt: skip
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -75,6 +90,13 @@ class PeopleSettings(Settings):
         _check_shares("children", {str(n): share for n, share in enumerate(self.children)})
         _check_shares("visitor_regions", {str(key): share for key, share in self.visitor_regions.items()})
         _check_shares("resident_regions", {str(key): share for key, share in self.resident_regions.items()})
+        for name in set(self.registered_on_1_january) | set(self.registered_on_a_first):
+            parts = (self.registered_on_1_january.get(name, 0.0), self.registered_on_a_first.get(name, 0.0))
+            if min(parts) < 0 or sum(parts) > 1.0 + 1e-9:
+                raise ValueError(
+                    f"registered_on_1_january and registered_on_a_first of {name} must be shares that do not "
+                    "exceed 1 together"
+                )
         if self.identical_births > self.twin_births:
             raise ValueError("identical_births must not exceed twin_births")
         return self

@@ -35,8 +35,39 @@ class DocumentSettings(Settings):
     photo_missing: float = setting(
         0.005, "OIG-18-80: missing digital images for some; the share is assumed", ge=0, le=1
     )
+    other_spelling: float = setting(
+        0.15, f"{ASSUMED}: second passports whose names are transliterated by other rules", ge=0, le=1
+    )
+    given_name_missing: float = setting(
+        0.005, f"{ASSUMED}: second passports without a given name (holders of one name)", ge=0, le=1
+    )
+    birth_date_exchanged: float = setting(
+        0.005, f"{ASSUMED}: second passports with day and month of birth exchanged, where both are months",
+        ge=0, le=1,
+    )  # fmt: skip
+    birth_date_digit: float = setting(
+        0.005,
+        "1.5% of the birth dates of a state's health records were wrong [C31]; a third of them assumed to be "
+        "one digit",
+        ge=0,
+        le=1,
+    )
+    birth_day_missing: float = setting(
+        0.01, f"{ASSUMED}: second passports that give no day, or no month, printed as the first", ge=0, le=1
+    )
+    differences_at_renewal: float = setting(
+        0.1, f"{ASSUMED}: the same for a renewed passport, as a share of second passports' rates", ge=0, le=1
+    )
     family_names: int = setting(3000, f"{ASSUMED}: names of a region", ge=10, le=100_000)
     name_exponent: float = setting(0.9, f"{ASSUMED}: Zipf exponent of name frequencies", ge=0, le=3)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.birth_date_exchanged + self.birth_date_digit + self.birth_day_missing > 1.0 + 1e-9:
+            raise ValueError(
+                "birth_date_exchanged, birth_date_digit and birth_day_missing must not exceed 1 together"
+            )
+        return self
 
 
 class BiometricExit(Settings):

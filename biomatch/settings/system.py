@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self, cast
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from biomatch.errors import SettingsError
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
@@ -13,10 +14,38 @@ from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 Policy = Literal["manifest", "port_day", "open_stays", "all", "watchlist"]
 
 
+Direction = Literal["entry", "exit"]
+_DIRECTIONS: tuple[Direction, ...] = ("entry", "exit")
+
+
+class SearchSettings(Settings):
+    """One search: which gallery, and whose faces are searched against it."""
+
+    policy: Policy = setting(..., "the user's own choice")
+    directions: list[Direction] = setting(
+        ["entry", "exit"], f"{ASSUMED}: whoever crosses is searched", min_length=1
+    )
+    list_length: int | None = setting(
+        None, f"{ASSUMED}: gallery.list_length where none is given", ge=1, le=1000
+    )
+
+
 class GallerySettings(Settings):
-    """What is enrolled, how it is searched, and how long it is kept."""
+    """What is enrolled, how it is searched, and how long it is kept.
+
+    `policy` and `directions` describe the primary search; `searches` lists further ones, each against a
+    gallery of its own. Settings that name `policy` or `directions` and no `searches` make one search.
+    """
 
     policy: Policy = setting("open_stays", "the exit gallery is the set of open stays (GAO-20-568)")
+    searches: list[SearchSettings] = setting(
+        [
+            {"policy": "all", "directions": ["entry"]},
+            {"policy": "watchlist", "directions": ["entry", "exit"], "list_length": 5},
+        ],
+        f"{ASSUMED}: a border asks who is leaving, whether an arrival is known under another name, and who "
+        "is wanted; none where only policy or directions are given",
+    )
     index: Literal["flat", "compressed", "milvus", "auto"] = setting(
         "auto", f"{ASSUMED}: exact search until N asks for codes, which lose one mate in a million at most"
     )
@@ -37,19 +66,66 @@ class GallerySettings(Settings):
         le=1000,
     )
     retention_days: float = setting(27_394.0, "US photos of non-citizens: up to 75 years (90 FR 48604)", gt=0)
-    directions: list[Literal["entry", "exit"]] = setting(
+    directions: list[Direction] = setting(
         ["exit"], f"{ASSUMED}: biometric exit is searched; entry is verified 1:1", min_length=1
     )
     designed_trials: bool = setting(
         True, f"{ASSUMED}: manifest galleries get each probe against another departure, for their FPIR"
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_search(cls, given: Any) -> Any:
+        """Take a policy or directions without `searches` as the one search that they describe."""
+        if isinstance(given, dict) and {"policy", "directions"} & given.keys() and "searches" not in given:
+            return {**given, "searches": []}
+        return given
+
+    @field_validator("searches")
+    @classmethod
+    def _check_searches(cls, given: list[SearchSettings]) -> list[SearchSettings]:
+        policies = [one.policy for one in given]
+        for policy in policies:
+            if policies.count(policy) > 1:
+                raise ValueError(f"{policy} stands twice: list each policy once, with all its directions")
+        return given
+
+    @property
+    def every_search(self) -> tuple[SearchSettings, ...]:
+        """The primary search and the further ones, each with its list length.
+
+        A further search of the primary's own policy adds its directions to it.
+        """
+        first = SearchSettings(policy=self.policy, directions=self.directions, list_length=self.list_length)
+        found = {self.policy: first}
+        for one in self.searches:
+            ways = {*one.directions, *(self.directions if one.policy == self.policy else ())}
+            length = self.list_length if one.policy == self.policy else one.list_length or self.list_length
+            found[one.policy] = SearchSettings(
+                policy=one.policy,
+                directions=[way for way in _DIRECTIONS if way in ways],
+                list_length=length,
+            )
+        return tuple(found.values())
+
+    def list_length_of(self, policy: str) -> int:
+        """Give L of one of the searches."""
+        lengths = {one.policy: one.list_length or self.list_length for one in self.every_search}
+        return lengths.get(cast(Policy, policy), self.list_length)
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Policies that are searched, the primary one first."""
+        return tuple(one.policy for one in self.every_search)
+
 
 class LinkageSettings(Settings):
     """How exits are joined to entries."""
 
     method: Literal["document", "greedy", "mutual", "optimum"] = setting(
-        "document", "the join of record today (DHS/CBP/PIA-024(c))"
+        "optimum",
+        f"{ASSUMED}: what documents leave open is joined by faces and evidence, all at once; the join of "
+        "record today is document (DHS/CBP/PIA-024(c))",
     )
     face_check: bool = setting(True, f"{ASSUMED}: a pair whose faces disagree is contradicted, not joined")
     use_manifest: bool = setting(True, "departure manifests close stays (GAO-13-683)")
@@ -82,11 +158,16 @@ class AlertSettings(Settings):
     """Which conflicts raise alerts."""
 
     kinds: list[str] = setting(
-        ["document_photo_conflict", "sham_exit", "second_identity", "watchlist"],
-        f"{ASSUMED}: what face and document can disagree about",
-    )
+        [
+            "document_photo_conflict", "sham_exit", "shared_document", "second_identity", "morph",
+            "watchlist", "ghost_exit", "stay_laundering", "swapped_exit", "concealer",
+        ],
+        f"{ASSUMED}: every kind; one whose gallery is not searched is reported as not searched",
+    )  # fmt: skip
     scoring: Literal["evidence", "fusion"] = setting(
-        "evidence", f"{ASSUMED}: each kind by its own evidence, or all by the fused log-likelihood ratio"
+        "fusion",
+        "every kind but the watchlist by the fused log-likelihood ratio, which catches more at equal stops "
+        "(benchmarks/results/fraud.md); evidence: each kind by its own comparison",
     )
     unseen_departures: dict[str, float] = setting(
         {},
@@ -109,10 +190,12 @@ class System(Settings):
 
     Examples
     --------
-    >>> System.load("default").gallery.policy
-    'open_stays'
-    >>> System.load("default").with_({"gallery.policy": "manifest"}).gallery.policy
-    'manifest'
+    >>> System.load("default").gallery.policies
+    ('open_stays', 'all', 'watchlist')
+    >>> System.from_mapping({"gallery": {"policy": "manifest"}}).gallery.policies
+    ('manifest',)
+    >>> System.load("default").with_({"gallery.policy": "manifest"}).gallery.policies
+    ('manifest',)
     """
 
     name: str = setting("default", f"{ASSUMED}: a label", min_length=1, max_length=200)
@@ -120,6 +203,20 @@ class System(Settings):
     linkage: LinkageSettings = LinkageSettings()
     stays: StaySettings = StaySettings()
     alerts: AlertSettings = AlertSettings()
+
+    def with_(self, changes: Mapping[str, Any]) -> Self:
+        """Copy the settings with some of them changed; keys may be dotted.
+
+        As in a file, a policy or directions without ``gallery.searches`` make one search.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown key or a value out of range.
+        """
+        if {"gallery.policy", "gallery.directions"} & changes.keys() and "gallery.searches" not in changes:
+            changes = {**changes, "gallery.searches": []}
+        return super().with_(changes)
 
     @classmethod
     def names(cls) -> list[str]:
@@ -147,12 +244,30 @@ class System(Settings):
         )
 
 
+_TODAY_ALERTS = {
+    "kinds": ["document_photo_conflict", "sham_exit", "second_identity", "watchlist"],
+    "scoring": "evidence",
+}
+_TODAY_GALLERY = {"policy": "open_stays", "searches": [{"policy": "watchlist", "list_length": 5}]}
+_DOCUMENT = {"method": "document"}
+_BOTH = ["entry", "exit"]
 _BUILT_IN: dict[str, dict[str, object]] = {
     "default": {},
-    "manifest": {"name": "manifest", "gallery": {"policy": "manifest"}},
-    "port-day": {"name": "port-day", "gallery": {"policy": "port_day"}},
-    "all": {"name": "all", "gallery": {"policy": "all", "directions": ["entry", "exit"]}},
-    "watchlist": {"name": "watchlist", "gallery": {"policy": "watchlist", "directions": ["entry", "exit"]}},
-    "linked": {"name": "linked", "linkage": {"method": "optimum"}},
-    "document-only": {"name": "document-only", "linkage": {"face_check": False}},
-}
+    # The practice of record: exits join entries by document, a face only contradicts.
+    "today": {
+        "name": "today", "gallery": _TODAY_GALLERY, "linkage": _DOCUMENT, "alerts": _TODAY_ALERTS,
+    },
+    "document-only": {
+        "name": "document-only",
+        "gallery": _TODAY_GALLERY,
+        "linkage": {**_DOCUMENT, "face_check": False},
+        "alerts": _TODAY_ALERTS,
+    },
+    "linked": {"name": "linked", "gallery": _TODAY_GALLERY, "alerts": _TODAY_ALERTS},
+    "manifest": {"name": "manifest", "gallery": {"policy": "manifest"}, "linkage": _DOCUMENT},
+    "port-day": {"name": "port-day", "gallery": {"policy": "port_day"}, "linkage": _DOCUMENT},
+    "all": {"name": "all", "gallery": {"policy": "all", "directions": _BOTH}, "linkage": _DOCUMENT},
+    "watchlist": {
+        "name": "watchlist", "gallery": {"policy": "watchlist", "directions": _BOTH}, "linkage": _DOCUMENT,
+    },
+}  # fmt: skip

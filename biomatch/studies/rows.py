@@ -82,8 +82,8 @@ class Row:
         Raises
         ------
         TableError
-            For a file that is no row, was edited, or holds counts that cannot be: negative, not a number, text,
-            or above their trials.
+            For a file that is no row, was edited, or holds counts that cannot be: negative, not a number,
+            text, or above their trials.
         """
         found = files.read_json(path, remedy="remove it and resume")
         wrong = _wrong_row(found, {one.name for one in fields(cls)}, path.stem)

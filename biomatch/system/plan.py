@@ -9,7 +9,7 @@ import polars as pl
 from biomatch.files import no_formulas
 from biomatch.settings.system import System
 from biomatch.system.references import references
-from biomatch.system.replay import Stream
+from biomatch.system.replay import Stream, longest_list
 from biomatch.system.searches import due_searches
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed
@@ -33,7 +33,7 @@ def write_plan(observed: Observed, system: System, out: str | Path) -> dict[str,
     """
     refs = references(observed, system)
     due = due_searches(observed, system)
-    counts = Stream(observed, refs, due, system.gallery.list_length).enrolled_counts()
+    counts = Stream(observed, refs, due, longest_list(system)).enrolled_counts()
     searches = due.with_row_index("search_id").with_columns(
         pl.col("search_id").cast(pl.Int64), enrolled_count=pl.Series(counts)
     )

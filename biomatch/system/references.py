@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from biomatch.settings.system import System
+from biomatch.tables.galleries import MOVEMENT
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import REFERENCES
 from biomatch.tables.zones import local_dates, zones_of
@@ -17,29 +18,22 @@ DOCUMENT_KEY = ["document_number", "document_issuer"]
 
 
 def references(observed: Observed, system: System) -> pl.DataFrame:
-    """List every reference that a policy ever enrols.
+    """List every reference that a system's policies ever enrol; a face in two galleries is two references.
 
     Parameters
     ----------
     observed : Observed
         The world's observed side.
     system : System
-        Settings; ``gallery.policy``, ``reopen_days``, ``images`` and ``retention_days`` count here.
+        Settings; the policies of ``gallery``, ``reopen_days``, ``images`` and ``retention_days`` count here.
 
     Returns
     -------
     polars.DataFrame
         Schema ``REFERENCES``, sorted by (available_from, template_row); `reference_id` is the row.
     """
-    policy = system.gallery.policy
-    if policy == "open_stays":
-        listed = _open_stays(observed, system)
-    elif policy == "all":
-        listed = _all_entries(observed, system.gallery.images)
-    elif policy == "watchlist":
-        listed = _watchlist(observed)
-    else:
-        listed = _from_manifests(observed, policy)
+    parts = [_listed(observed, system, policy) for policy in system.gallery.policies]
+    listed = pl.concat(parts, how="vertical_relaxed")
     kept_until = pl.col("enrolled_at") + pl.duration(days=1) * system.gallery.retention_days
     return REFERENCES.frame(
         listed.with_columns(
@@ -51,6 +45,17 @@ def references(observed: Observed, system: System) -> pl.DataFrame:
         .with_row_index("reference_id")
         .to_dict(as_series=True)
     )
+
+
+def _listed(observed: Observed, system: System, policy: str) -> pl.DataFrame:
+    """List the references of one policy (without reference_id)."""
+    if policy == "open_stays":
+        return _open_stays(observed, system)
+    if policy == "all":
+        return _all_entries(observed, system.gallery.images)
+    if policy == "watchlist":
+        return _watchlist(observed)
+    return _from_manifests(observed, policy)
 
 
 def _entries(observed: Observed) -> pl.DataFrame:
@@ -120,7 +125,7 @@ def movement_galleries(observed: Observed, policy: str) -> pl.DataFrame:
     movements = observed.movements
     day = local_dates(movements["scheduled"], movements["port"], zones_of(observed.about))
     label = (
-        pl.format("movement/{}", "movement")
+        pl.format(MOVEMENT + "{}", "movement")
         if policy == "manifest"
         else pl.format("{}/{}/{}", "port", pl.lit(day), "direction")
     )

@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from biomatch.gallery import Gallery
 from biomatch.gallery.flat import exact_top
+from biomatch.gallery.gallery import IndexKind
 from biomatch.settings.system import System
 from biomatch.system.references import references
 from biomatch.system.searches import due_searches
 from biomatch.tables.candidates import PADDING_ID, PADDING_SCORE, CandidateLists
+from biomatch.tables.galleries import ONE_GALLERY, search_of
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import SEARCHES
 
@@ -50,7 +52,7 @@ def search(
     Returns
     -------
     CandidateLists
-        One list a search, sorted by (time, encounter_id, designed).
+        One list a search, of every policy, sorted by (time, encounter_id, designed, gallery).
 
     Examples
     --------
@@ -62,11 +64,15 @@ def search(
     """
     refs = references(observed, system)
     due = due_searches(observed, system)
-    stream = Stream(observed, refs, due, system.gallery.list_length, progress)
-    if system.gallery.policy in ("manifest", "port_day"):
-        stream.search_closed()
-    else:
-        stream.search_running(system, threads)
+    stream = Stream(observed, refs, due, longest_list(system), progress)
+    picked = {}
+    for policy in system.gallery.policies:
+        stream.length = system.gallery.list_length_of(policy)
+        if policy in ONE_GALLERY:
+            picked[policy] = stream.search_running(policy, system.gallery.index, threads)
+        else:
+            stream.search_closed(policy)
+            picked[policy] = "flat"  # closed galleries are small, and searched exactly
     return CandidateLists(
         searches=SEARCHES.check(
             due.select("encounter_id", "gallery", "designed", "acquired")
@@ -78,9 +84,14 @@ def search(
         references=refs,
         system=system.model_dump(mode="json"),
         world_id=observed.id,
-        about={"index": stream.index},
+        about={"index": picked[system.gallery.policy], "indexes": picked},
         observed=observed,
     )
+
+
+def longest_list(system: System) -> int:
+    """Give the width of a system's candidate lists: L of its longest; shorter ones are padded."""
+    return max(system.gallery.list_length_of(policy) for policy in system.gallery.policies)
 
 
 class Stream:
@@ -95,7 +106,6 @@ class Stream:
         progress: Progress | None = None,
     ) -> None:
         self.templates = observed.templates
-        self.index = "flat"  # closed galleries are searched exactly; a running one says what it picked
         self.length = list_length
         self.progress = progress or (lambda stage, done, total: None)
         self.ref_row = refs["template_row"].to_numpy()
@@ -106,9 +116,13 @@ class Stream:
         self.probe_id = due["encounter_id"].to_numpy()
         self.probe_time = due["time"].dt.epoch("ms").to_numpy()
         names = pl.concat([refs["gallery"], due["gallery"]]).unique(maintain_order=True)
+        self.policy_of = names.to_frame().select(search_of())["gallery"].to_numpy().astype(str)
         codes = dict(zip(names, range(len(names)), strict=True))
-        self.ref_gallery = refs["gallery"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
-        self.probe_gallery = due["gallery"].replace_strict(codes, return_dtype=pl.Int64).to_numpy()
+        # Polars gives an empty series no type of its own where there is nothing to replace.
+        self.ref_gallery, self.probe_gallery = (
+            frame["gallery"].replace_strict(codes, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+            for frame in (refs, due)
+        )
         self.ids = np.full((len(due), list_length), PADDING_ID, np.int64)
         self.scores = np.full((len(due), list_length), PADDING_SCORE, np.float32)
 
@@ -181,9 +195,14 @@ class Stream:
         short: NDArray[np.int64] = probes[(valid.sum(axis=1) < self.length) & (ids[:, -1] >= 0)]
         return short
 
-    def search_closed(self) -> None:
+    def _probes_of(self, policy: str) -> NDArray[np.int64]:
+        """Acquired probes of one policy's searches, in time order."""
+        mine = self.policy_of == policy
+        return np.flatnonzero((self.probe_row >= 0) & mine[self.probe_gallery])
+
+    def search_closed(self, policy: str) -> None:
         """Search galleries that are built once: a departure's manifest, a port's day."""
-        acquired = np.flatnonzero(self.probe_row >= 0)
+        acquired = self._probes_of(policy)
         by_gallery = acquired[np.argsort(self.probe_gallery[acquired], kind="stable")]
         galleries, starts = np.unique(self.probe_gallery[by_gallery], return_index=True)
         bounds = np.append(starts, len(by_gallery))
@@ -203,16 +222,17 @@ class Stream:
                     short = self._keep(probes, found.reference_id, found.score, depth >= len(refs))
                     faces, probes, depth = faces[np.isin(probes, short)], short, depth * 8
             done += int(bounds[at + 1] - bounds[at])
-            self.progress("search", done, len(by_gallery))
+            self.progress(f"search {policy}", done, len(by_gallery))
 
-    def search_running(self, system: System, threads: int | None) -> None:
-        """Search one gallery that people enter and leave while time goes on."""
-        gallery = Gallery(dimension=self.templates.shape[1], index=system.gallery.index, threads=threads)
-        arriving = np.argsort(self.ref_from, kind="stable")
-        leaving = np.argsort(self.ref_until, kind="stable")
+    def search_running(self, policy: str, index: IndexKind, threads: int | None) -> str:
+        """Search one gallery that people enter and leave while time goes on; name the index that it took."""
+        gallery = Gallery(dimension=self.templates.shape[1], index=index, threads=threads)
+        refs = np.flatnonzero((self.policy_of == policy)[self.ref_gallery])
+        arriving = refs[np.argsort(self.ref_from[refs], kind="stable")]
+        leaving = refs[np.argsort(self.ref_until[refs], kind="stable")]
         arrival_times, leave_times = self.ref_from[arriving], self.ref_until[leaving]
         arrived = left = 0
-        acquired = np.flatnonzero(self.probe_row >= 0)
+        acquired = self._probes_of(policy)
         for begin in range(0, len(acquired), BATCH):
             probes = acquired[begin : begin + BATCH]
             first, last = self.probe_time[probes[0]], self.probe_time[probes[-1]]
@@ -226,8 +246,8 @@ class Stream:
                 gallery.retire(leaving[left:gone])
                 left = gone
             self._search_batch(gallery, probes)
-            self.progress("search", begin + len(probes), len(acquired))
-        self.index = str(gallery.about()["index"])
+            self.progress(f"search {policy}", begin + len(probes), len(acquired))
+        return str(gallery.about()["index"])
 
     def _search_batch(self, gallery: Gallery, probes: NDArray[np.int64]) -> None:
         faces = np.ascontiguousarray(self.templates[self.probe_row[probes]])

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import ResultsError
 from biomatch.fraud.detect import detect
 from biomatch.policy import OperatingPoint
@@ -43,7 +44,7 @@ class Run:
     decisions, stays, alerts : polars.DataFrame
         Schemas ``DECISIONS``, ``STAYS`` (a row a stay and date), ``ALERTS`` (scored, not yet cut).
     about : mapping
-        Provenance: versions, machine, dates.
+        Provenance: versions, machine, dates; ``warnings`` where there are any.
     """
 
     point: OperatingPoint
@@ -57,6 +58,11 @@ class Run:
     def world_id(self) -> str:
         """`Observed.id` of the world."""
         return self.lists.world_id
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What linkage left out, or estimated and did not believe; sentences for a person."""
+        return tuple(self.about.get("warnings", ()))
 
     def write(self, path: str | Path) -> None:
         """Write the run to a folder that is whole or absent."""
@@ -85,13 +91,17 @@ class Run:
                 allowed=f"a run of world {observed.id}",
                 remedy="grade it on the world that it was made on",
             )
-        return cls(
-            point=OperatingPoint.from_mapping(about["point"], where=str(place)),
-            lists=CandidateLists.read(place / "lists", observed),
-            decisions=storage.read_table(place, DECISIONS, contents),
-            stays=storage.read_table(place, STAYS, contents),
-            alerts=storage.read_table(place, ALERTS, contents),
-            about=about["provenance"],
+        return files.guarded(
+            lambda: cls(
+                point=OperatingPoint.from_mapping(about["point"], where=str(place)),
+                lists=CandidateLists.read(place / "lists", observed),
+                decisions=storage.read_table(place, DECISIONS, contents),
+                stays=storage.read_table(place, STAYS, contents),
+                alerts=storage.read_table(place, ALERTS, contents),
+                about=about["provenance"],
+            ),
+            place,
+            "a whole folder of biomatch",
         )
 
 
@@ -149,11 +159,13 @@ def run(
         )
     dates = as_of_dates(observed, on)
     books = [StayBook(observed, lists, day, at) for day in dates]
+    stays = pl.concat([book.at(at)[0] for book in books])
+    warnings = [f"stays as of {book.as_of}: {text}" for book in books for text in book.warnings]
     return Run(
         point=at,
         lists=lists,
         decisions=decide(lists, at, observed),
-        stays=pl.concat([book.at(at)[0] for book in books]),
+        stays=stays,
         # Detectors see the document pass itself, before faces took any pair apart.
         alerts=detect(observed, lists, books[-1].links.stays, at.system, as_of=dates[-1]),
         about={
@@ -162,5 +174,6 @@ def run(
             "python": platform.python_version(),
             "machine": f"{platform.machine()}, {platform.system()}",
             "byteorder": sys.byteorder,
+            **({"warnings": warnings} if warnings else {}),
         },
     )

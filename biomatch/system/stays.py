@@ -58,6 +58,11 @@ class StayBook:
     """The stays of one world as of one date, ready to be listed at any threshold.
 
     The document pass and the comparison of each pair's faces know no threshold and are done once.
+
+    Attributes
+    ----------
+    warnings : tuple of str
+        What the last linkage left out or did not believe; sentences for a person.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class StayBook:
             movements=observed.movements if linkage.use_manifest else None,
             settings=linkage,
         )
+        self.warnings: tuple[str, ...] = ()
         self._known: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]] | None = None
         self._zones = zones_of(observed.about)
         self._facts = _status_facts(observed, as_of, self._zones)
@@ -110,7 +116,7 @@ class StayBook:
 
     def linked(self, point: OperatingPoint) -> Linked:
         """Link residual exits at an operating point, and give each stay its posterior."""
-        return link(
+        linked = link(
             self.observed,
             self.as_of,
             point,
@@ -120,6 +126,8 @@ class StayBook:
             recalibration=self.recalibration,
             scorer=_pair_scores,
         )
+        self.warnings = linked.warnings
+        return linked
 
     def listed(self, linked: Linked) -> pl.DataFrame:
         """Judge linked stays by the rules: schema ``STAYS``."""

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed
@@ -119,16 +120,20 @@ class CandidateLists:
                 allowed=f"lists of world {observed.id}",
                 remedy="give the world that was searched",
             )
-        return cls(
-            searches=storage.read_table(place, SEARCHES, contents),
-            references=storage.read_table(place, REFERENCES, contents),
-            reference_id=storage.read_array(place, "reference_id.npy", contents),
-            score=storage.read_array(place, "score.npy", contents),
-            system=about["system"],
-            world_id=about["world_id"],
-            about=about["provenance"],
-            observed=observed,
-        ).check()
+        return files.guarded(
+            lambda: cls(
+                searches=storage.read_table(place, SEARCHES, contents),
+                references=storage.read_table(place, REFERENCES, contents),
+                reference_id=storage.read_array(place, "reference_id.npy", contents),
+                score=storage.read_array(place, "score.npy", contents),
+                system=about["system"],
+                world_id=about["world_id"],
+                about=about["provenance"],
+                observed=observed,
+            ).check(),
+            place,
+            "a whole folder of biomatch",
+        )
 
 
 def question(world_id: str, system: Mapping[str, Any]) -> str:

@@ -165,7 +165,8 @@ class Observed:
     about : mapping
         Plain facts that a port knows: first and last day, ``measure_from``, scenario's name.
     id : str
-        Hash of the content; empty until the world was written or sealed.
+        Names the world: a hash of what was asked of the generator, the same on every machine. Records from
+        elsewhere, or altered by hand, are `sealed` with a hash of their content; empty until then.
     """
 
     encounters: pl.DataFrame
@@ -217,7 +218,7 @@ class Observed:
             storage.write_array(target, templates)
 
     def sealed(self) -> Observed:
-        """Give the same world with its `id`, equal to the id that it gets when it is written."""
+        """Give the same records named by their content, which a machine's arithmetic may turn."""
         hashes = {
             f"observed/{schema.name}.parquet": storage.table_digest(schema, getattr(self, schema.name))
             for schema in SCHEMAS
@@ -240,7 +241,7 @@ class Observed:
             **tables,
             templates=templates,
             about=contents["about"]["observed"],
-            id=content_id(contents),
+            id=recorded_id(contents),
         ).check()
 
 
@@ -316,8 +317,14 @@ def _classed(encounters: pl.DataFrame) -> pl.DataFrame:
     return encounters.with_columns(admission_class=pl.when(unknown).then(other).otherwise("admission_class"))
 
 
-def content_id(contents: Mapping[str, Any]) -> str:
-    """Name a world by what can be observed of it: a hash over the recorded hashes of ``observed/``."""
+def recorded_id(contents: Mapping[str, Any]) -> str:
+    """Give the id that a world's folder was written with; without one, a hash of ``observed/``.
+
+    Whether the files are what was written is another question, which `storage.open_folder` answers.
+    """
+    written = contents["about"].get("world_id")
+    if isinstance(written, str) and written:
+        return written
     return _name(
         {name: entry["sha256"] for name, entry in contents["files"].items() if name.startswith("observed/")}
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
 from biomatch.errors import TableError
+from biomatch.files import open_file, read_bytes
 
 CONTENTS = "contents.json"
 _overwrite: ContextVar[bool] = ContextVar("_overwrite", default=False)
@@ -83,7 +84,7 @@ def free_place(path: str | Path, kind: str, question: str | None = None) -> None
                 if question is None or held[1] in (None, question) or may_overwrite():
                     return
                 raise TableError(
-                    f"{place} holds a {kind} that answers another question",
+                    f"{place} holds {article(kind)} that answers another question",
                     allowed=f"a new place, or the same {kind} again",
                     remedy="choose another --out, or give --overwrite to replace it",
                 )
@@ -93,9 +94,70 @@ def free_place(path: str | Path, kind: str, question: str | None = None) -> None
         ) from None
     raise TableError(
         f"{place} already holds something else",
-        allowed=f"a new or empty folder, or a {kind} to replace",
+        allowed=f"a new or empty folder, or {article(kind)} to replace",
         remedy="choose another --out, or move what stands there",
     )
+
+
+def free_file(
+    path: str | Path,
+    kind: str,
+    question: str | None = None,
+    held: Callable[[bytes], str | None] = lambda data: "",
+) -> None:
+    """Refuse a file's place where something stands that is not a `kind` of ours, or answers another question.
+
+    Parameters
+    ----------
+    path : path
+        Where a file shall stand.
+    kind : str
+        What it is, for the message.
+    question : str, optional
+        What the new file answers.
+    held : callable
+        Takes the content that stands there (its first `HEAD` bytes where `question` is None); gives None for
+        what is no `kind`, else the question that it answers, or an empty text.
+
+    Raises
+    ------
+    TableError
+        When the place is taken.
+    """
+    place = named(path)
+    if place.is_dir():
+        raise TableError(
+            f"{place} is a folder", allowed=f"a file to write the {kind} to", remedy="name a file"
+        )
+    if not place.is_file() or place.stat().st_size == 0 or may_overwrite():
+        return
+    found = held(read_head(place) if question is None else read_bytes(place))
+    if found is None:
+        raise TableError(
+            f"{place} already holds something else",
+            allowed=f"a new file, or {article(kind)} to replace",
+            remedy="choose another --out, or give --overwrite to replace it",
+        )
+    if question is not None and found not in ("", question):
+        raise TableError(
+            f"{place} holds {article(kind)} that answers another question",
+            allowed=f"a new place, or the same {kind} again",
+            remedy="choose another --out, or give --overwrite to replace it",
+        )
+
+
+HEAD = 4096
+
+
+def read_head(place: Path) -> bytes:
+    """Read the first `HEAD` bytes of a file."""
+    with open_file(place) as file:
+        return file.read(HEAD)
+
+
+def begins(*marks: str) -> Callable[[bytes], str | None]:
+    """Make a test for `free_file`: the content holds one of some texts within its first `HEAD` bytes."""
+    return lambda data: "" if any(mark.encode() in data for mark in marks) else None
 
 
 def _held(place: Path) -> tuple[str, str | None] | None:
@@ -105,6 +167,13 @@ def _held(place: Path) -> tuple[str, str | None] | None:
         return str(contents["kind"]), contents.get("question")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def article(kind: str) -> str:
+    """Put the article before a kind of output; kinds in the plural have none."""
+    if kind.endswith("s"):
+        return kind
+    return f"{'an' if kind[:1] in 'aeiou' else 'a'} {kind}"
 
 
 def put(beside: Path, place: Path) -> None:

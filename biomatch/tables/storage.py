@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from biomatch import files
 from biomatch.errors import TableError
-from biomatch.tables.places import CONTENTS, free_place, named, put, recover, sync
+from biomatch.tables.places import CONTENTS, article, free_place, named, put, recover, sync
 from biomatch.tables.schema import Schema
 from biomatch.tables.seals import Checked, FileSeal, TreeHash, check_opened, seal_bytes, seal_file, seal_of
 
@@ -141,13 +141,13 @@ def read_contents(place: Path, kind: str | None = None) -> dict[str, Any]:
     what = kind or "folder of biomatch"
     file = place / CONTENTS
     if not file.exists():
-        raise TableError(f"{place} is no {what}: it has no {CONTENTS}", remedy=f"give {_some(what)}")
+        raise TableError(f"{place} is no {what}: it has no {CONTENTS}", remedy=f"give {article(what)}")
     again = f"make the {what} again"
-    contents = files.read_json(file, remedy=again)
+    contents = files.read_json(file, remedy=again, constants=True)
     if not isinstance(contents, dict) or not isinstance(contents.get("kind"), str):
         raise TableError(f"{file} cannot be read (it names no kind)", remedy=again)
     if kind is not None and contents["kind"] != kind:
-        raise TableError(f"{place} holds {_some(contents['kind'])}", allowed=_some(kind))
+        raise TableError(f"{place} holds {article(contents['kind'])}", allowed=article(kind))
     if contents.get("format") != FORMAT:
         raise TableError(
             f"{place} has format {contents.get('format')}", allowed=f"format {FORMAT}", remedy=again
@@ -338,7 +338,3 @@ def _typed(array: NDArray[Any], path: Path, dtype: Any, columns: int | None) -> 
     if array.dtype != np.dtype(dtype) or (columns is not None and array.shape[1:] != (columns,)):
         raise TableError(f"{path} holds {array.dtype} of shape {array.shape}", allowed=str(np.dtype(dtype)))
     return array
-
-
-def _some(kind: str) -> str:
-    return str(kind) if str(kind).endswith("s") else f"a {kind}"

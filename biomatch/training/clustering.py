@@ -15,6 +15,7 @@ from biomatch_synthetic.faces import FaceSpace, People, Shots, render
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from biomatch import portable
 from biomatch.scorelaw import ScoreLaw
 from biomatch.settings.profile import FaceProfile
 
@@ -54,7 +55,7 @@ def best_scores(
     found = {}
     for first in range(0, largest, block):
         render(space, people, Shots.of(np.arange(first, first + block), 0, enrolment=True), enrolled)
-        np.maximum(best, (seekers @ enrolled.T).max(axis=1), out=best)
+        np.maximum(best, portable.unit_products(seekers, enrolled).max(axis=1).astype(np.float32), out=best)
         if first + block in galleries:
             found[first + block] = best.copy()
     return found
@@ -79,7 +80,7 @@ def measure_common(profile: FaceProfile, probes: int = 6000) -> float:
             edges = [base.threshold(size, level) for level in LEVELS]
             counts = np.histogram(scores, [-1.0, *edges, 1.0])[0]
             above = np.concatenate([[1.0], law.fpir(size, np.array(edges)), [0.0]])
-            total += float(counts @ np.log(np.maximum(above[:-1] - above[1:], 1e-12)))
+            total += float((counts * portable.log(np.maximum(above[:-1] - above[1:], 1e-12))).sum())
         likelihood.append(total)
     fine = np.arange(0.0, 0.4001, 0.005)
     return float(round(fine[int(np.argmax(CubicSpline(tried, likelihood)(fine)))], 4))

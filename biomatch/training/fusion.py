@@ -235,7 +235,7 @@ def train(samples: Sequence[Sample], name: str) -> tuple[Any, tuple[str, ...]]:
 def gather(
     seeds: Sequence[int],
     progress: Progress = lambda text: None,
-    systems: Sequence[str] = ("all", "default"),
+    systems: Sequence[str] = ("all", "today"),
 ) -> list[Sample]:
     """Make the worlds of reserved seeds and gather their samples, searched by built-in systems."""
     from biomatch_synthetic.world import make
@@ -246,6 +246,6 @@ def gather(
         for name in systems:
             progress(f"world {seed}, policy {name}")
             system = System.load(name)
-            one = sample_of(facts_of(observed.sealed(), system), truth)
+            one = sample_of(facts_of(observed, system), truth)
             found.append(replace(one, policy=system.gallery.policy))
     return found

@@ -51,7 +51,7 @@ def worlds(
     settings = {"travellers": TRAVELLERS, "faces.profile": PROFILE, **changes}
     for seed in seeds:
         observed, truth = make(Scenario.load(scenario).with_(settings), seed)
-        yield observed.sealed(), truth
+        yield observed, truth
 
 
 def dates_of(truth: Truth, observed: Observed) -> tuple[date, date]:

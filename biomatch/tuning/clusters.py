@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import bdtr
 
+from biomatch import portable
+
 Counts = NDArray[np.int64]
 PLUG_IN = 0.85
 """The p-value is divided by this where errors were seen in clusters, because the least favourable law is
@@ -63,7 +65,7 @@ def p_value(subjects_with: Counts, mean_under_null: float, cap: int) -> float:
     cap = max(cap, most, int(np.floor(mean_under_null)) + 1)
     errors = filled.astype(np.float64)
     count = subjects_with[filled].astype(np.float64)
-    if number == 0 or float(count @ errors) >= mean_under_null * number:
+    if number == 0 or float(portable.dot(count, errors)) >= mean_under_null * number:
         return 1.0
     if cap == 1:
         return float(bdtr(number - subjects_with[0], number, mean_under_null))
@@ -75,7 +77,9 @@ def p_value(subjects_with: Counts, mean_under_null: float, cap: int) -> float:
     with_errors = errors > 0
     if not with_errors.any():
         return zero**number
-    price = np.log1p(weight * mean_under_null) - np.log1p(weight * (mean_under_null - errors[with_errors]))
+    price = portable.log1p(weight * mean_under_null) - portable.log1p(
+        weight * (mean_under_null - errors[with_errors])
+    )
     found = _chance_of_as_cheap(count[with_errors], chance[with_errors], price, zero, number)
     return min(1.0, found / PLUG_IN)
 
@@ -108,7 +112,7 @@ def upper_bound(subjects_with: Counts, trials: int, cap: int, confidence: float)
 
     def doubt(rate: float) -> float:
         found = p_value(subjects_with, rate * trials / number, cap)
-        return float(np.log(max(found, 1e-300)) - np.log1p(-confidence))
+        return float(portable.log(max(found, 1e-300)) - portable.log1p(-confidence))
 
     # Between the realised rate and 1 the doubt falls; doubling steps, then Brent's method.
     near = min(high, max(1.5 * low, cap / trials))
@@ -128,7 +132,7 @@ def subjects_needed(mean_under_null: float, cap: int, confidence: float) -> int:
     [299, 2995, 29956]
     """
     cap = max(cap, int(np.floor(mean_under_null)) + 1)
-    return int(np.ceil(np.log1p(-confidence) / np.log1p(-mean_under_null / cap) - 1e-12))
+    return int(np.ceil(portable.log1p(-confidence) / portable.log1p(-mean_under_null / cap) - 1e-12))
 
 
 def _least_favourable(
@@ -173,15 +177,15 @@ def _chance_of_as_cheap(
     `zero` and `chance` may sum to less than 1: what is missing costs infinitely much.
     """
     cheapest = float(price.min())
-    observed = float(count @ price) / cheapest
+    observed = float(portable.dot(count, price)) / cheapest
     steps = int(np.clip(LONGEST / 16 / observed, 1, LATTICE))
     # Prices rounded to a lattice are prices too: the test stays a test, and this sum is exact for it.
     lattice = np.maximum(1, np.rint(price / cheapest * steps)).astype(np.int64)
     target = int(count @ lattice)
-    mean = number * float(chance @ lattice)
-    spread = np.sqrt(number * float(chance @ lattice.astype(np.float64) ** 2))
+    mean = number * float(portable.dot(chance, lattice))
+    spread = np.sqrt(number * float(portable.dot(chance, lattice.astype(np.float64) ** 2)))
     reach = max(2 * target, mean + 12.0 * spread) + 4.0 * float(lattice.max())
-    length = 1 << int(np.ceil(np.log2(max(64.0, reach))))
+    length = 1 << (int(np.ceil(max(64.0, reach))) - 1).bit_length()
     roots, places = _roots_of_unity(length), np.arange(length // 2 + 1)
     one = np.full(places.size, zero, dtype=np.complex128)
     for share, step in zip(chance, lattice, strict=True):
@@ -192,5 +196,6 @@ def _chance_of_as_cheap(
 
 @lru_cache(maxsize=4)
 def _roots_of_unity(length: int) -> NDArray[np.complex128]:
-    found: NDArray[np.complex128] = np.exp(-2j * np.pi / length * np.arange(length))
+    angle = -2.0 * np.pi / length * np.arange(length)
+    found: NDArray[np.complex128] = portable.cos(angle) + 1j * portable.sin(angle)
     return found

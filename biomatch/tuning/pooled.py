@@ -55,6 +55,9 @@ def pool(curves: Sequence[IdentificationCurve]) -> IdentificationCurve:
                 remedy="they share people: drop one",
             )
         first = _join(first, other)
+    first = replace(
+        first, further={policy: pool([one.further[policy] for one in curves]) for policy in curves[0].further}
+    )
     if len(curves) == 1:
         return first
     numbers = range(len(curves))

@@ -10,7 +10,7 @@ from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.curves import AlertCurves
 from biomatch.evaluation.overstays.leads import LeadCurve
-from biomatch.policy import OperatingPoint
+from biomatch.policy import SEARCH, OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tuning.alerts.estimates import AlertCosts
 from biomatch.tuning.alerts.plan import SILENT
@@ -19,6 +19,8 @@ from biomatch.tuning.by_part import tune_parts
 from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
 from biomatch.tuning.curve_guarantee import Curve, guarantee_of
+from biomatch.tuning.further import KEY as FURTHER
+from biomatch.tuning.further import tune_further
 from biomatch.tuning.growth.methods import shrink
 from biomatch.tuning.guarantee import Guarantee
 from biomatch.tuning.leads import LeadCosts, tune_leads
@@ -57,7 +59,8 @@ def tune(
         Of alerts, worlds without fraud among them give the false stops and the others the catches.
     max_fpir, max_fmr : float
         The target: FPIR per search for an identification curve, FMR per comparison for a verification
-        curve.
+        curve. A system's further searches (`IdentificationCurve.further`) are each tuned to the same FPIR
+        on their own non-mated searches (`biomatch.tuning.further`).
     costs : biomatch.tuning.costs.Costs, optional
         Instead of a target: the threshold with the least expected cost a day (no guarantee of its own).
         For leads: `biomatch.tuning.leads.LeadCosts` or its file.
@@ -240,6 +243,9 @@ def _tune_searches(
         if gallery is not None:
             about["larger_gallery"] = {"gallery": gallery, "target": asked, "method": "binomial growth"}
         about["between_galleries"] = between_galleries(curve, chosen)
+        if curve.further:
+            own, about[FURTHER] = tune_further(curve, max_fpir=max_fpir, confidence=confidence, cap=cap)
+            thresholds |= {SEARCH: own} if own else {}
         system, again = curve.system, curve.resubstitution
     return OperatingPoint(
         face_threshold=chosen,

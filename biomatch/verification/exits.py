@@ -28,7 +28,7 @@ from biomatch.worlds import world
 MISS_RATE = 0.01
 SYSTEMS: dict[str, tuple[str, dict[str, float]]] = {
     "document-only": ("document-only", {}),
-    "default": ("default", {}),
+    "today": ("today", {}),
     "linked": ("linked", {}),
     "linked-likelier-than-not": ("linked", {"stays.lead_posterior": 0.5}),
 }

@@ -8,6 +8,7 @@ import numpy as np
 from biomatch_synthetic.faces import FaceSpace, People, Shots, render
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.policy import accept
 from biomatch.rates import Rate, rate
 from biomatch.scorelaw import ScoreLaw
@@ -56,7 +57,7 @@ def mated_scores(
         enrolled, probes = (np.empty((len(ids), space.dimension), dtype=np.float32) for _ in range(2))
         render(space, owners, Shots.of(ids, 0, enrolment=True), enrolled)
         render(space, owners, Shots.of(ids, 1, year=years), probes)
-        scores[first : first + len(ids)] = np.einsum("nd,nd->n", enrolled, probes)
+        scores[first : first + len(ids)] = portable.pair_sums(enrolled, probes)
     scores.flags.writeable = False
     return scores
 
@@ -94,7 +95,7 @@ def kin_scores(profile: FaceProfile, kind: str, pairs: int, seed: int = SEED) ->
         enrolled, probes = (np.empty((count, space.dimension), dtype=np.float32) for _ in range(2))
         render(space, people, Shots.of(ids[0::2], 0, enrolment=True), enrolled)
         render(space, people, Shots.of(ids[1::2], 1), probes)
-        scores[first : first + count] = np.einsum("nd,nd->n", enrolled, probes)
+        scores[first : first + count] = portable.pair_sums(enrolled, probes)
     return scores
 
 
@@ -144,7 +145,7 @@ def best_strangers(
         ids = probe_ids[first : first + 1000]
         seekers = np.empty((len(ids), space.dimension), dtype=np.float32)
         render(space, people, Shots.of(ids, 1), seekers)
-        scores = seekers @ enrolled.T
+        scores = portable.unit_products(seekers, enrolled).astype(np.float32)
         if own is not None:
             rows = np.arange(len(ids))
             own[first : first + len(ids)] = scores[rows, first + rows]

@@ -8,9 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.portable import exponentials
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES
 from biomatch_synthetic.draft import PASSPORT, VISA, Draft, Table
+from biomatch_synthetic.identities import spelt, vary
 from biomatch_synthetic.itineraries.trips import RESIDENT
 from biomatch_synthetic.people import GIVEN_NAMES, NATIONS_A_REGION, REGIONS
 
@@ -61,6 +63,8 @@ def make_documents(draft: Draft) -> None:
         "issued": issued,
         "expires": issued + (years * 365.25).astype(np.int64),
         "photo": photo,
+        "spelling": np.zeros(n, np.int64),
+        "given_unknown": np.zeros(n, np.bool_),
     }
     draft.documents = documents = Table(base)
     draft.passport = everyone.copy()
@@ -71,6 +75,8 @@ def make_documents(draft: Draft) -> None:
     lifetime = (years[rows] * 365.25).astype(np.int64)
     old_issued = np.maximum(renewal_day[rows] - lifetime + 60, born[rows] + 1)
     draft.old_passport[rows] = documents.copy_rows(rows, issued=old_issued, expires=old_issued + lifetime)
+    share = settings.differences_at_renewal
+    vary(scenario, seed, documents, draft.old_passport[rows], share, "renewal")
     changes = renews & (uniform("changed_name") < settings.changed_names)
     new_names = stream(seed, "documents.new_name").integers(0, settings.family_names, n)
     documents["family_name"][np.flatnonzero(changes)] = new_names[changes]
@@ -89,6 +95,7 @@ def make_documents(draft: Draft) -> None:
     documents["expires"][draft.second_passport[rows]] = documents["issued"][draft.second_passport[rows]] + (
         years[rows] * 365.25
     ).astype(np.int64)
+    vary(scenario, seed, documents, draft.second_passport[rows], 1.0, "second")
     _add_visas(draft)
 
 
@@ -102,7 +109,7 @@ def _add_visas(draft: Draft) -> None:
     entry = np.full(len(draft.parties), draft.scenario.days)
     entry[trips.party[first]] = np.floor(trips.begin[first]).astype(np.int64)
     rows = np.flatnonzero((people.party >= 0) & by_party[np.maximum(people.party, 0)])
-    age = stream(draft.seed, "documents.visa_age").exponential(500.0, n)[rows]  # assumed: days
+    age = 500.0 * exponentials(stream(draft.seed, "documents.visa_age"), n)[rows]  # assumed: days
     issued = entry[people.party[rows]] - 7 - np.minimum(age, 3300.0).astype(np.int64)
     born = (people.birth[rows] - np.datetime64(draft.scenario.first_day, "D")).astype(np.int64)
     issued = np.maximum(issued, born + 1)
@@ -184,7 +191,7 @@ def vocabulary(region: int, count: int, *, given: bool) -> tuple[str, ...]:
 
 
 def printed_names(draft: Draft, rows: Ints) -> pl.Series:
-    """Print holders' names as documents do: family name, a comma, the given name."""
+    """Print holders' names as documents do: family name, a comma, the given name (which may be empty)."""
     documents, size = draft.documents, draft.scenario.documents.family_names
     surnames, forenames = [], []
     for region in range(len(REGIONS)):
@@ -196,4 +203,8 @@ def printed_names(draft: Draft, rows: Ints) -> pl.Series:
     family = pl.Series(surnames).gather(of_region * size + documents["family_name"][rows])
     place = documents["given_name"][rows] * 2 + documents["female"][rows]
     given = pl.Series(forenames).gather(of_region * 2 * GIVEN_NAMES + place)
-    return family + ", " + given
+    spelling, unknown = documents["spelling"][rows], pl.Series(documents["given_unknown"][rows])
+    family, given = spelt(family, spelling), spelt(given, spelling)
+    frame = pl.DataFrame({"family": family, "given": given, "unknown": unknown})
+    shown = pl.when("unknown").then(pl.lit("")).otherwise(pl.col("given"))
+    return frame.select(pl.col("family") + ", " + shown).to_series()

@@ -69,7 +69,8 @@ class Draft:
         `encounters`; -1: none), lawful (last lawful day).
     documents : Table
         A row a document: person, second (other contributor to the photo, -1), kind, issuer, region,
-        family_name, given_name, birth, female, nationality, issued, expires (days), photo.
+        family_name, given_name, birth, female, nationality, issued, expires (days), photo, spelling (0: as
+        others), given_unknown.
     encounters : Table
         A row a record: journey, person, claimed, document, direction, source, time, recorded
         (milliseconds from the first day's midnight), received (delay), port, movement,

@@ -10,6 +10,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import normals, power
 from biomatch.settings.border import Region
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
@@ -178,26 +179,32 @@ def _births(
     """Birth dates: adults about the mean age, spouses alike, children younger than their parents."""
     settings, n = scenario.people, len(party)
     rng = stream(seed, "people.age")
-    age = np.clip(settings.adult_age_mean + settings.adult_age_sd * rng.standard_normal(n), 18.0, 88.0)
+    age = _folded(settings.adult_age_mean + settings.adult_age_sd * normals(rng, n), 18.0, 88.0)
     with_children = (parties.kind == FAMILY)[party]
     parents_age = 24.0 + 26.0 * stream(seed, "people.parents_age").random(n)
     age = np.where(with_children & adult, parents_age, age)
     lead = age[parties.first[party]]
-    near = lead + 3.0 * stream(seed, "people.spouse_age").standard_normal(n)
-    age = np.where(spouse, np.clip(near, 18.0, 90.0), age)
+    near = lead + 3.0 * normals(stream(seed, "people.spouse_age"), n)
+    age = np.where(spouse, _folded(near, 18.0, 90.0), age)
     young = stream(seed, "people.child_age").random(n) * np.minimum(17.9, np.maximum(lead - 20.0, 0.5))
     age = np.where(adult, age, young)
     origin = np.datetime64(scenario.first_day, "D")
     return origin - (age * 365.25).astype(np.int64).astype("timedelta64[D]")
 
 
+def _folded(age: Floats, low: float, high: float) -> Floats:
+    """Fold ages back at both bounds: cut off there, one in twenty adults would share a birth date."""
+    age = np.where(age < low, 2 * low - age, age)
+    return np.asarray(np.clip(np.where(age > high, 2 * high - age, age), low, high))
+
+
 def _names(scenario: Scenario, seed: int, n: int) -> tuple[Ints, Ints]:
     settings = scenario.documents
-    weights = np.arange(1, settings.family_names + 1) ** -settings.name_exponent
+    weights = power(np.arange(1, settings.family_names + 1), -settings.name_exponent)
     ladder = np.cumsum(weights / weights.sum())
     drawn = stream(seed, "people.family_name").random(n)
     family = np.minimum(np.searchsorted(ladder, drawn), settings.family_names - 1)
-    weights = np.arange(1, GIVEN_NAMES + 1) ** -settings.name_exponent
+    weights = power(np.arange(1, GIVEN_NAMES + 1), -settings.name_exponent)
     ladder = np.cumsum(weights / weights.sum())
     drawn = stream(seed, "people.given_name").random(n)
     return family, np.minimum(np.searchsorted(ladder, drawn), GIVEN_NAMES - 1)
@@ -260,7 +267,7 @@ def _with_extras(scenario: Scenario, seed: int, people: People, extra_kin: int, 
     age_gap = rng.integers(-3000, 3000, extras).astype("timedelta64[D]")
     birth = people.birth[model] + age_gap
     adult_by = np.datetime64(date(scenario.first_day.year - 18, 1, 1), "D")
-    birth = np.minimum(birth, adult_by)
+    birth = np.where(birth > adult_by, adult_by - (birth - adult_by), birth)
 
     def more(values: NDArray[Any], added: NDArray[Any]) -> NDArray[Any]:
         return np.concatenate([values, added.astype(values.dtype)])

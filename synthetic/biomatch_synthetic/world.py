@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from biomatch.settings.profile import load_profile
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import Observed
@@ -14,6 +18,7 @@ from biomatch.truth import Truth
 from biomatch_synthetic.captures import make_captures
 from biomatch_synthetic.documents import make_documents
 from biomatch_synthetic.draft import Draft
+from biomatch_synthetic.identities import register_births
 from biomatch_synthetic.itineraries.crossings import make_crossings
 from biomatch_synthetic.itineraries.movements import make_manifests, make_movements, settle_times
 from biomatch_synthetic.itineraries.trips import make_trips
@@ -24,6 +29,8 @@ from biomatch_synthetic.separate import observe
 from biomatch_synthetic.subversion import AFTER_BOARDING, BEFORE_BOARDING, Stage, subvert
 
 Progress = Callable[[str, int, int], None]
+GENERATOR = 2
+"""Version of the generator: raise it with every change that makes another world of the same settings."""
 
 
 def make(
@@ -45,7 +52,8 @@ def make(
     Returns
     -------
     tuple of Observed and Truth
-        What the system under test may see, and the answers. Same scenario and seed, same bytes.
+        What the system under test may see, and the answers. Same scenario and seed, same bytes, on
+        every machine (``docs/machines.md``).
 
     Examples
     --------
@@ -70,9 +78,27 @@ def make(
     captured = make_captures(draft, *stage.faces, templates_path, progress)
     tell("tables", 0, 1)
     labels = Labels(draft)
-    made = observe(draft, captured, labels), reveal(draft, labels, scenario.model_dump(mode="json"))
+    observed = replace(observe(draft, captured, labels), id=world_id(scenario, seed))
+    truth = reveal(draft, labels, scenario.model_dump(mode="json"))
     tell("tables", 1, 1)
-    return made
+    return observed, truth
+
+
+def world_id(scenario: Scenario, seed: int) -> str:
+    """Name a world by what is asked for: the same 16 hexadecimal digits on every machine.
+
+    A hash of the settings, the content of the face profile that they name, the seed and `GENERATOR`; of
+    nothing that comes out. Two worlds of one id are the same world.
+
+    Examples
+    --------
+    >>> one = Scenario.load("tiny")
+    >>> world_id(one, 1) == world_id(one, 1), world_id(one, 1) == world_id(one, 2)
+    (True, False)
+    """
+    profile = load_profile(scenario.faces.profile)
+    asked = {"generator": GENERATOR, "profile": profile.id, "scenario": scenario.id, "seed": seed}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def begin(scenario: Scenario, seed: int) -> Draft:
@@ -83,6 +109,7 @@ def begin(scenario: Scenario, seed: int) -> Draft:
     # People who lend or borrow: siblings of travellers, and strangers (assumed: enough to choose from).
     kin, strangers = scenario.travellers // 200 + 8, scenario.travellers // 200 + 8
     people = make_people(scenario, seed, parties, kin, kin + strangers + wanted)
+    register_births(scenario, seed, people)
     first = scenario.travellers
     draft = Draft(scenario, seed, parties, people, trips)
     draft.kin = np.arange(first, first + kin)

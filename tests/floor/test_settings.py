@@ -53,7 +53,7 @@ def test_a_built_in_name_and_a_file(tmp_path):
 
 
 def test_the_id_follows_the_content_not_the_way_it_was_said():
-    said = System.from_toml('[gallery]\npolicy = "open_stays"\n')
+    said = System.from_toml('[gallery]\nindex = "auto"\n')
     assert said.id == System().id
     assert said.with_({"gallery.list_length": 21}).id != System().id
     assert System.from_mapping(System().model_dump(mode="json")) == System()

@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import ledger
 import small_worlds
 
-SYSTEM = System.load("default")
+SYSTEM = System.load("default").with_({"gallery.policy": "open_stays"})
 
 
 def lists_of(lists):

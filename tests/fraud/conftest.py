@@ -165,7 +165,7 @@ class Border:
 
     def alerts(self, *kinds, policy="all", as_of=None):
         observed, truth = self.world()
-        system = System.load(policy).with_({"alerts.kinds": list(kinds)})
+        system = System.load(policy).with_({"alerts.kinds": list(kinds), "alerts.scoring": "evidence"})
         return detected(observed, system, as_of), observed, truth, system
 
 

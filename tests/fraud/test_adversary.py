@@ -38,7 +38,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def done(made):
-    return bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
+    return bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System.load("today")))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_the_check_is_the_detectors_own(made, done):
     mine = done.alerts.filter(pl.col("kind") == KIND)
     ratio = weigh(facts, mine, ("photo", "capture"))["log_likelihood_ratio"].to_numpy()
     threshold = float(np.median(ratio))
-    system = bm.System().with_({"alerts.scoring": "fusion"})
+    system = bm.System.load("today").with_({"alerts.scoring": "fusion"})
     point = bm.OperatingPoint.of(0.4, system).with_({"alert_thresholds": {KIND: threshold}})
     fused = _Check(observed, point).alarms(shown, shown["photo_row"].to_numpy(), shown["issued"])
     expected = set(mine["encounter_id"].to_numpy()[ratio >= threshold])
@@ -119,7 +119,7 @@ def test_the_check_is_the_detectors_own(made, done):
 
 @pytest.mark.parametrize("threshold", [0.3, 0.4])
 def test_the_face_model_expects_what_is_measured(made, done, threshold):
-    point = bm.OperatingPoint.of(threshold, bm.System())
+    point = bm.OperatingPoint.of(threshold, bm.System.load("today"))
     alerts = done.alerts.with_columns(raised=pl.lit(value=True))
     (found,) = adversary(made.observed, made.truth, point, alerts)
     assert (found["absent"], found["threshold"], found["profile"]) == ("", -threshold, "visa-border-leader")
@@ -139,7 +139,7 @@ def test_the_face_model_expects_what_is_measured(made, done, threshold):
 def test_a_larger_pool_catches_fewer(made):
     """Pools are nested and one score counts, so no one is caught again by having more to pick from."""
     tried = Tried.of(made.observed, made.truth)
-    check = _Check(made.observed, bm.OperatingPoint.of(0.25, bm.System()))
+    check = _Check(made.observed, bm.OperatingPoint.of(0.25, bm.System.load("today")))
     before = None
     for here in best_donors(made.observed, tried.people, tried.donors, 1).values():
         who, donor = here[KNOWN]
@@ -182,7 +182,7 @@ def test_it_survives_the_disk_and_can_be_left_out(result, made, done, tmp_path):
 
 
 def test_what_cannot_be_tried_says_why(made, done):
-    point = bm.OperatingPoint.of(0.4, bm.System().with_({"alerts.kinds": ["sham_exit"]}))
+    point = bm.OperatingPoint.of(0.4, bm.System.load("today").with_({"alerts.kinds": ["sham_exit"]}))
     (found,) = adversary(made.observed, made.truth, point, done.alerts)
     assert "does not compare" in found["absent"]
     late = made.observed.about | {"measure_from": "2999-01-01"}

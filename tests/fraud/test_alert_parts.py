@@ -213,7 +213,7 @@ def test_a_breakdown_that_is_not_there_is_refused():
 @pytest.fixture(scope="module")
 def swept():
     """Two small worlds with an airport and a land port, each run at one point."""
-    point = OperatingPoint.of(0.4, System.load("default"))
+    point = OperatingPoint.of(0.4, System.load("today"))
     found = []
     for seed, rate in ((1, 60_000.0), (2, 0.0)):
         changes = {"travellers": 1_500, **{f"subversion.{kind}": rate for kind in KINDS}}
@@ -244,7 +244,7 @@ def test_alerts_take_the_threshold_of_where_they_arose(swept):
     made, done, _ = swept[0]
     kind = "document_photo_conflict"
     by = {"mode": {"land": {kind: SILENT}}}
-    at = OperatingPoint.of(0.4, System.load("default"), alert_thresholds_by=by)
+    at = OperatingPoint.of(0.4, System.load("today"), alert_thresholds_by=by)
     judged, _ = judge_alerts(done.alerts, made.observed, made.truth, at)
     plain, _ = judge_alerts(done.alerts, made.observed, made.truth, done.point)
     land = made.observed.encounters.filter(pl.col("mode") == "land")["encounter_id"].implode()
@@ -253,7 +253,7 @@ def test_alerts_take_the_threshold_of_where_they_arose(swept):
     assert plain.filter(mine & here)["raised"].any()
     assert not judged.filter(mine & here)["raised"].any()
     assert judged.filter(~(mine & here)).equals(plain.filter(~(mine & here)))
-    wrong = OperatingPoint.of(0.4, System(), alert_thresholds_by={"gate": {"7": {kind: 1.0}}})
+    wrong = OperatingPoint.of(0.4, System.load("today"), alert_thresholds_by={"gate": {"7": {kind: 1.0}}})
     with pytest.raises(SettingsError, match="gate"):
         judge_alerts(done.alerts, made.observed, made.truth, wrong)
 
@@ -262,7 +262,7 @@ def test_a_threshold_of_a_kind_that_there_is_not_is_refused():
     for wrong in ({"alert_thresholds": {"sham_exits": 1.0}},
                   {"alert_thresholds_by": {"mode": {"land": {"sham_exits": 1.0}}}}):  # fmt: skip
         with pytest.raises(SettingsError, match=r"sham_exits.*did you mean 'sham_exit'"):
-            OperatingPoint.of(0.4, System(), **wrong)
+            OperatingPoint.of(0.4, System.load("today"), **wrong)
 
 
 def test_tuning_again_without_parts_forgets_them(swept):

@@ -49,7 +49,7 @@ def test_sham_exit_names_whose_stay_the_leaver_has(border):
     entry = border.meet(1, paper, "entry", 2)
     accomplice = border.meet(2, own, "entry", 3)
     leaves = border.meet(2, paper, "exit", 20)
-    alerts, *_ = border.alerts("sham_exit", policy="default")
+    alerts, *_ = border.alerts("sham_exit", policy="today")
     top = best(alerts, "sham_exit")
     assert (top["subject_type"], top["subject_id"], top["encounter_id"]) == ("stay", entry, leaves)
     told = json.loads(top["evidence"])
@@ -96,7 +96,7 @@ def test_second_identity_but_no_renewal_twin_or_changed_name(border):
     assert not {renewed, changed, keyed} & set(strong["encounter_id"])
 
 
-@pytest.mark.parametrize("policy", ["default", "watchlist"])
+@pytest.mark.parametrize("policy", ["today", "watchlist"])
 def test_watchlist_by_list_or_by_comparison(border, policy):
     border.honest(range(10, 30))
     border.watched[4] = datetime(2025, 2, 1)
@@ -113,7 +113,7 @@ def test_watchlist_scores_agree_between_list_and_comparison(border):
     border.code(77)
     observed, _ = border.world()
     found = []
-    for name in ("default", "watchlist"):
+    for name in ("today", "watchlist"):
         system = System.load(name).with_({"alerts.kinds": ["watchlist"]})
         lists = search(observed, system)
         found.append(detect(observed, lists, links_of(observed), system))
@@ -289,7 +289,7 @@ def test_all_kinds_run_on_an_empty_border(border):
     observed, _ = border.world()
     empty = type(observed)(**{**vars(observed), "encounters": observed.encounters.clear()}).sealed()
     for world in (observed, empty):
-        system = System.load("all").with_({"alerts.kinds": list(DETECTORS)})
+        system = System.load("all").with_({"alerts.kinds": list(DETECTORS), "alerts.scoring": "evidence"})
         alerts = detect(world, search(world, system), links_of(world), system)
         assert alerts.schema == pl.Schema(ALERTS.columns)
 
@@ -307,7 +307,7 @@ def test_alerts_do_not_depend_on_the_order_of_rows(border):
     border.meet(2, paper, "exit", 20)
     observed, _ = border.world()
     again = type(observed)(**{**vars(observed), "encounters": observed.encounters.reverse()})
-    system = System.load("all").with_({"alerts.kinds": list(DETECTORS)})
+    system = System.load("all").with_({"alerts.kinds": list(DETECTORS), "alerts.scoring": "evidence"})
     lists = search(observed, system)
     one = detect(observed, lists, links_of(observed), system)
     two = detect(again, lists, links_of(again), system)

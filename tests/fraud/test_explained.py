@@ -17,7 +17,7 @@ from biomatch.reporting.sections.fraud import alerts_table, groups_table
 @pytest.fixture(scope="module")
 def judged():
     made = bm.world(bm.Scenario.load("tiny"), seed=1)
-    done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
+    done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System.load("today")))
     return made, done, bm.evaluate(done, made.truth, grid=0)
 
 

@@ -29,7 +29,7 @@ def caught(border):
     bad = border.meet(2, "D", "entry", 5)
     border.event("impostor", bad, 2, "D", victim=1)
     observed, truth = border.world()
-    system = System.load("all").with_({"alerts.kinds": list(DETECTORS)})
+    system = System.load("all").with_({"alerts.kinds": list(DETECTORS), "alerts.scoring": "evidence"})
     lists = search(observed, system)
     links = link_documents(observed.encounters, border.rows[0]["time"]).stays
     return bad, observed, truth, system, Facts(observed, lists, links, None)

@@ -111,12 +111,12 @@ def test_causes_of_resemblance(border):
     border.people[50] = {"twin": 51, "family": 5}
     border.people[51] = {"twin": 50, "family": 5}
     border.codes[50] = border.codes[51] = border.code(50)  # identical twins
-    border.document("T", 50, name="T", born=date(1990, 1, 1))
-    border.document("U", 51, name="U", born=date(1990, 1, 2))
+    border.document("T", 50, name="T", born=date(1989, 12, 31))  # one before midnight, one after
+    border.document("U", 51, name="U", born=date(1990, 1, 1))
     border.meet(50, "T", "entry", 2)
     border.meet(51, "U", "entry", 3)
     border.document("R", 60, name="R", born=date(1970, 1, 1))
-    border.document("S", 60, name="S", born=date(1971, 1, 1))  # name changed and date mistyped
+    border.document("S", 60, name="S", born=date(1971, 1, 2))  # name changed and date mistyped
     border.meet(60, "R", "entry", 2)
     border.meet(60, "S", "entry", 3)
     alerts, observed, truth, system = border.alerts("second_identity")
@@ -131,7 +131,7 @@ def test_watchlist_encounters_are_events(border):
     border.meet(4, "W", "entry", 5)  # before the listing: no event
     border.meet(4, "W", "exit", 45)
     border.meet(4, "W", "entry", 60, face=False)  # missed
-    alerts, observed, truth, system = border.alerts("watchlist")
+    alerts, observed, truth, system = border.alerts("watchlist", policy="watchlist")
     _, counts = judge_alerts(alerts, observed, truth, point_of(system))
     assert (counts["watchlist"].events, counts["watchlist"].caught) == (2, 1)
     assert counts["watchlist"].false_alerts == 0

@@ -17,7 +17,7 @@ from biomatch.worlds import write_world
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
     folder = tmp_path_factory.mktemp("worlds")
-    system = System.load("default")
+    system = System.load("today")
     pairs = []
     for seed, rate in ((1, 60_000.0), (2, 0.0)):
         settings = Scenario.load("tiny").with_({f"subversion.{kind}": rate for kind in KINDS})
@@ -38,7 +38,7 @@ def test_a_limit_of_alerts_a_day(places, tmp_path, capsys):
     told = json.loads(capsys.readouterr().out)
     point = OperatingPoint.read(tmp_path / "t.json")
     assert point.alert_thresholds == told["alert_thresholds"]
-    assert set(told["alert_thresholds"]) == set(System.load("default").alerts.kinds)
+    assert set(told["alert_thresholds"]) == set(System.load("today").alerts.kinds)
     assert point.lineages == [1, 2, 7]
     assert told["plan"]["alerts_a_day"] <= 5
     photo = told["plan"]["kinds"]["document_photo_conflict"]

@@ -131,7 +131,7 @@ def test_worlds_are_put_together_only_where_they_are_independent():
 def test_a_plan_becomes_an_operating_point():
     plan = tune_alerts({"sham_exit": curve([0.9, 0.8], [0.1] * 50 + [0.95], lineages=(4,))},
                        max_alerts_a_day=1e-3, traffic=1.0)  # fmt: skip
-    point = OperatingPoint.of(0.4, System(), lineages=[9], alert_thresholds={"morph": 0.3})
+    point = OperatingPoint.of(0.4, System.load("today"), lineages=[9], alert_thresholds={"morph": 0.3})
     applied = plan.apply(point)
     assert applied.alert_thresholds == {"morph": 0.3, "sham_exit": plan.thresholds["sham_exit"]}
     assert applied.lineages == [4, 9]
@@ -175,7 +175,7 @@ def test_worlds_are_pooled_and_clean_ones_give_the_stops(tmp_path):
         pool([rich, rich])
     file = tmp_path / "p.toml"
     file.write_text("other_kinds = 100.0\n[per_million]\nsham_exit = 800.0\n")
-    point = OperatingPoint.of(0.4, System(), lineages=[9])
+    point = OperatingPoint.of(0.4, System.load("today"), lineages=[9])
     worlds = [AlertCurves(one, point) for one in (rich, clean)]
     tuned, plan = tune_fraud(worlds, max_alerts_a_day=1e9, traffic=10.0, prevalence=file)
     assert plan.estimates["sham_exit"].prevalence == pytest.approx(800e-6)

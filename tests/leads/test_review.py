@@ -180,7 +180,7 @@ def judged():
     made = bm.world(
         bm.Scenario.load("tiny").with_({"travellers": 1500, "records.missed_exits": 0.05}), seed=3
     )
-    done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
+    done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System.load("today")))
     return bm.evaluate(done, made.truth, grid=0, review=of(reviews_a_day=2))
 
 

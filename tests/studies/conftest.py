@@ -13,7 +13,7 @@ QUICK = Path(__file__).parents[2] / "benchmarks" / "suites" / "quick.toml"
 def suite():
     small = Suite.read(QUICK).model_dump(mode="json")
     small["worlds"] = {"tiny": {"scenario": "tiny", "set": {"travellers": 300}}}
-    small["systems"] = {"open-stays": {"system": "default"}}
+    small["systems"] = {"open-stays": {"system": "today"}}
     small["max_fpir"] = 0.2
     return Suite.from_mapping(small)
 

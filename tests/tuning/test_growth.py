@@ -20,7 +20,7 @@ def made():
 
 @pytest.fixture(scope="module")
 def lists(made):
-    return bm.search(made.observed, bm.System.load("default"))
+    return bm.search(made.observed, bm.System.load("today"))
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.by_part import FIELDS, AlertParts, parts_of
 from biomatch.evaluation.alerts.events import EVENT_OF, Scene, clusters_of, touches
 from biomatch.evaluation.trials import check_same_world, observed_of
+from biomatch.fraud.detect import FUSED, searched_kinds
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.system.run import Run
@@ -24,6 +25,9 @@ from biomatch.truth import Truth
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+RATIO = "log_likelihood_ratio"
+FUSED_KEY = "fused"
+"""Name of all fused kinds together among the curves that are tuned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,13 +236,25 @@ class AlertCurves:
     Attributes
     ----------
     kinds : mapping of str to AlertCurve
-        By kind of alert.
+        By kind of alert that the system searches.
     point : OperatingPoint
         Of the run: its system raised the alerts.
+    fused : AlertCurve or None
+        All fused kinds as one, where the system fuses: their scores are one ratio of one encounter, so an
+        event is caught by whatever kind alarms, and an honest traveller is stopped once.
     """
 
     kinds: Mapping[str, AlertCurve]
     point: OperatingPoint
+    fused: AlertCurve | None = None
+
+    @property
+    def tunable(self) -> dict[str, AlertCurve]:
+        """Curves that get a threshold each: `FUSED_KEY` for all fused kinds, the other kinds by name."""
+        if self.fused is None:
+            return dict(self.kinds)
+        others = {kind: one for kind, one in self.kinds.items() if kind not in self.fused.kinds}
+        return {FUSED_KEY: self.fused, **others}
 
     def __getitem__(self, kind: str) -> AlertCurve:
         if kind not in self.kinds:
@@ -264,10 +280,17 @@ def alert_curves(run: Run, truth: Truth) -> AlertCurves:
     check_same_world(run.world_id, truth)
     observed, system = observed_of(run.lists), run.point.system
     settings = system.model_dump(mode="json")
+    kinds = searched_kinds(system)
+    fused = tuple(kind for kind in kinds if kind in FUSED) if system.alerts.scoring == "fusion" else ()
+    joint = None
+    if fused:
+        every = alert_curve(run.alerts, observed, truth, kinds=fused, by=RATIO, system=settings)
+        joint = every.of(*(kind for name, kind in EVENT_OF.items() if name in FUSED))
     return AlertCurves(
         {
             kind: alert_curve(run.alerts, observed, truth, kinds=kind, system=settings).of(EVENT_OF[kind])
-            for kind in system.alerts.kinds
+            for kind in kinds
         },
         run.point,
+        joint,
     )

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import SettingsError
 from biomatch.settings.profile import FaceProfile, load_profile
 from biomatch.streams import stream
@@ -78,8 +79,8 @@ def best_donors(observed: Observed, people: pl.DataFrame, donors: pl.DataFrame, 
         rows, listed = np.flatnonzero(group == code), np.flatnonzero(theirs == label)
         # Twice the largest pool: the age and the family of the one who asks leave out a part.
         listed = drawn.permutation(listed)[: 2 * LARGEST]
-        photos = faces.take(photo[listed], axis=0).T
-        known, alike = faces.take(live[rows], axis=0) @ photos, faces.take(own[rows], axis=0) @ photos
+        photos = faces.take(photo[listed], axis=0)
+        known, alike = (portable.unit_products(faces.take(of[rows], axis=0), photos) for of in (live, own))
         for at, row in enumerate(rows):
             kin = (family[row] >= 0) & (others[listed] == family[row])
             fits = np.abs(born[1][listed] - born[0][row]) <= YEARS_APART
@@ -166,7 +167,9 @@ def expected_catch(
     if len(pairs) > MOST_LAWS:
         return None
     passed = [_passes(law.profile, *_split(str(pair)))[SIZES.index(size)] for pair in pairs]
-    return 1.0 - float(np.average(passed, weights=times))
+    from biomatch.scorelaw.predict import stated
+
+    return stated(1.0 - float(np.average(passed, weights=times)))
 
 
 def _split(pair: str) -> tuple[float, str]:

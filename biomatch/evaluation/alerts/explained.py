@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from biomatch.errors import SettingsError
+from biomatch.evaluation.alerts.curves import FUSED_KEY
 from biomatch.evaluation.alerts.events import FIRST_WATCH_EVENT
 from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.basis import PIECES
@@ -107,7 +108,9 @@ def tuned_for(point: OperatingPoint) -> float:
     """
     found: Any = point.guarantee.get("alerts")
     try:
-        total = float(sum(float(one["prevalence_per_million"]) for one in found["kinds"].values()))
+        kinds = found["kinds"]
+        fused = [kinds[FUSED_KEY]] if FUSED_KEY in kinds else kinds.values()
+        total = float(sum(float(one["prevalence_per_million"]) for one in fused))
     except (AttributeError, KeyError, TypeError, ValueError):  # a point is a file that anybody may edit
         return PER_MILLION
     return total if 0.0 < total < 1e6 else PER_MILLION

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.evaluation.alerts.causes import CAUSES, causes_of
 from biomatch.evaluation.alerts.events import EVENT_OF, Scene, clusters_of, touches
-from biomatch.fraud.detect import alert_threshold, alert_thresholds
+from biomatch.evaluation.alerts.precision import Precision, box_confidence, precision_at
+from biomatch.fraud.detect import alert_threshold, alert_thresholds, searched_kinds
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.tables.observed import Observed
@@ -30,6 +31,11 @@ Ints = NDArray[np.int64]
 JOINT = "all"
 """Name of the row that counts all kinds of alerts together."""
 GROUPS = "false_alarms_by_group"
+EVENTS = "caught_by_kind_of_event"
+"""Key of all kinds together: kind of event to caught by any alert, and events."""
+AT_PREVALENCE = "precision_at_prevalence"
+FRAUD = "fraud_caught"
+"""Key of all kinds together: catches without the events of the watchlist."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,9 @@ class KindCounts:
         False alarms by cause.
     groups : mapping of str to Rate
         ``false_alarms`` of each group of travellers (`Truth.people`); of all kinds together only.
+    each : tuple of Rate, or None
+        `catch_rate` and `false_alarms` with the confidence `box_confidence`, of which a precision at a
+        prevalence is made; of all kinds together only.
     """
 
     kind: str
@@ -80,6 +89,7 @@ class KindCounts:
     false_alarms: Rate
     causes: Mapping[str, int]
     groups: Mapping[str, Rate] = field(default_factory=dict)
+    each: tuple[Rate, Rate] | None = None
 
     @property
     def missed(self) -> int:
@@ -119,17 +129,32 @@ class AlertCounts:
         By kind of alert, in the order of ``ALERT_KINDS``; then ``"all"``.
     event_kinds : mapping of str to (int, int)
         Caught by any alert, and events, by kind of event.
+    fraud : KindCounts
+        As ``"all"``, without the events of the watchlist: who is wanted defrauds nobody by crossing.
     """
 
     kinds: Mapping[str, KindCounts]
     event_kinds: Mapping[str, tuple[int, int]]
+    fraud: KindCounts
+
+    @property
+    def precision(self) -> Precision:
+        """How often an alert is right at `PER_MILLION` frauds of a million encounters."""
+        catch, stop = self.fraud.each or (self.fraud.catch_rate, self.fraud.false_alarms)
+        return precision_at(catch, stop)
 
     def __getitem__(self, kind: str) -> KindCounts:
         return self.kinds[kind]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the counts as plain data, by kind of alert."""
-        return {kind: counts.to_json() for kind, counts in self.kinds.items()}
+        """Give the counts as plain data, by kind of alert; all kinds together also by kind of event."""
+        found = {kind: counts.to_json() for kind, counts in self.kinds.items()}
+        found[JOINT] |= {
+            FRAUD: self.fraud.catch_rate.to_json(),
+            AT_PREVALENCE: self.precision.to_json(),
+            EVENTS: {kind: list(pair) for kind, pair in sorted(self.event_kinds.items())},
+        }
+        return found
 
 
 def judge_alerts(
@@ -157,7 +182,8 @@ def judge_alerts(
     touched = touches(alerts, scene)
     judged = _judged(alerts, touched, scene, point)
     caught_by = judged.filter(pl.col("raised")).select("row", "kind").join(touched, on="row")
-    kinds = [kind for kind in ALERT_KINDS if kind in set(point.system.alerts.kinds) | set(alerts["kind"])]
+    searched = {*searched_kinds(point.system), *alerts["kind"]}
+    kinds = [kind for kind in ALERT_KINDS if kind in searched]
     events = scene.events.with_columns(cluster=clusters_of(scene.events, truth)).filter("counted")
     counts = {kind: _counts(kind, judged, caught_by, events, scene, point) for kind in [*kinds, JOINT]}
     hits = set(caught_by["event_id"])
@@ -165,7 +191,9 @@ def judge_alerts(
         str(kind): (sum(event in hits for event in ids), len(ids))
         for kind, ids in events.group_by("kind", maintain_order=True).agg("event_id").iter_rows()
     }
-    return judged.drop("row"), AlertCounts(counts, by_kind)
+    frauds = events.filter(pl.col("kind") != "watchlist")
+    fraud = _counts(JOINT, judged, caught_by, frauds, scene, point)
+    return judged.drop("row"), AlertCounts(counts, by_kind, fraud)
 
 
 def _judged(alerts: pl.DataFrame, touched: pl.DataFrame, scene: Scene, point: OperatingPoint) -> pl.DataFrame:
@@ -232,6 +260,12 @@ def _counts(
         false_alarms=clustered_rate(errors, trials),
         causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
         groups=_by_group(stopped, scene) if kind == JOINT else {},
+        each=(
+            clustered_rate(*by_subject(caught, clusters), box_confidence()),
+            clustered_rate(errors, trials, box_confidence()),
+        )
+        if kind == JOINT
+        else None,
     )
 
 

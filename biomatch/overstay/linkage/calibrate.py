@@ -12,9 +12,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.errors import ModelError
 from biomatch.evidence.dwell import DwellDensity
 from biomatch.evidence.face import FaceCalibrator
+from biomatch.evidence.levels import level_counts, of_two_documents
 from biomatch.evidence.names import NameFrequencies
 from biomatch.evidence.prior import SHAM_RATE
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
@@ -39,7 +41,10 @@ class Calibration:
     dwell : DwellDensity
         By class of admission.
     names : NameFrequencies
-        Frequencies among the entries that had been received.
+        Frequencies among the documents on which somebody had entered.
+    agreement : ndarray of float64
+        Shape (fields, levels): what two documents of one person agree on, before any such pair is seen:
+        what records add is counted in pairs that a document joined.
     sham_rate : float
         Share of exits on a document whose holder stays behind.
     """
@@ -47,6 +52,7 @@ class Calibration:
     face: FaceCalibrator | None
     dwell: DwellDensity
     names: NameFrequencies
+    agreement: NDArray[np.float64]
     sham_rate: float
 
 
@@ -76,11 +82,32 @@ def calibrate(
     closed = links.stays.filter((pl.col("exit_row") >= 0) & pl.col("how_linked").is_in(["document"]))
     days = ((closed["exit_time"] - closed["entry_time"]).dt.total_milliseconds() / DAY_MS).to_numpy()
     classes = encounters["admission_class"].cast(pl.String)[closed["entry_row"]].to_numpy()
-    entries = encounters[links.stays["entry_row"]]
+    names = NameFrequencies.fit(_documents(encounters, links))
     rate = SHAM_RATE
     if face is None:
         face, rate = _fit_face(encounters, templates, closed, days, scorer)
-    return Calibration(face, DwellDensity.fit(days, classes), NameFrequencies.fit(entries), rate)
+    agreement = _agreement(encounters, closed, names)
+    return Calibration(face, DwellDensity.fit(days, classes), names, agreement, rate)
+
+
+def _documents(encounters: pl.DataFrame, links: Links) -> pl.DataFrame:
+    """Give the first entry on each document: who comes often is one person, not many of one name."""
+    papers = encounters.select("document_number", "document_issuer", "time", "encounter_id")
+    entries = papers[links.stays["entry_row"]].with_columns(row=links.stays["entry_row"])
+    first = entries.sort("time", "encounter_id").unique(
+        ["document_number", "document_issuer"], keep="first", maintain_order=True
+    )
+    return encounters.select("claimed_name", "birth_date", "sex", "nationality")[first["row"]]
+
+
+def _agreement(encounters: pl.DataFrame, closed: pl.DataFrame, names: NameFrequencies) -> NDArray[np.float64]:
+    """Count what two records of one document agree on, in pairs spread evenly over the stays."""
+    pairs = closed.gather_every(max(1, len(closed) // _PAIRS)).head(_PAIRS)
+    if pairs.is_empty():
+        return of_two_documents(None)
+    told = encounters.select("claimed_name", "birth_date", "sex", "nationality")
+    compared = names.compare(told[pairs["entry_row"]], told[pairs["exit_row"]])
+    return of_two_documents(level_counts(compared.level))
 
 
 def _fit_face(
@@ -110,7 +137,7 @@ def _fit_face(
     again = closed["next_entry_time"].is_not_null().to_numpy()[pairs]
     rate = SHAM_RATE
     if len(score):
-        order = np.argsort(score)
+        order = np.argsort(score, kind="stable")
         place = np.searchsorted(np.cumsum(weight[order]), _STRANGE * weight.sum())
         rate = sham_rate(mated < score[order[min(place, len(order) - 1)]], again)
     try:
@@ -139,10 +166,12 @@ def _strangers(
 
     Returns scores, how many comparisons each stands for, and flat places (probe x len(others) + other).
     """
-    score = templates[rows[probes]] @ templates[rows[others]].T
-    birth = encounters["birth_date"].to_physical().to_numpy()
+    score = portable.unit_products(templates[rows[probes]], templates[rows[others]]).astype(np.float32)
+    births = encounters["birth_date"].to_physical()
+    birth, said = births.fill_null(0).to_numpy(), births.is_not_null().to_numpy()
     number = encounters["document_number"].to_numpy()
     strange = (birth[probes][:, None] != birth[others]) & (number[probes][:, None] != number[others])
+    strange &= said[probes][:, None] & said[others]  # who gives no birth date may be anybody
     flat = np.flatnonzero(strange)
     values = score.ravel()[flat].astype(np.float64)
     if not len(values):

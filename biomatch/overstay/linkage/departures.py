@@ -16,6 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -163,17 +165,19 @@ def _curve(group: Ints, days: Floats, event: Floats, parent: Ints) -> Floats:
 
 
 def _still_away(recorded: Floats, back: Floats) -> Floats:
-    """Convolve exits with the chance of not having come back since."""
-    from scipy.signal import fftconvolve
+    """Convolve exits with the chance of not having come back since; day by day, in a fixed order.
 
+    A Fourier transform would be faster, and its last bits would hang on the C library's cosines.
+    """
     leaving = np.diff(recorded, axis=1, prepend=0.0)
-    away = fftconvolve(leaving, 1.0 - back, axes=1)[:, : recorded.shape[1]]
+    stays_away, width = 1.0 - back, recorded.shape[1]
+    away = np.zeros_like(recorded)
+    for day in np.flatnonzero(leaving.any(axis=0)).tolist():
+        away[:, day:] += leaving[:, day, None] * stays_away[:, : width - day]
     return np.asarray(np.clip(away, 0.0, recorded))
 
 
 def _positive_part(mean: Floats, error: Floats) -> Floats:
     """Give E[max(0, X)] of X normal around `mean`."""
-    from scipy.special import ndtr
-
     z = mean / error
-    return np.asarray(mean * ndtr(z) + error * np.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))
+    return np.asarray(mean * portable.ndtr(z) + error * portable.exp(-0.5 * z * z) / np.sqrt(2 * np.pi))

@@ -49,7 +49,9 @@ class Linked:
     objective : float
         Sum of the log odds of the chosen edges.
     notes : dict of str to str
-        Shares that were estimated, and what was left out.
+        Shares that were estimated.
+    warnings : tuple of str
+        What was left out, and which estimate was not believed; sentences for a person.
     """
 
     stays: pl.DataFrame
@@ -57,6 +59,7 @@ class Linked:
     edges: pl.DataFrame
     objective: float
     notes: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def link(
@@ -114,7 +117,7 @@ def link(
     if linkage.face_check:
         links = check_faces(links, encounters, observed.templates, point.thresholds(encounters), scorer)
     if linkage.method == "document":
-        residual = Residual(EDGES.empty(), {}, {})
+        residual = Residual(EDGES.empty(), {}, {}, ())
     else:
         residual = residual_edges(encounters, observed.templates, links, known, scorer=scorer)
     edges = residual.edges
@@ -129,9 +132,8 @@ def link(
     line = shipped() if recalibration is None else recalibration
     probable = posteriors(observed, links, edges, known, as_of, last_days, scorer, line)
     stays = LINKED.check(pl.concat([linked.stays, probable], how="horizontal"))
-    return Linked(
-        stays, linked, edges, chosen.weight, notes | residual.notes | {"sham_rate": f"{known.sham_rate:.6f}"}
-    )
+    notes["sham_rate"] = f"{known.sham_rate:.6f}"
+    return Linked(stays, linked, edges, chosen.weight, notes, residual.warnings)
 
 
 def _apply(links: Links, chosen: pl.DataFrame) -> Links:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import portable
 from biomatch.errors import TableError
 
 Floats = NDArray[np.float64]
@@ -72,12 +73,12 @@ def _messages(a: Ints, b: Ints, w: Floats, nodes: int) -> Floats:
         new_left = w - _log_rest(to_right, b, nodes)
         change = max(_distance(new_right, to_right), _distance(new_left, to_left))
         # Averaging on the way settles the oscillation that strong odds on cycles would cause.
-        to_left = new_left if change > 50 else np.logaddexp(new_left, to_left) - np.log(2)
-        to_right = new_right if change > 50 else np.logaddexp(new_right, to_right) - np.log(2)
+        to_left = new_left if change > 50 else portable.logaddexp(new_left, to_left) - portable.log(2)
+        to_right = new_right if change > 50 else portable.logaddexp(new_right, to_right) - portable.log(2)
         if change < _TOLERANCE:
             break
     against = _log_rest(to_left, a, nodes) + _log_rest(to_right, b, nodes)
-    return np.asarray(np.exp(-np.logaddexp(0.0, against - w)))
+    return np.asarray(portable.exp(-portable.logaddexp(0.0, against - w)))
 
 
 def _distance(new: Floats, old: Floats) -> float:
@@ -90,20 +91,20 @@ def _log_rest(message: Floats, end: Ints, nodes: int) -> Floats:
     """Give ln(1 + sum of the messages that reach this edge's end over its other edges)."""
     top = np.zeros(nodes)
     np.maximum.at(top, end, message)
-    scaled = np.exp(message - top[end])
+    scaled = portable.exp(message - top[end])
     total = np.bincount(end, scaled, nodes)
     rest = total[end] - scaled
     # A message that is nearly the whole sum leaves only rounding error: sum the others afresh.
     poor = np.flatnonzero(rest < 1e-6 * scaled)
     if len(poor):
         rest[poor] = _sum_others(poor, message, end, top, nodes)
-    return np.asarray(np.logaddexp(0.0, np.log(np.maximum(rest, 1e-320)) + top[end]))
+    return np.asarray(portable.logaddexp(0.0, portable.log(np.maximum(rest, 1e-320)) + top[end]))
 
 
 def _sum_others(poor: Ints, message: Floats, end: Ints, top: Floats, nodes: int) -> Floats:
     dominant = np.zeros(len(message), dtype=bool)
     dominant[poor] = True
-    others = np.bincount(end[~dominant], np.exp(message - top[end])[~dominant], nodes)
+    others = np.bincount(end[~dominant], portable.exp(message - top[end])[~dominant], nodes)
     # Several dominant edges at one end cannot be: each would be less than a millionth of the others.
     return np.asarray(others[end[poor]], dtype=np.float64)
 
@@ -137,6 +138,6 @@ def _sum_over_sets(a: Ints, b: Ints, w: Floats) -> Floats:
                 logs.append(logs[at] + float(w[edge]))
                 sets.append(sets[at] | 1 << edge)
     weight = np.array(logs)
-    weight = np.exp(weight - weight.max())
+    weight = portable.exp(weight - weight.max())
     has = (np.array(sets)[:, None] >> np.arange(m)) & 1
     return np.asarray((weight[:, None] * has).sum(axis=0) / weight.sum())

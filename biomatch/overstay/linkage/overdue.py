@@ -22,6 +22,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Groups = tuple[dict[str, int], dict[str, int], dict[str, int]]
@@ -46,6 +48,7 @@ in-country rates by class differ by a factor of five [S10]), and of what a class
 than by another (a land port that records nobody's exit makes its classes alike); `_RECORDS` is what the
 classes' missed and late records have in common (who is hard to record is hard to record in time). Assumed
 from there."""
+
 _STEPS = 60
 
 
@@ -133,16 +136,16 @@ class OverdueStays:
             )
             seen = np.array([total(unseen), total(arrived), total(open_)])
             weights, effects, covariance = _peaks(x, exposure / PARTY, seen / PARTY, precision)
-            stay_on = weights @ np.exp(effects.reshape(2, 3, -1)[:, 2] @ x.T)
-            mean = float(stay_on @ total(ones)) / max(len(due), 1)
+            stay_on = portable.dot(weights, portable.exp(portable.dot(effects.reshape(2, 3, -1)[:, 2], x.T)))
+            mean = float(portable.dot(stay_on, total(ones))) / max(len(due), 1)
             over_rate = max(mean, 0.1 * GUESSES["over"])
         return cls(groups, weights, effects, covariance, under_way, staying, later)
 
     def rates(self, mode: pl.Series, admission: pl.Series) -> Floats:
         """Give missed, late and over by stay: shape (3, n), shares of the due stays of its mode and class."""
         x, g = _design(self.groups, mode, admission)
-        rates = np.exp(self.effects.reshape(2, 3, -1) @ x.T)
-        return np.asarray(np.tensordot(self.weights, rates, axes=1)[:, g])
+        rates = portable.exp(portable.dot(self.effects.reshape(6, -1), x.T)).reshape(2, 3, -1)
+        return np.asarray((self.weights[0] * rates[0] + self.weights[1] * rates[1])[:, g])
 
     def departed(self, mode: pl.Series, admission: pl.Series, over: Floats, away: Floats) -> Floats:
         """Give P(departed) of due stays without a record and without a next entry.
@@ -164,19 +167,23 @@ class OverdueStays:
         x, g = _design(self.groups, mode, admission)
         day = _days(pl.Series(over))
         size = x.shape[1]
-        back, here = np.log(np.maximum(away, 1e-6)), np.log(np.maximum(self.staying[day], 1e-6))
+        back, here = portable.log(np.maximum(away, 1e-6)), portable.log(np.maximum(self.staying[day], 1e-6))
         found = np.zeros(len(day))
         for weight, effects, covariance in zip(self.weights, self.effects, self.covariance, strict=True):
-            missed, late, stay = (effects.reshape(3, -1) @ x.T)[:, g]
-            gone = np.logaddexp(missed, late + np.log(np.maximum(self.under_way[day], 1e-12)))
+            missed, late, stay = portable.dot(effects.reshape(3, -1), x.T)[:, g]
+            gone = portable.logaddexp(missed, late + portable.log(np.maximum(self.under_way[day], 1e-12)))
             odds = gone + back - stay - here
             # Gradient of the log odds in the three log rates, and the variance that it gives.
-            share = np.exp(missed - gone)
+            share = portable.exp(missed - gone)
             slope = np.stack([share, 1.0 - share, -np.ones(len(day))])
-            among = np.einsum("gi,aibj,gj->gab", x, covariance.reshape(3, size, 3, size), x)
-            variance = np.einsum("an,nab,bn->n", slope, among[g], slope)
+            variance = np.zeros(len(day))
+            for a in range(3):
+                for b in range(3):
+                    part = covariance[a * size : (a + 1) * size, b * size : (b + 1) * size]
+                    among = portable.fold(portable.dot(x, part) * x)
+                    variance += slope[a] * among[g] * slope[b]
             # Expectation of a logistic function of a normal variable (MacKay, Neural Computation 4, 1992).
-            found += weight / (1.0 + np.exp(-odds / np.sqrt(1.0 + np.pi * variance / 8.0)))
+            found += weight / (1.0 + portable.exp(-odds / np.sqrt(1.0 + np.pi * variance / 8.0)))
         return found
 
     def left_late(self, over: Floats) -> Floats:
@@ -254,7 +261,7 @@ def _prior_precision(modes: int, classes: int, pairs: int) -> Floats:
     at = np.arange(1 + modes, 1 + modes + classes)
     for one, other in ((0, 0), (0, 1), (1, 0), (1, 1)):
         covariance[one, at, other, at] += _RECORDS**2
-    return np.asarray(np.linalg.inv(covariance.reshape(3 * size, 3 * size)))
+    return portable.inverse(covariance.reshape(3 * size, 3 * size))
 
 
 def _peaks(x: Floats, exposure: Floats, seen: Floats, precision: Floats) -> tuple[Floats, Floats, Floats]:
@@ -263,10 +270,10 @@ def _peaks(x: Floats, exposure: Floats, seen: Floats, precision: Floats) -> tupl
     found = []
     for row in (0, 2):
         start = np.zeros((3, size))
-        start[row, 0] = np.log(10.0)
+        start[row, 0] = portable.log(10.0)
         found.append(_posterior(x, exposure, seen, precision, start.ravel()))
-    height = np.array([value + 0.5 * np.linalg.slogdet(covariance)[1] for value, _, covariance in found])
-    weights = np.exp(height - height.max())
+    height = np.array([value + 0.5 * portable.log_determinant(covariance) for value, _, covariance in found])
+    weights = portable.exp(height - height.max())
     effects, covariance = (np.stack([peak[at] for peak in found]) for at in (1, 2))
     return weights / weights.sum(), effects, covariance
 
@@ -292,25 +299,26 @@ def _posterior(
     size = x.shape[1]
     mean = np.zeros((3, size))
     for row, name in enumerate(GUESSES):
-        mean[row, 0] = np.log(GUESSES[name])
+        mean[row, 0] = portable.log(GUESSES[name])
 
     def state(effects: Floats) -> tuple[float, Floats, Floats]:
-        parts = exposure * np.exp(effects.reshape(3, -1) @ x.T)  # (kind, rate, group)
+        parts = exposure * portable.exp(portable.dot(effects.reshape(3, -1), x.T))  # (kind, rate, group)
         expected = parts.sum(axis=1) + 1e-12
         away = effects - mean.ravel()
-        drawn = precision @ away
-        value = float((seen * np.log(expected) - expected).sum() - 0.5 * away @ drawn)
+        drawn = portable.dot(precision, away)
+        value = float((seen * portable.log(expected) - expected).sum() - 0.5 * portable.dot(away, drawn))
         residual = seen / expected - 1.0
-        gradient = np.einsum("krg,kg,gp->rp", parts, residual, x).ravel() - drawn
+        pulled = (parts * residual[:, None, :]).sum(axis=0)
+        gradient = portable.dot(pulled, x).ravel() - drawn
         pull = parts / np.sqrt(expected)[:, None, :]
         slopes = (pull.transpose(0, 2, 1)[..., None] * x[:, None, :]).reshape(-1, 3 * size)
-        return value, gradient, slopes.T @ slopes + precision
+        return value, gradient, portable.dot(slopes.T, slopes) + precision
 
     effects = mean.ravel() + start
     value, gradient, information = state(effects)
     damping = 1e-3
     for _ in range(_STEPS):
-        step = np.linalg.solve(information + damping * np.diag(np.diag(information)), gradient)
+        step = portable.solve(information + damping * np.diag(np.diag(information)), gradient)
         trial = effects + step
         found = state(trial)
         if found[0] >= value:
@@ -319,4 +327,4 @@ def _posterior(
                 break
         else:
             damping *= 10
-    return value, effects, np.asarray(np.linalg.inv(information))
+    return value, effects, portable.inverse(information)

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.evidence.recalibrate import Recalibration
 from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration
 from biomatch.overstay.linkage.departures import UnrecordedDepartures
@@ -232,5 +233,5 @@ def _sham_odds(observed: Observed, stays: pl.DataFrame, known: Calibration, scor
         score = scorer(observed.templates, rows[entry[both]], rows[leave[both]])
         worst = np.minimum(quality[entry[both]], quality[leave[both]])
         ratio[both] = known.face.llr(score, worst)
-    odds = np.log((1 - known.sham_rate) / known.sham_rate) + ratio
-    return np.asarray(1.0 / (1.0 + np.exp(np.clip(odds, -500, 500))))
+    odds = portable.log((1 - known.sham_rate) / known.sham_rate) + ratio
+    return np.asarray(1.0 / (1.0 + portable.exp(np.clip(odds, -500, 500))))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.evidence.prior import SHAM_RATE
 
 SPOILT_RATE = 0.001
@@ -39,14 +40,14 @@ def sham_rate(strange: NDArray[np.bool_], again: NDArray[np.bool_]) -> float:
     back, stayed = int(again.sum()), int((~again).sum())
     seen_back, seen = int((strange & again).sum()), int((strange & ~again).sum())
     shams, spoilt = (
-        guess * np.exp(np.linspace(-5.0, 5.0, _STEPS) * spread)
+        guess * portable.exp(np.linspace(-5.0, 5.0, _STEPS) * spread)
         for guess, spread in zip((SHAM_RATE, SPOILT_RATE), _SPREADS, strict=True)
     )
     z = np.linspace(-5.0, 5.0, _STEPS)
     s, f = shams[:, None], spoilt[None, :]
     log = -0.5 * (z[:, None] ** 2 + z[None, :] ** 2)
-    log = log + seen * np.log(s + f) - stayed * (s + f) + seen_back * np.log(f) - back * f
-    weight = np.exp(log - log.max())
+    log = log + seen * portable.log(s + f) - stayed * (s + f) + seen_back * portable.log(f) - back * f
+    weight = portable.exp(log - log.max())
     mean = float((weight * s).sum() / weight.sum())
     share = mean * stayed / max(back + stayed, 1) if stayed else mean
     return float(np.clip(share, 1e-6, 0.5))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from biomatch.evaluation.alerts.judge import GROUPS
+from biomatch.evaluation.alerts.judge import AT_PREVALENCE, EVENTS, FRAUD, GROUPS
 from biomatch.rates import rate
 from biomatch.reporting.figures import Ratio, shorten, words
 from biomatch.reporting.tables import Table, Value
@@ -17,7 +17,9 @@ HEADS = {
     "false_alarms": "Honest encounters stopped",
 }
 """Heads of the judge's rates (see ``biomatch.evaluation.alerts.judge``); others are shown by their names."""
-ELSEWHERE = frozenset({"causes", "events", "missed", "alerts", "false_alarms_per_million", GROUPS})
+ELSEWHERE = frozenset(
+    {"causes", "events", "missed", "alerts", "false_alarms_per_million", GROUPS, EVENTS, AT_PREVALENCE, FRAUD}
+)
 """Counts that the rates hold already, and causes, which have a table of their own."""
 
 

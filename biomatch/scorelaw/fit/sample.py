@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch import files
+from biomatch import files, portable
 from biomatch.errors import TableError
 from biomatch.streams import stream
 
@@ -233,7 +233,7 @@ def _check_duplicates(templates: Vectors, labels: NDArray[np.str_]) -> None:
     for step in range(1, 4):
         one, other = order[:-step], order[step:]
         close = np.flatnonzero(np.abs(along[one] - along[other]) < 1e-3)
-        cosine = np.einsum("nd,nd->n", templates[one[close]], templates[other[close]], dtype=np.float64)
+        cosine = portable.pair_sums(templates[one[close]], templates[other[close]])
         same = close[cosine >= SAME_IMAGE]
         if len(same):
             a, b = sorted((int(one[same[0]]), int(other[same[0]])))
@@ -260,7 +260,7 @@ def _mated(
     scores, disjoint = [], []
     for person in several:
         rows = order[start[person] : start[person + 1]][:5]
-        table = templates[rows] @ templates[rows].T
+        table = portable.unit_products(templates[rows], templates[rows])
         scores.append(table[0, 1:] if first_enrolled else table[np.triu_indices(len(rows), 1)][:PAIRS_EACH])
         if len(rows) >= 4 and not first_enrolled:
             disjoint.append((table[0, 1], table[2, 3]))
@@ -268,7 +268,7 @@ def _mated(
     if len(disjoint) >= 50:
         z = np.arctanh(np.clip(np.asarray(disjoint, dtype=np.float64), -0.99, 0.9999))
         # The images' common person contributes (2p)^2, the two images q^2 each: p/q = sqrt(r / (2 - 2r)).
-        ranks = np.argsort(np.argsort(z, axis=0), axis=0)
+        ranks = np.argsort(np.argsort(z, axis=0, kind="stable"), axis=0)
         r = float(np.clip(np.corrcoef(ranks[:, 0], ranks[:, 1]).ravel()[1], 0.0, 0.8))
         share = float(np.sqrt(r / (2.0 * (1.0 - r))))
     return np.sort(np.concatenate(scores).astype(np.float64)), share
@@ -281,12 +281,12 @@ def _strangers(
     size = len(enrolled)
     mixed = stream(seed, "fit.gallery").permutation(size)
     place = np.argsort(mixed)[own]
-    gallery = np.ascontiguousarray(enrolled[mixed].T)
+    gallery = enrolled[mixed]
     sizes = sorted({size - 1, *(n for n in (size // 8, size // 3) if n >= 20)})
     above, suspects = np.zeros(len(EDGES), dtype=np.int64), 0
     best: dict[int, list[Floats]] = {n: [] for n in sizes}
     for first in range(0, len(probes), BLOCK):
-        scores = probes[first : first + BLOCK] @ gallery
+        scores = portable.unit_products(probes[first : first + BLOCK], gallery)
         rows = np.arange(len(scores))
         scores[rows, place[first : first + BLOCK]] = -2.0  # the mate is not in the gallery
         above += _above(scores[scores > -1.5])

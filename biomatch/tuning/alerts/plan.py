@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.alerts.curves import AlertCurve
 from biomatch.policy import OperatingPoint
+from biomatch.rates import Rate
 from biomatch.tuning.alerts.by_part import Step, rest_of, steps_by_part, told
 from biomatch.tuning.alerts.estimates import (
     DETECTED_PER_MILLION,
@@ -26,7 +27,8 @@ from biomatch.tuning.alerts.estimates import (
     check_setting,
     estimate,
 )
-from biomatch.tuning.alerts.front import front, hull
+from biomatch.tuning.alerts.front import front
+from biomatch.tuning.alerts.spending import spent_of, under_limit
 
 Floats = NDArray[np.float64]
 Key = tuple[str, str]
@@ -57,6 +59,14 @@ class AlertPlan:
         Kind to the labels that had too few encounters for one.
     front : list of dict
         Catch rate against honest travellers stopped (`biomatch.tuning.alerts.front.front`).
+    members : mapping of str to tuple of str
+        Kinds of alert that one threshold is for, by the name of their joint curve.
+    events : mapping of str to mapping of str to Rate
+        For each joint curve, catches by kind of event.
+    spending : str
+        What of the limit is spent, and why no more; empty without a limit.
+    not_searched : tuple of str
+        Kinds that the system asks for and whose gallery it does not search.
     """
 
     estimates: Mapping[str, Estimate]
@@ -67,11 +77,19 @@ class AlertPlan:
     parts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     too_few: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     front: list[dict[str, Any]] = field(default_factory=list)
+    members: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
+    spending: str = ""
+    not_searched: tuple[str, ...] = ()
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """Threshold of each kind, where no part has its own."""
-        return {kind: one.threshold for kind, one in self.estimates.items()}
+        """Threshold of each kind of alert, where no part has its own."""
+        return self._by_kind({kind: one.threshold for kind, one in self.estimates.items()})
+
+    def _by_kind(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Give every kind the value of the curve that it belongs to."""
+        return {kind: value for name, value in values.items() for kind in self.members.get(name, (name,))}
 
     @property
     def alerts_a_day(self) -> float:
@@ -84,7 +102,7 @@ class AlertPlan:
         for kind, one in self.estimates.items():
             own = self.parts.get(kind, {})
             if one.threshold == SILENT and not own:
-                lines.append(f"  {kind}: silent, not worth its stops")
+                lines.append(f"  {kind}: off, {self._why_off(one)}")
                 continue
             right = "" if one.precision is None else f"; right 1 in {1 / max(one.precision[0], 1e-12):,.0f}"
             lines.append(
@@ -98,15 +116,28 @@ class AlertPlan:
                     lines.append(f"    by {self.by}: {each}" + (f"; too few at {few}" if few else ""))
                 else:
                     lines.append(f"    one threshold for every {self.by}: too few would be stopped at each")
-        return lines
+            if self.events.get(kind):
+                each = ", ".join(f"{name} {rate.numerator:,} of {rate.denominator:,}"
+                                 for name, rate in self.events[kind].items())  # fmt: skip
+                lines.append(f"    caught by kind of event: {each}")
+        lines += [f"  {kind}: not searched" for kind in self.not_searched]
+        return lines + ([f"  {self.spending}"] if self.spending else [])
+
+    @staticmethod
+    def _why_off(one: Estimate) -> str:
+        """Say why a kind does not alarm."""
+        events = one.catch_rate.denominator
+        if not events:
+            return "no event of its kind in the tuning worlds, so nothing says what it would catch"
+        return f"no threshold within the limit catches any of its {events:,} events in the tuning worlds"
 
     def apply(self, point: OperatingPoint) -> OperatingPoint:
         """Put the thresholds and their lineages into an operating point."""
         values = point.model_dump(mode="json")
         values["alert_thresholds"] = {**point.alert_thresholds, **self.thresholds}
         # What was tuned by port or mode before would override what is tuned now.
-        values["alert_thresholds_by"] = _without(point.alert_thresholds_by, self.estimates)
-        for name, table in told(self.by or "", self.parts).items():
+        values["alert_thresholds_by"] = _without(point.alert_thresholds_by, self.thresholds)
+        for name, table in told(self.by or "", self._by_kind(self.parts)).items():
             values["alert_thresholds_by"][name] = _merged(values["alert_thresholds_by"].get(name, {}), table)
         values["lineages"] = sorted({*point.lineages, *self.lineages})
         values["guarantee"] = {**point.guarantee, "alerts": self.to_json()}
@@ -119,6 +150,8 @@ class AlertPlan:
             "traffic": self.traffic,
             "alerts_a_day": self.alerts_a_day,
             "front": self.front,
+            "spending": self.spending,
+            "not_searched": list(self.not_searched),
             "kinds": {kind: self._kind(kind) for kind in self.estimates},
         }
 
@@ -127,6 +160,9 @@ class AlertPlan:
         if self.by is not None:
             found["by"] = {self.by: dict(self.parts.get(kind, {}))}
             found["too_few"] = list(self.too_few.get(kind, ()))
+        if kind in self.members:
+            found["members"] = list(self.members[kind])
+            found["events"] = {name: rate.to_json() for name, rate in self.events.get(kind, {}).items()}
         return found
 
 
@@ -172,7 +208,8 @@ def tune_alerts(
     Parameters
     ----------
     curves : mapping of str to AlertCurve
-        By kind of alert; `combined` puts catches and false stops of two worlds together.
+        By kind of alert, or by the name of several kinds whose scores are one (`AlertCurves.tunable`):
+        these get one threshold. `combined` puts catches and false stops of two worlds together.
     max_alerts_a_day : float, optional
         Limit on the expected alerts of all kinds together: most events are caught that can be.
     max_stops_per_million : float, optional
@@ -204,7 +241,8 @@ def tune_alerts(
     -----
     Under a limit, each curve of catches against alerts is replaced by its concave hull, and segments are
     taken in the order of catches per alert until the limit is reached: the Lagrangian solution of the
-    joint problem, within one segment of the optimum. By port or mode each part is a curve of its own. What
+    joint problem, within one segment of the optimum. What that leaves of the limit goes to thresholds
+    between corners, the greatest gain first. By port or mode each part is a curve of its own. What
     chooses is drawn towards all parts together, what is spent is what was counted.
     """
     if sum(one is not None for one in (max_alerts_a_day, max_stops_per_million, costs)) != 1:
@@ -226,6 +264,11 @@ def tune_alerts(
     if by is not None:
         parts, few = _by_part(curves, by, chosen, rates, choose, stops_only=max_stops_per_million is not None)
         how += f", by {by}"
+    spending = ""
+    if costs is None and not parts:
+        stops_only = max_stops_per_million is not None
+        limit = (max_stops_per_million or 0.0) / 1e6 if stops_only else (max_alerts_a_day or 0.0) / traffic
+        spending = spent_of(steps, rates, limit, chosen, traffic=None if stops_only else traffic)
     estimates = {
         kind: replace(
             estimate(
@@ -243,7 +286,26 @@ def tune_alerts(
         for kind, curve in curves.items()
     }
     lineages = sorted({seed for curve in curves.values() for seed in curve.lineages})
-    return AlertPlan(estimates, traffic, tuple(lineages), how, by, parts, few, front(steps, rates))
+    members = {name: curve.kinds for name, curve in curves.items() if curve.kinds != (name,)}
+    return AlertPlan(
+        estimates,
+        traffic,
+        tuple(lineages),
+        how,
+        by,
+        parts,
+        few,
+        front(steps, rates),
+        members,
+        {name: _by_event(curves[name], estimates[name].threshold, confidence) for name in members},
+        spending,
+    )
+
+
+def _by_event(curve: AlertCurve, threshold: float, confidence: float) -> dict[str, Rate]:
+    """Give catches of a joint curve by kind of event."""
+    kinds = np.unique(curve.event_kinds).tolist()
+    return {kind: curve.of(kind).catch_rate(threshold, confidence) for kind in kinds}
 
 
 def _of(prevalence: float | Mapping[str, float], kind: str) -> float:
@@ -278,12 +340,12 @@ def _rule(
     if stops is not None:
         share = stops / 1e6
         return (
-            lambda steps, spent: _under_limit(steps, rates, share, spent, stops_only=True),
+            lambda steps, spent: under_limit(steps, rates, share, spent, SILENT, stops_only=True),
             f"most caught with at most {stops:g} honest stopped in a million",
         )
     limit = (alerts or 0.0) / traffic
     return (
-        lambda steps, spent: _under_limit(steps, rates, limit, spent, stops_only=False),
+        lambda steps, spent: under_limit(steps, rates, limit, spent, SILENT, stops_only=False),
         f"most caught under {alerts:g} expected alerts a day",
     )
 
@@ -324,33 +386,3 @@ def _cheapest(steps: Step, prevalence: float, stop: float, miss: float) -> float
     alerts = caught + (1.0 - prevalence) * steps.stopped
     # Of equal costs the highest threshold: nobody is stopped for nothing.
     return float(steps.thresholds[np.argmin(stop * alerts - miss * caught)])
-
-
-def _under_limit(
-    steps: Mapping[Key, Step],
-    rates: Mapping[str, float],
-    limit: float,
-    spent: float,
-    *,
-    stops_only: bool,
-) -> dict[Key, float]:
-    hulls: dict[Key, tuple[Floats, Floats, Floats]] = {}
-    for key, one in steps.items():
-        p = rates[key[0]]
-        price = one.stopped if stops_only else p * one.caught + (1.0 - p) * one.stopped
-        spend = one.counted if stops_only else p * one.caught_counted + (1.0 - p) * one.counted
-        at, slopes = hull(p * one.caught, price)
-        hulls[key] = one.thresholds[at], spend[at], slopes
-    segments = sorted(
-        (-slope, key, place) for key, (_, _, slopes) in hulls.items() for place, slope in enumerate(slopes)
-    )
-    chosen = dict.fromkeys(steps, SILENT)
-    for _, key, place in segments:
-        thresholds, spends, _ = hulls[key]
-        more = spends[place + 1] - spends[place]
-        # Segments of one curve come in the order of their slope: a later one never goes before an earlier.
-        if spent + more > limit or chosen[key] != thresholds[place]:
-            continue
-        spent += more
-        chosen[key] = float(thresholds[place + 1])
-    return chosen

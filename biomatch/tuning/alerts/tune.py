@@ -16,7 +16,8 @@ from pydantic import field_validator
 
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.alerts.by_part import joined
-from biomatch.evaluation.alerts.curves import AlertCurve, AlertCurves
+from biomatch.evaluation.alerts.curves import FUSED_KEY, AlertCurve, AlertCurves
+from biomatch.fraud.detect import FUSED, unsearched_kinds
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import Settings, setting
 from biomatch.tables.produced import ALERT_KINDS
@@ -55,12 +56,31 @@ class PrevalenceFile(Settings):
         return given
 
     def rates(self, kinds: Iterable[str]) -> dict[str, float]:
-        """Events an encounter, for each kind."""
-        return {kind: self.per_million.get(kind, self.other_kinds) / 1e6 for kind in kinds}
+        """Events an encounter, for each kind; for all fused kinds, those of any of them.
+
+        Without figures by kind `other_kinds` is of a fraud of any kind, as the fused ratio is.
+        """
+        return {kind: self._per_million(kind) / 1e6 for kind in kinds}
+
+    def _per_million(self, kind: str) -> float:
+        if kind != FUSED_KEY:
+            return self.per_million.get(kind, self.other_kinds)
+        given = [value for name, value in self.per_million.items() if name in FUSED]
+        return sum(given) if given else self.other_kinds
 
 
-def pool(worlds: Sequence[Mapping[str, AlertCurve]]) -> dict[str, AlertCurve]:
+def pool(
+    worlds: Sequence[Mapping[str, AlertCurve]], honest: Sequence[Mapping[str, AlertCurve]] = ()
+) -> dict[str, AlertCurve]:
     """Put the curves of several tuning worlds together, kind by kind.
+
+    Parameters
+    ----------
+    worlds : sequence of mapping
+        Curves by kind, a mapping a world. Catches come from all of them, false stops from those without any
+        event; where none is without, from all.
+    honest : sequence of mapping, optional
+        Worlds whose honest travellers give the false stops instead; their own events are left out.
 
     Raises
     ------
@@ -69,11 +89,15 @@ def pool(worlds: Sequence[Mapping[str, AlertCurve]]) -> dict[str, AlertCurve]:
     """
     if not worlds:
         raise ResultsError("no world to tune on", remedy="give at least one")
-    seeds = [seed for curves in worlds for seed in next(iter(curves.values())).lineages] if worlds[0] else []
+    seeds = (
+        [seed for curves in [*worlds, *honest] for seed in next(iter(curves.values())).lineages]
+        if worlds[0]
+        else []
+    )
     if len(seeds) != len(set(seeds)):
         raise ResultsError("two tuning worlds of one seed, which share people", allowed="different seeds")
     # What a kind's own events are, a world has or lacks; a world is clean when it has no event of any kind.
-    clean = [curves for curves in worlds if not any(one.events for one in curves.values())]
+    clean = honest or [curves for curves in worlds if not any(one.events for one in curves.values())]
     return {
         kind: _joined([curves[kind] for curves in worlds], [curves[kind] for curves in clean or worlds])
         for kind in worlds[0]
@@ -113,6 +137,7 @@ def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
 def tune_fraud(
     worlds: Sequence[AlertCurves],
     *,
+    honest: Sequence[AlertCurves] = (),
     max_alerts_a_day: float | None = None,
     max_stops_per_million: float | None = None,
     alert_costs: Path | AlertCosts | None = None,
@@ -127,6 +152,8 @@ def tune_fraud(
     ----------
     worlds : sequence of AlertCurves
         One a tuning world, all of runs at one point; its other thresholds and lineages are carried over.
+    honest : sequence of AlertCurves, optional
+        Worlds that give the false stops; default: those of `worlds` without any event, else all of them.
     max_alerts_a_day, max_stops_per_million, alert_costs
         A limit, or the costs (or the file that holds them): one of the three.
     traffic : float, optional
@@ -143,23 +170,31 @@ def tune_fraud(
     ResultsError, SettingsError
         As `tune_alerts` and `pool`; for a file that does not fit its schema.
     """
-    curves = pool([one.kinds for one in worlds])
+    curves = pool([one.tunable for one in worlds], [one.tunable for one in honest])
     point = worlds[0].point
-    if any(one.point != point for one in worlds):
+    if any(one.point != point for one in [*worlds, *honest]):
         raise ResultsError("runs at different points", remedy="run every tuning world at one point")
     if not curves:
         raise SettingsError("a system that raises no alerts", remedy="give alerts.kinds some kinds")
+    costs = CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs
+    if FUSED_KEY in curves and costs is not None and set(costs.miss_by or ()) & set(FUSED):
+        raise SettingsError(
+            f"a cost of its own for a missed {', '.join(sorted(set(costs.miss_by or ()) & set(FUSED)))}",
+            allowed="one cost of a miss, since all fused kinds share one threshold",
+            remedy='give miss alone, or a system with alerts.scoring = "evidence"',
+        )
     first = next(iter(curves.values()))
     plan = tune_alerts(
         curves,
         max_alerts_a_day=max_alerts_a_day,
         max_stops_per_million=max_stops_per_million,
         by=by,
-        costs=CostFile.read(alert_costs).costs() if isinstance(alert_costs, Path) else alert_costs,
+        costs=costs,
         traffic=traffic if traffic is not None else first.encounters / first.days,
         prevalence=_prevalence(prevalence).rates(curves),
         confidence=confidence,
     )
+    plan = replace(plan, not_searched=unsearched_kinds(point.system))
     return plan.apply(point), plan
 
 

@@ -19,7 +19,7 @@ from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
 from biomatch.curves.identification import IdentificationCurve
 from biomatch.errors import ResultsError, SettingsError
-from biomatch.evaluation.sweep import curve_of
+from biomatch.evaluation.sweep import curves_of
 from biomatch.evaluation.trials import ID, Trials, enumerate_trials, observed_of, owners
 from biomatch.policy import OperatingPoint
 from biomatch.streams import stream
@@ -78,13 +78,7 @@ def swept(lists: CandidateLists, truth: Truth) -> tuple[IdentificationCurve, Thi
         None where the policy made no non-mated search itself.
     """
     trials = enumerate_trials(lists, truth)
-    curve = curve_of(
-        trials.frame,
-        trials.list_length,
-        lineages=(truth.lineage,),
-        system=dict(lists.system),
-        external=bool(lists.about.get("external")),
-    )
+    curve = curves_of(trials, lists, truth)
     return curve, thinned(lists, trials, truth) if curve.non_mated else None
 
 

@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import portable
 from biomatch.curves.clustered_rates import by_subject, rate_above
 from biomatch.curves.counting import Floats, Ints
 from biomatch.errors import ResultsError
@@ -85,7 +86,7 @@ def grow(rate: float, ratio: float) -> float:
     >>> round(grow(0.001, 100.0), 4)
     0.0952
     """
-    return float(-np.expm1(ratio * np.log1p(-min(rate, 1.0 - 1e-15)))) if rate < 1.0 else 1.0
+    return float(-portable.expm1(ratio * portable.log1p(-min(rate, 1.0 - 1e-15)))) if rate < 1.0 else 1.0
 
 
 def shrink(target: float, ratio: float) -> float:
@@ -193,9 +194,11 @@ def _effective(galleries: Sequence[Gallery], sizes: Sequence[int], threshold: fl
     rates = np.array([accept(one.top_scores, at).mean() for one in galleries])
     if (rates <= 0).any() or (rates >= 1).any():
         return None
-    tested = np.log([one.size for one in galleries])
+    tested = portable.log([one.size for one in galleries])
     # Counts of nested galleries share their errors; weighting by them is a fair approximation.
-    slope = float(np.polyfit(tested, np.log(_hazard(rates)), 1, w=np.sqrt(rates))[0])
+    hazard = portable.log(_hazard(rates))
+    away = tested - (rates * tested).sum() / rates.sum()
+    slope = float((rates * away * hazard).sum() / (rates * away * away).sum())
     base = galleries[-1]
     rate = float(accept(base.top_scores, threshold).mean())
     held = float(np.clip(slope, 0.0, 1.0))
@@ -229,7 +232,7 @@ def pareto_tail(scores: Floats, threshold: float) -> float | None:
     inside = 1.0 - shape * (threshold - edge) / scale
     share = n / scores.size
     if abs(shape) < 1e-9:
-        return float(share * np.exp(-(threshold - edge) / scale))
+        return float(share * portable.exp(-(threshold - edge) / scale))
     return float(share * inside ** (1.0 / shape)) if inside > 0 else 0.0
 
 
@@ -286,4 +289,4 @@ def _rows_by_subject(subjects: Ints | None, count: int) -> Callable[[np.random.G
 
 
 def _hazard(rate: Any) -> Any:
-    return -np.log1p(-np.minimum(rate, 1.0 - 1e-15))
+    return -portable.log1p(-np.minimum(rate, 1.0 - 1e-15))

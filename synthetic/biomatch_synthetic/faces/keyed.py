@@ -13,8 +13,8 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
 
+from biomatch.portable import exp, fold, ndtr, ndtri
 from biomatch.streams import stream
 
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -38,9 +38,9 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
 def quantile_table() -> NDArray[np.float32]:
     """Means of 65,536 equal slices of the standard normal law, scaled to variance 1; float32."""
     edges = ndtri(np.arange(1, 65536) / 65536.0)
-    density = np.concatenate([[0.0], np.exp(-(edges**2) / 2.0) / np.sqrt(2.0 * np.pi), [0.0]])
+    density = np.concatenate([[0.0], exp(-(edges**2) / 2.0) / np.sqrt(2.0 * np.pi), [0.0]])
     means = (density[:-1] - density[1:]) * 65536.0
-    table: NDArray[np.float32] = (means / np.sqrt((means**2).mean())).astype(np.float32)
+    table: NDArray[np.float32] = (means / np.sqrt(fold(means**2) / len(means))).astype(np.float32)
     return table
 
 
@@ -89,7 +89,7 @@ class KeyedStream:
         self, keys: NDArray[np.int64], columns: int, second: NDArray[np.int64] | None = None
     ) -> NDArray[np.float64]:
         """Give exact standard normal numbers (53 bits), for the few values that a tail hangs on."""
-        return np.asarray(ndtri(self.uniforms(keys, columns, second)))
+        return ndtri(self.uniforms(keys, columns, second))
 
     def vectors(
         self,

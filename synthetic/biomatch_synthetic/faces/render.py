@@ -11,7 +11,7 @@ from biomatch.errors import TableError
 from biomatch_synthetic.faces.people import People
 from biomatch_synthetic.faces.space import Conditions, FaceSpace, Shots
 
-BLOCK = 256
+BLOCK, CONDITIONS = 256, 4096
 """Captures made at a time: their vectors stay in the processor's cache."""
 
 
@@ -79,12 +79,14 @@ def render(
     sigma, usable = np.empty(total), np.empty(total, dtype=np.bool_)
     quality = np.empty(total, dtype=np.float32)
     order = np.lexsort((shots.capture_id, shots.year, shots.person_id))
-    for first in range(0, total, BLOCK):
-        rows = order[first : first + BLOCK]
-        part = shots.take(rows)
-        state = space.conditions(people, part)
-        sigma[rows], usable[rows], quality[rows] = state.sigma, state.usable, state.quality
-        out[target[rows]] = space.capture(people, part, state)
-        if progress is not None:
-            progress(min(first + BLOCK, total), total)
+    for outer in range(0, total, CONDITIONS):
+        many = order[outer : outer + CONDITIONS]
+        state = space.conditions(people, shots.take(many))
+        sigma[many], usable[many], quality[many] = state.sigma, state.usable, state.quality
+        for first in range(0, len(many), BLOCK):
+            part = slice(first, first + BLOCK)
+            rows = many[part]
+            out[target[rows]] = space.capture(people, shots.take(rows), state.take(part))
+            if progress is not None:
+                progress(min(outer + first + BLOCK, total), total)
     return Conditions(sigma, usable, quality)

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
-from biomatch import facemodel
+from biomatch import facemodel, portable
 from biomatch.errors import SettingsError
 from biomatch.settings.profile import FaceProfile
 from biomatch_synthetic.faces.keyed import KeyedStream, quality_value
@@ -122,6 +121,10 @@ class Conditions:
     usable: NDArray[np.bool_]
     quality: Vectors
 
+    def take(self, rows: Ints | slice) -> Conditions:
+        """Select captures."""
+        return Conditions(self.sigma[rows], self.usable[rows], self.quality[rows])
+
 
 class FaceSpace:
     """The faces of one world: everything follows from (profile, seed) and the keys of a row.
@@ -136,7 +139,8 @@ class FaceSpace:
     Notes
     -----
     Any identity and any capture can be made again alone: `identities` and `capture` give the same bits
-    for the same keys, whatever else is asked for in the same call, up to the rounding of a matrix product.
+    for the same keys, whatever else is asked for in the same call and on whatever machine: sums over a
+    vector are folded in a fixed order, and all else is arithmetic by element (`biomatch.portable`).
     """
 
     def __init__(self, profile: FaceProfile, *, seed: int = 0) -> None:
@@ -144,9 +148,10 @@ class FaceSpace:
         self.profile, self.dimension, self.seed = profile, size, seed
         self._map = facemodel.feature_map(profile, size)
         self._means = facemodel.group_means(profile, size)
-        self._rest = np.sqrt(1.0 - (self._means.astype(np.float64) ** 2).sum(axis=1))
+        self._gram = portable.pair_sums(self._means[:, None, :], self._means[None, :, :])
+        self._rest = np.sqrt(1.0 - np.diag(self._gram))
         factors = [group.noise for group in profile.groups.members.values()]
-        self._group_noise = np.log(np.array([*factors, 1.0]))
+        self._group_noise = portable.log(np.array([*factors, 1.0]))
         self._frequency, weight = facemodel.age_spectrum()
         # Coordinates of the individual part are dealt to frequencies in proportion to their weights.
         edges = np.round(np.cumsum(weight) * size).astype(int)
@@ -205,19 +210,34 @@ class FaceSpace:
         self, people: People, rows: Ints, year: NDArray[np.float64]
     ) -> tuple[Vectors, NDArray[np.float64]]:
         """Give the low-dimensional latents z, shape (n, k) float32, and the shares a, shape (n,)."""
+        typicality, pace = self._trait(people.person_id[rows], 0, 2)
+        return self._latents(people, rows, self._turned(pace, year)), facemodel.share(
+            self.profile, typicality
+        )
+
+    def _trait(self, persons: Ints, *columns: int) -> list[NDArray[np.float64]]:
+        """Standard normal traits of persons: typicality, proneness to noise, pace of ageing."""
+        drawn = self._streams["person"].uniforms(persons, 3)
+        return list(portable.ndtri(np.ascontiguousarray(drawn[:, columns].T)))
+
+    def _latents(self, people: People, rows: Ints, turned: tuple[Vectors, Vectors]) -> Vectors:
         k, waves = self.profile.likeness.latent_dimension, len(self._frequency)
         draws = self._shared("latent", people, rows, 2 * waves * k).reshape(len(rows), 2, waves, k)
-        traits = self._streams["person"].normals(people.person_id[rows], 3)
-        angle = self._angles(traits[:, 2], year)
-        turn = np.stack([np.cos(angle), np.sin(angle)], axis=1) * self._age_root
-        z = np.einsum("ntwk,ntw->nk", draws, turn.astype(np.float32))
-        return z, facemodel.share(self.profile, traits[:, 0])
+        turn = np.stack(turned, axis=1) * self._age_root.astype(np.float32)
+        draws *= turn[..., None]
+        # Additions by halves, as everywhere: the order is written down, not left to a library.
+        z = portable.fold(draws.reshape(len(rows), 2 * waves, k).transpose(0, 2, 1))
+        return np.ascontiguousarray(z)
 
-    def _angles(self, pace: NDArray[np.float64], year: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _turned(self, pace: NDArray[np.float64], year: NDArray[np.float64]) -> tuple[Vectors, Vectors]:
+        """Cosines and sines of the ageing angles, shape (n, waves), at the nearest 1/65,536 turn."""
         ageing = self.profile.ageing
         when = np.round(year * YEAR_STEPS) / YEAR_STEPS
-        x = ageing.rate_per_year * np.exp(ageing.spread * pace) * when
-        return np.asarray(np.multiply.outer(x, self._frequency))
+        x = ageing.rate_per_year * portable.exp(ageing.spread * pace) * when
+        angle = np.multiply.outer(x, self._frequency)
+        table, turn = facemodel.cosine_table(), facemodel.TURN
+        step = np.rint(angle * (turn / (2.0 * np.pi))).astype(np.int64).astype(np.uint16)
+        return np.take(table, step), np.take(table, step - np.uint16(turn // 4))
 
     def identities(
         self,
@@ -246,29 +266,30 @@ class FaceSpace:
         """
         rows = np.asarray(rows, dtype=np.int64)
         years = np.broadcast_to(np.asarray(year, dtype=np.float64), rows.shape)
-        z, a = self.latents(people, rows, years)
-        u = self._map(z)
-        g = self._individual(people, rows, years)
+        typicality, pace = self._trait(people.person_id[rows], 0, 2)
+        a, turned = facemodel.share(self.profile, typicality), self._turned(pace, years)
+        u = self._map(self._latents(people, rows, turned))
+        g = self._individual(people, rows, years, turned)
         group = people.group[rows]
         rest = self._rest[group]
         u *= (rest * np.sqrt(a))[:, None].astype(np.float32)
         g *= (rest * np.sqrt((1.0 - a) / self.dimension))[:, None].astype(np.float32)
         u += g
         u += self._means[group]
-        _normalise(u)
+        portable.unit_rows(u)
         if out is None:
             return u
         out[...] = u
         return out
 
-    def _individual(self, people: People, rows: Ints, years: NDArray[np.float64]) -> Vectors:
+    def _individual(
+        self, people: People, rows: Ints, years: NDArray[np.float64], turned: tuple[Vectors, Vectors]
+    ) -> Vectors:
         g = self._shared("own", people, rows, self.dimension)
         if not years.any() or self.profile.ageing.rate_per_year == 0.0:
             return g
         drift = self._shared("drift", people, rows, self.dimension)
-        pace = self._streams["person"].normals(people.person_id[rows], 3)[:, 2]
-        angle = self._angles(pace, years)
-        cosine, sine = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
+        cosine, sine = turned
         for n, lo, hi in self._bands:
             g[:, lo:hi] *= cosine[:, n, None]
             g[:, lo:hi] += drift[:, lo:hi] * sine[:, n, None]
@@ -282,13 +303,14 @@ class FaceSpace:
         (za, aa), (zb, ab) = (
             self.latents(people, rows, np.full(len(rows), year)) for rows in (rows_a, rows_b)
         )
-        sa, sb = (np.einsum("nk,nk->n", z, z, dtype=np.float64) for z in (za, zb))
-        distance = np.maximum(sa[:, None] + sb[None, :] - 2.0 * (za @ zb.T), 0.0)
-        kernel = facemodel.kernel_of(self.profile)(distance, sa[:, None], sb[None, :])
+        square = [portable.pair_sums(z, z) for z in (za, zb)]
+        sa, sb = square[0][:, None], square[1][None, :]
+        products = portable.dot(za, np.ascontiguousarray(zb.T))
+        distance = np.maximum(sa + sb - 2.0 * products, 0.0)
+        kernel = facemodel.kernel_of(self.profile)(distance, sa, sb)
         ga, gb = people.group[rows_a], people.group[rows_b]
-        means = self._means.astype(np.float64)
         cosine = np.sqrt(np.outer(aa, ab)) * kernel * np.outer(self._rest[ga], self._rest[gb])
-        return np.asarray(cosine + (means[ga] @ means[gb].T))
+        return np.asarray(cosine + self._gram[np.ix_(ga, gb)])
 
     # ------------------------------------------------------------------ captures
 
@@ -296,15 +318,15 @@ class FaceSpace:
         """Draw noise, usability and quality of captures, without their vectors."""
         noise = self.profile.noise
         rows = people.rows(shots.person_id)
-        goat = self._streams["person"].normals(shots.person_id, 3)[:, 1]
+        (goat,) = self._trait(shots.person_id, 1)
         draws = self._streams["image"].uniforms(shots.person_id, 3, shots.capture_id)
-        image, hint = ndtri(draws[:, 0]), ndtri(draws[:, 1])
+        image, hint = portable.ndtri(np.ascontiguousarray(draws[:, :2].T))
         spread = noise.image * np.where(shots.enrolment, noise.enrolment_image, 1.0)
         deviation = noise.person * goat + spread * image + self._group_noise[people.group[rows]]
-        deviation += np.log(shots.noise_factor)
+        deviation += portable.log(shots.noise_factor)
         usable = draws[:, 2] >= np.where(shots.enrolment, noise.unusable_enrolment, noise.unusable)
-        sigma = np.where(usable, noise.scale * np.exp(deviation), np.inf)
-        typical = max(float(np.hypot(noise.person, noise.image)), 1e-6)
+        sigma = np.where(usable, noise.scale * portable.exp(deviation), np.inf)
+        typical = max(float(portable.hypot(noise.person, noise.image)), 1e-6)
         rho = noise.quality_correlation
         severity = np.where(usable, rho * deviation / typical + np.sqrt(1.0 - rho**2) * hint, 2.0 + hint)
         return Conditions(sigma, usable, quality_value(severity))
@@ -340,7 +362,7 @@ class FaceSpace:
         morphed = np.flatnonzero(shots.second_person_id >= 0)
         if len(morphed):
             sigma = sigma.copy()
-            sigma[morphed] = np.hypot(sigma[morphed], self.profile.capture.morph_noise)
+            sigma[morphed] = portable.hypot(sigma[morphed], self.profile.capture.morph_noise)
         usable = np.isfinite(sigma)
         x *= np.where(usable, sigma / np.sqrt(self.dimension), 1.0)[:, None].astype(np.float32)
         base = u if len(u) == len(x) else u[back]
@@ -353,8 +375,9 @@ class FaceSpace:
                 weight = np.float32(shots.morph_weight)
                 base[morphed] *= 1.0 - weight
                 base[morphed] += other * weight
-                norms = np.linalg.norm(base[morphed], axis=1, keepdims=True)
-                base[morphed] /= norms
+                mixed = base[morphed]
+                portable.unit_rows(mixed)
+                base[morphed] = mixed
             base[~usable] = 0.0
         x += base
         if self.profile.capture.camera_offset > 0.0 and (shots.camera >= 0).any():
@@ -363,7 +386,7 @@ class FaceSpace:
             offsets *= np.float32(self.profile.capture.camera_offset / np.sqrt(self.dimension))
             offsets[cameras < 0] = 0.0
             x += offsets[which]
-        _normalise(x)
+        portable.unit_rows(x)
         return x
 
 
@@ -374,8 +397,3 @@ def _unique_pairs(rows: Ints, when: Ints) -> tuple[tuple[Ints, Ints], Ints]:
     if len(unique) == len(key):
         return (rows, when), np.arange(len(key))
     return (unique >> 20, (unique & ((1 << 20) - 1)) - (1 << 19)), back
-
-
-def _normalise(x: Vectors) -> None:
-    """Scale rows to unit length, in place."""
-    x *= (1.0 / np.sqrt(np.einsum("nd,nd->n", x, x)))[:, None]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import exp, exponentials
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
@@ -105,7 +106,7 @@ def late_share(scenario: Scenario) -> float:
     records = scenario.records
     period = max(1, scenario.days - scenario.warm_up_days - scenario.restatement_days)
     mean = records.late_mean_days
-    under_way = mean / period * (1.0 - np.exp(-period / mean))
+    under_way = mean / period * (1.0 - float(exp(-period / mean)))
     return float(min(0.5, records.missed_exits * records.missed_late / under_way))
 
 
@@ -194,7 +195,7 @@ def _second_crossings(draft: Draft, document: Ints) -> dict[str, NDArray[Any]]:
 
 
 def _exponential(draft: Draft, name: str, count: int, mean_days: float) -> Floats:
-    return stream(draft.seed, f"records.{name}").exponential(1.0, count) * mean_days * DAY_MS
+    return exponentials(stream(draft.seed, f"records.{name}"), count) * mean_days * DAY_MS
 
 
 def land_port(scenario: Scenario, ports: Ints) -> Ints:

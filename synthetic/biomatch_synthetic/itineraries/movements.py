@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import gammas
 from biomatch.streams import stream
 from biomatch.tables.observed import MODES
 from biomatch_synthetic.clocks import clocks, moments
@@ -80,7 +81,7 @@ def _set_times(draft: Draft, rows: Ints, head: Ints, back: Ints, of_leg: Ints) -
     legs, count = encounters["leg"], len(encounters)
     # Keyed by leg, so that another leg's draw is nobody else's business.
     top = int(legs.max()) + 1 if count else 1
-    wait = stream(seed, "movements.wait").gamma(4.0, 1.0, top)[legs[head]]
+    wait = gammas(stream(seed, "movements.wait"), 4.0, top)[legs[head]]
     call = stream(seed, "movements.call").random(top)[legs[head]]
     base = draft.movements["scheduled"][of_leg]
     arriving = encounters["direction"][head] == ENTRY

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import cos, exp, power
 from biomatch.settings.scenario import Scenario
 from biomatch.tables.observed import CLASSES
 from biomatch_synthetic.itineraries.permission import GRACE_DAYS, permission
@@ -26,7 +27,7 @@ def by_class(table: Mapping[Any, float]) -> Floats:
 def class_rates(scenario: Scenario, weights: Mapping[Any, float], mean: float) -> Floats:
     """Spread a mean rate over the classes by relative weights; shape (classes,), 0 for residents."""
     relative = by_class(weights)
-    level = float(expected_mix(scenario) @ relative)
+    level = float((expected_mix(scenario) * relative).sum())
     rates = mean * relative / level if level > 0 else np.zeros(len(CLASSES))
     return np.minimum(np.where(by_class(scenario.stays.class_mix) > 0, rates, 0.0), 0.95)
 
@@ -37,8 +38,8 @@ def seasons(scenario: Scenario) -> Floats:
     first = np.datetime64(scenario.first_day, "D")
     of_year = ((first - first.astype("datetime64[Y]")).astype(int) + np.arange(scenario.days)) % 365
     july, february = 196, 45
-    swing = (ratio - 1.0) / (1.0 - ratio * np.cos(2 * np.pi * (february - july) / 365))
-    return np.asarray(1.0 + swing * np.cos(2 * np.pi * (of_year - july) / 365))
+    swing = (ratio - 1.0) / (1.0 - ratio * float(cos(2 * np.pi * (february - july) / 365)))
+    return np.asarray(1.0 + swing * cos(2 * np.pi * (of_year - july) / 365))
 
 
 def expected_mix(scenario: Scenario) -> Floats:
@@ -72,7 +73,7 @@ def overstay_shares(scenario: Scenario) -> tuple[float, float]:
     period = max(1, scenario.days - scenario.warm_up_days - scenario.restatement_days)
     over: Floats = np.arange(period, dtype=np.float64) + 0.5
     inside_long = float(long_survival(scenario, over).mean())
-    inside_short = float(np.exp(-over / stays.short_overstay_days).mean())
+    inside_short = float(exp(-over / stays.short_overstay_days).mean())
     total = stays.in_country_overstay + stays.out_of_country_overstay
     if inside_long <= inside_short:
         return total, 0.0
@@ -84,4 +85,4 @@ def overstay_shares(scenario: Scenario) -> tuple[float, float]:
 def long_survival(scenario: Scenario, days_over: Floats) -> Floats:
     """Share of long overstayers who are still inside so many days after their last lawful day."""
     left = 1.0 - scenario.stays.overstayer_leaving
-    return np.asarray(left ** (np.maximum(days_over - LONG_FROM, 0.0) / 30.0))
+    return np.asarray(power(left, np.maximum(days_over - LONG_FROM, 0.0) / 30.0))

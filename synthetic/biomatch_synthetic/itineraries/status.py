@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import exponentials
 from biomatch.streams import stream
 from biomatch.tables.observed import EVENT_KINDS
 from biomatch.truth import TRUE_STATUSES
@@ -35,7 +36,7 @@ def status_events(draft: Draft) -> Table:
     trip = journeys["trip"][rows]
     entry = journeys["entry"][rows]
     fate, end = trips.fate[trip], journeys["end"][rows]
-    lag = stream(draft.seed, "status.lag").exponential(1.0, len(journeys))[rows]
+    lag = exponentials(stream(draft.seed, "status.lag"), len(journeys))[rows]
     lag = lag * draft.scenario.stays.event_lag_days + 0.5
     planned = encounters["time"][entry] / DAY_MS + 2.0
 

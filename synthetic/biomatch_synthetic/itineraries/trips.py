@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import exponentials, gammas, log1p, poissons
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
@@ -93,14 +94,14 @@ def make_trips(scenario: Scenario, seed: int, parties: Parties) -> Trips:
     begin = _starts(scenario, seed, len(parties))
     parts = []
     chance = scenario.traffic.further_journeys * days / 365.25
-    more = stream(seed, "trips.further").poisson(chance, len(parties))
+    more = poissons(stream(seed, "trips.further"), chance, len(parties))
     for number in range(ROUNDS):
         if not len(party):
             break
         trips = _one_round(scenario, seed, parties, party, begin, number)
         parts.append(trips)
-        gap = 1.0 + stream(seed, "trips.gap", number).exponential(
-            scenario.traffic.journey_gap_days, len(parties)
+        gap = 1.0 + scenario.traffic.journey_gap_days * exponentials(
+            stream(seed, "trips.gap", number), len(parties)
         )
         again = (more[party] > number) & (trips.end + gap[party] < days)
         begin = (trips.end + gap[party])[again]
@@ -148,7 +149,7 @@ def _one_round(
     means = by_class(scenario.stays.mean_stay_days)
     means[RESIDENT] = scenario.traffic.resident_trip_days
     shape = scenario.stays.stay_shape
-    gamma = stream(seed, "trips.stay", number).standard_gamma(shape, count)[party] / shape
+    gamma = gammas(stream(seed, "trips.stay", number), shape, count)[party] / shape
     length = np.maximum(means[admission] * gamma, 0.5)
 
     fate = _fates(scenario, admission, uniform("fate"))
@@ -165,7 +166,9 @@ def _one_round(
     before = 3 + np.floor(40 * uniform("filing")).astype(np.int64)
     filing = np.maximum(permitted - before, begin_day + 1)
     filed = np.where(extended | adjusted, filing, filed)
-    waited = stream(seed, "trips.grant", number).exponential(scenario.stays.extension_wait_days, count)[party]
+    waited = (
+        scenario.stays.extension_wait_days * exponentials(stream(seed, "trips.grant", number), count)[party]
+    )
     grant = filing + 10 + waited.astype(np.int64)
     granted = np.where(extended & (grant < scenario.days), grant, granted)
     day_0 = np.datetime64(scenario.first_day, "D")
@@ -173,14 +176,10 @@ def _one_round(
     lawful = np.where(granted >= 0, longer, lawful)
 
     within = uniform("within")
-    over_short = (
-        1.0
-        + stream(seed, "trips.over_short", number).exponential(scenario.stays.short_overstay_days, count)[
-            party
-        ]
-    )
-    leaving = -30.0 / np.log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9))
-    over_long = LONG_FROM + stream(seed, "trips.over_long", number).exponential(leaving, count)[party]
+    drawn_short = exponentials(stream(seed, "trips.over_short", number), count)[party]
+    over_short = 1.0 + scenario.stays.short_overstay_days * drawn_short
+    leaving = -30.0 / float(log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9)))
+    over_long = LONG_FROM + leaving * exponentials(stream(seed, "trips.over_long", number), count)[party]
     latest = np.where(status, programme + 0.8 * grace, lawful.astype(float))
     # Who would outstay the permission leaves in its last week; students leave when the programme ends.
     in_time = np.where(length < latest - begin_day, begin + length, latest - 7.0 * within)

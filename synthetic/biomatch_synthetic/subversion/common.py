@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable import pair_sums
 from biomatch.streams import stream
 from biomatch_synthetic.captures import faces_of
 from biomatch_synthetic.documents import HOME, document_at
@@ -18,7 +19,7 @@ from biomatch_synthetic.itineraries.trips import IN_TIME
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 13
 """Faces that are compared at once."""
 
 
@@ -192,7 +193,7 @@ class Stage:
         step = max(1, _AT_ONCE // candidates.shape[1])
         for first in range(0, len(persons), step):
             part = slice(first, first + step)
-            scores[part] = np.einsum("nd,nkd->nk", vectors[mine[part]], vectors[theirs[part]])
+            scores[part] = pair_sums(vectors[mine[part]][:, None, :], vectors[theirs[part]])
         return scores
 
     @cached_property
