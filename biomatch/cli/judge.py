@@ -275,6 +275,10 @@ def evaluate(
     from biomatch.tables import storage
     from biomatch.worlds import open_world
 
+    if form is None:
+        _refuse({"--at": point, "--system": system}, "without --format: a run has its own")
+    else:
+        _refuse({"--review": review, "--frauds-per-million": frauds}, "with --format")
     storage.free_place(out, CURVE if form is not None and point is None else KIND)
     if form is not None:
         _external(made, world, out, form, system, point, resubstitution, as_json)
