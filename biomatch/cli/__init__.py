@@ -34,6 +34,7 @@ FAMILIES = (
     "fit",
     "verify",
     "identify",
+    "gallery",
     "embed",
     "check",
 )

@@ -2,6 +2,7 @@
 
 from biomatch.gallery.gallery import Gallery
 from biomatch.gallery.scoring import Candidates, exact_scores
+from biomatch.gallery.upgrade import Upgrade, upgrade
 from biomatch.gallery.where import Where
 
-__all__ = ["Candidates", "Gallery", "Where", "exact_scores"]
+__all__ = ["Candidates", "Gallery", "Upgrade", "Where", "exact_scores", "upgrade"]
