@@ -39,6 +39,8 @@ MOST_UNPACKED = (1 << 28, 200)
 """An archive may unpack to the first, or to the second times its own size, whichever is more."""
 MOST_ROWS = (1 << 30, 2000)
 """Bytes of a table's cells, at 8 each: the first, or the second times the file's size."""
+MOST_DIGITS = 100
+"""Digits of a whole number in JSON: more fit into no number that is computed with."""
 DEEPEST = 100
 """Levels to which JSON may nest."""
 PIPE_SECONDS = 10.0
@@ -212,7 +214,12 @@ def parse_json(
         Of the kind `error`, with what is wrong.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=float if constants else _no_constant)
+        found = json.loads(
+            text,
+            object_pairs_hook=_once,
+            parse_int=_short,
+            parse_constant=float if constants else _no_constant,
+        )
         _shallow(found)
         return found
     except (ValueError, RecursionError) as fault:
@@ -227,6 +234,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice[:60]!r} stands there twice")
     return found
+
+
+def _short(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise ValueError(f"a whole number of {len(digits):,} digits")
+    return int(digits)
 
 
 def _no_constant(word: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -140,8 +139,9 @@ def wrong_counts(counts: Any) -> str:
     if not isinstance(counts, Mapping):
         return "it holds no counts"
     for name, value in counts.items():
-        number = not isinstance(value, bool) and isinstance(value, (int, float)) and math.isfinite(value)
-        if not number or (name != "threshold" and (value < 0 or value != int(value) or value > 2**53)):
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not -1e300 < value < 1e300:
+            return f"{name} = {str(value)[:40]} is no count"
+        if name != "threshold" and (value < 0 or value != int(value) or value > 2**53):
             return f"{name} = {value!r} is no count"
     pairs = [*WITHIN]
     for name in counts:

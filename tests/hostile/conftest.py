@@ -2,18 +2,15 @@
 
 import functools
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from small import small_row
 
 from biomatch import cli, files
 from biomatch.settings.profile_toml import profile_toml
-from biomatch.studies.rows import Row, write_plan
-
-sys.path.insert(0, str(Path(__file__).parent))
+from biomatch.studies.rows import write_plan
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +25,6 @@ def _one_application():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cli, "build", made)
         yield
-
-
-def small_row(seed, **changes):
-    counts = {"threshold": 0.4, "mated": 100, "missed": 5, "mated_due": 110, "missed_or_failed": 9}
-    counts |= {"non_mated": 200, "false_positives": 3}
-    cell = {"world": "w", "system": "s", "seed": str(seed), "control": "none"}
-    return Row(f"{seed:016x}", cell, counts | changes, {"biomatch": "0"}, {}, {}, 1.0, "code")
 
 
 @pytest.fixture(scope="session")
