@@ -475,9 +475,19 @@ def read_csv(path: str | Path, *, error: Kind = TableError, **options: Any) -> p
 
 def scan_csv(path: str | Path, **options: Any) -> pl.LazyFrame:
     """Scan a CSV file with Polars' options; the path is no pattern, and must have been opened before."""
+    with open_file(path, pipe=True):
+        pass
     if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe: what came through it is held
         return pl.scan_csv(io.BytesIO(read_bytes(path, pipe=True)), **options)
     return pl.scan_csv(_literal(path), glob=False, **options)
+
+
+def exists(path: str | Path) -> bool:
+    """Say whether something stands at a path; at one that no disk takes, nothing does."""
+    try:
+        return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for a name that is too long
+    except ValueError:
+        return False
 
 
 def sha256(data: bytes | memoryview) -> str:

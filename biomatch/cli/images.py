@@ -61,7 +61,7 @@ def read_images(path: Path) -> Iterator[tuple[Images, list[str], list[str]]]:
 
 
 def _array(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    if not path.exists():
+    if not files.exists(path):
         raise TableError(f"{path} does not exist", remedy="give .npy, .npz or a folder of images")
     if path.suffix == ".npy":
         return files.map_npy(path), None

@@ -169,7 +169,7 @@ def planned(folder: Path) -> set[str] | None:
         For a plan that was edited.
     """
     place = folder / PLAN
-    if not place.exists():
+    if not files.exists(place):
         return None
     found = files.read_json(place, remedy="run `biomatch bench` again: it writes the plan")
     if not isinstance(found, dict) or found.get("seal") != seal_of(found) or "runs" not in found:

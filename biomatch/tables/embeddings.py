@@ -110,7 +110,7 @@ def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 
 def _load(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
-    if not place.exists():
+    if not files.exists(place):
         raise TableError(f"{place} does not exist", remedy="give a .npz or .npy file")
     return files.read_npz(place) if files.is_npz(place) else files.read_npy(place)
 

@@ -113,7 +113,7 @@ def open_folder(path: str | Path, kind: str, *, absent: tuple[str, ...] = ()) ->
         recorded of it was edited.
     """
     place = Path(path)
-    if place.name and not place.exists():
+    if place.name and not files.exists(place):
         recover(place)
     contents = read_contents(place, kind)
     for name, recorded in contents["files"].items():
@@ -140,7 +140,7 @@ def read_contents(place: Path, kind: str | None = None) -> dict[str, Any]:
     """
     what = kind or "folder of biomatch"
     file = place / CONTENTS
-    if not file.exists():
+    if not files.exists(file):
         raise TableError(f"{place} is no {what}: it has no {CONTENTS}", remedy=f"give {article(what)}")
     again = f"make the {what} again"
     contents = files.read_json(file, remedy=again, constants=True)

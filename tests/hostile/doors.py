@@ -100,6 +100,13 @@ def command_doors() -> list[CommandDoor]:
     ]
 
 
+def _is_path(annotation) -> bool:
+    """Say whether an annotation is Path, or a union with it (a list of paths is no path)."""
+    return annotation is Path or (
+        isinstance(annotation, types.UnionType) and Path in typing.get_args(annotation)
+    )
+
+
 def _mentions(annotation, kind) -> bool:
     if annotation is kind:
         return True
@@ -169,7 +176,9 @@ def _door(module: str, qualname: str, function) -> FunctionDoor | None:
         hints = typing.get_type_hints(inspect.unwrap(getattr(function, "__func__", function)))
     except (TypeError, ValueError, NameError):
         return None
-    if not given or not _mentions(hints.get(given[0].name), Path):
+    if not given or not _is_path(hints.get(given[0].name)):
+        return None
+    if any(one.kind is one.VAR_KEYWORD for one in given):  # a building block: its caller explains its errors
         return None
     more = []
     for one in given[1:]:

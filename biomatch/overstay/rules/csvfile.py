@@ -85,7 +85,7 @@ def check(path: Path, needed: Sequence[str], optional: Sequence[str]) -> CsvFile
     TableError
         In one line: what is wrong, where, and what to do.
     """
-    if not path.exists():
+    if not files.exists(path):
         raise TableError(f"{path} does not exist", allowed="a CSV file")
     with files.open_file(path, pipe=True) as file:
         head = file.read(4)

@@ -131,7 +131,7 @@ def read_scores(path: str | Path) -> Floats:
         For a file that cannot be read as numbers.
     """
     place = Path(path)
-    if not place.exists():
+    if not files.exists(place):
         raise TableError(f"{place} does not exist", remedy="give a .npy file or text, a score a line")
     try:
         if place.suffix == ".npy":
