@@ -139,7 +139,7 @@ def _entered(made):
     return made
 
 
-VALUES = {"str": "thing", "int": 1, "bytes": b"x", "float": 0.5}
+VALUES = {"str": "thing", "int": 4, "bytes": b"x", "float": 0.5}
 """What further required parameters get."""
 
 
