@@ -1,6 +1,6 @@
 """Eight threads that search one gallery, alone and beside a writer of 1,000 references a second.
 
-Run: ``python benchmarks/studies/gallery_threads.py [--seconds 60] [--index flat] [--rows 20000]``. Every list is
+Run: ``python benchmarks/studies/gallery_threads.py [--seconds 60] [--index flat] [--rows 20000]``. A list is
 checked: of the references that were there from the beginning it must hold the ones that exact search gives,
 down to the score of its last place. The ratio compares two runs of equal length in one process; what is
 enrolled is retired a second later, so that both search as many.

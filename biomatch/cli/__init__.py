@@ -30,6 +30,7 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "queue",
     "predict",
     "fit",
     "verify",

@@ -63,6 +63,15 @@ def tune(
     jointly: Annotated[
         bool, typer.Option("--jointly", help="With --by and --max-fpir: one target for all together.")
     ] = False,
+    port: Annotated[
+        str | None, typer.Option("--port", help="Tune for waits at a port; with --max-over or --costs.")
+    ] = None,
+    max_over: Annotated[
+        str | None, typer.Option("--max-over", metavar="GOAL", help='With --port: such as "30: 5%".')
+    ] = None,
+    hours: Annotated[Path | None, typer.Option("--hours", help="With --port: its traffic.")] = None,
+    flights: Annotated[Path | None, typer.Option("--flights", help="With --port: its traffic.")] = None,
+    roster: Annotated[Path | None, typer.Option("--roster", help="With --port: its booths.")] = None,
     confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
     resubstitution: Annotated[
         bool, typer.Option("--resubstitution", help="Tune again on a lineage that --at was tuned on.")
@@ -73,7 +82,11 @@ def tune(
     if len(pairs) % 2:
         raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
     folders = list(zip(pairs[::2], pairs[1::2], strict=True))
+    at_port = {"--max-over": max_over, "--hours": hours, "--flights": flights, "--roster": roster}
+    if port is None:
+        _refuse(at_port, "without --port")
     if aim is not Aim.identification:
+        _refuse({"--port": port}, f"with --for {aim.value}")
         options = {
             "max_alerts_a_day": max_alerts,
             "max_stops_per_million": max_stops,
@@ -86,6 +99,7 @@ def tune(
                  "--subject-to": subject_to or None}, f"with --for {aim.value}")  # fmt: skip
         _tune_runs(folders, out, aim, point, options, confidence, resubstitution, as_json)
         return
+    from biomatch.cli.tune_port import PortAim, tune_port
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tuning import tune as tune_curve
     from biomatch.tuning.by_part import decided
@@ -98,7 +112,7 @@ def tune(
         {"--max-alerts-a-day": max_alerts, "--max-stops-per-million": max_stops, "--traffic": traffic,
          "--prevalence": prevalence, "--at": point}, "without --for fraud or --for leads",
     )  # fmt: skip
-    if (max_fpir is None) == (costs is None):
+    if port is None and (max_fpir is None) == (costs is None):
         raise SettingsError(
             "both or neither of --max-fpir and --costs", remedy="give one, for example --max-fpir 0.001"
         )
@@ -107,6 +121,13 @@ def tune(
         opened = open_world(world)
         found.append(swept(CandidateLists.read(lists, opened.observed), opened.truth))
     curve = pool([one for one, _ in found])
+    if port is not None:
+        _refuse({"--gallery": gallery, "--by": by, "--jointly": jointly or None,
+                 "--subject-to": subject_to or None}, "with --port")  # fmt: skip
+        tune_port(
+            curve, PortAim(port, max_over, costs, hours, flights, roster, max_fpir, confidence), out, as_json
+        )
+        return
     tuned = tune_curve(
         curve,
         max_fpir=max_fpir,
