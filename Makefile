@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(STAMP)   ## two worlds, a tuned threshold, a graded report in $(OUT)/
-	$(BIN)/biomatch demo --out $(OUT)
+	$(BIN)/biomatch demo --out "$(OUT)"
 
 lint: $(STAMP)   ## ruff, mypy (strict), import-linter
 	$(BIN)/ruff check .
@@ -79,4 +79,4 @@ lock:            ## renew requirements.lock (needs uv)
 	  --group dev --extra train --extra images --extra milvus --extra dask --no-header -q pyproject.toml -o requirements.lock
 
 clean:           ## what the targets above made
-	rm -rf $(VENV) $(OUT) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) "$(OUT)" dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,34 @@ Every message finishes the sentence: what was given, what is allowed, what to do
 
 from __future__ import annotations
 
+import unicodedata
+
+LONGEST_PART = 2000
+"""Characters of a part of a message; what is longer is cut in its middle."""
+
+
+def shown(text: str, longest: int = LONGEST_PART) -> str:
+    r"""Give text of others as a terminal may show it: one line, no control codes, no megabytes.
+
+    Control characters, marks that turn the direction of writing and bytes that are no text are written as
+    escapes, so that a file's name cannot rewrite the screen.
+
+    Examples
+    --------
+    >>> print(shown("run" + chr(27) + "[2J.csv"))
+    run\x1b[2J.csv
+    """
+    if len(text) > longest:
+        text = f"{text[: longest // 2]} ... ({len(text):,} characters) ... {text[-longest // 4 :]}"
+    if text.isprintable() and text.isascii():
+        return text
+    text = " ".join(text.split("\n"))
+    return "".join(one if _harmless(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+def _harmless(one: str) -> bool:
+    return one.isprintable() or unicodedata.category(one) in ("Zs", "Mn", "Mc")
+
 
 class BiomatchError(Exception):
     """Base of all errors that a user can mend.
@@ -35,6 +63,7 @@ class BiomatchError(Exception):
     """
 
     def __init__(self, given: str, *, allowed: str = "", remedy: str = "") -> None:
+        given, allowed, remedy = shown(given), shown(allowed), shown(remedy)
         self.given, self.allowed, self.remedy = given, allowed, remedy
         parts = [given, f"allowed: {allowed}" if allowed else "", remedy]
         super().__init__("; ".join(part for part in parts if part))

@@ -8,7 +8,7 @@ bytes (never a path, so nothing beside the file can be read). A pickle is refuse
 from __future__ import annotations
 
 import hashlib
-import json
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch import portable
+from biomatch import files, portable
 from biomatch.errors import ModelError
 from biomatch.onnxfile import check_bytes, linear_of
 from biomatch.paths import models_dir
 
 REGISTRY = "registry.json"
 BATCH_ROWS = 65_536
+MOST_SECONDS = 300.0
+"""Longest that a model may take for one batch."""
 MOST_BYTES = 2**31 - 1
 """Largest file: a protobuf message cannot be larger."""
 
@@ -69,7 +71,7 @@ def registry(folder: Path | None = None) -> dict[str, Entry]:
     """
     place = (folder or models_dir()) / REGISTRY
     try:
-        listed = json.loads(place.read_text(encoding="utf-8"))
+        listed = files.read_json(place, error=ModelError)
         return {
             name: Entry(
                 name,
@@ -302,12 +304,7 @@ class FaceModel:
 
 def read_bytes(path: Path) -> bytes:
     """Read a model file, refusing what is too large to be one."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise ModelError(f"{path} has {path.stat().st_size:,} bytes", allowed=f"at most {MOST_BYTES:,}")
-        return path.read_bytes()
-    except OSError as fault:
-        raise ModelError(f"{path}: {fault.strerror}", remedy="give an ONNX file that exists") from None
+    return files.read_bytes(path, error=ModelError, most=MOST_BYTES)
 
 
 def open_session(data: bytes, name: str) -> Any:
@@ -336,9 +333,27 @@ def open_session(data: bytes, name: str) -> Any:
 
 
 def _run(session: Any, output: str, feed: dict[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4
+
+    def stop() -> None:
+        options.terminate = True
+
+    watch = threading.Timer(MOST_SECONDS, stop)
+    watch.daemon = True
+    watch.start()
     try:
-        found: list[NDArray[Any]] = session.run([output], feed)
+        found: list[NDArray[Any]] = session.run([output], feed, options)
     except Exception as fault:
+        if options.terminate:
+            raise ModelError(
+                f"{name} had not answered after {MOST_SECONDS:g} seconds",
+                remedy="does it loop without end? give fewer images at a time with --batch",
+            ) from None
         text = " ".join(str(fault).split())
         raise ModelError(f"{name} failed in onnxruntime ({text[:200]})") from None
+    finally:
+        watch.cancel()
     return found

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
-from pydantic import field_validator
+from pydantic import computed_field, field_validator, model_validator
 
+from biomatch import files
 from biomatch.errors import SettingsError
-from biomatch.settings.base import ASSUMED, Settings, nearest, setting
+from biomatch.settings.base import ASSUMED, Settings, nearest, setting, values_of
 from biomatch.settings.system import System
+from biomatch.tables import storage
 from biomatch.tables.galleries import search_of
+from biomatch.tables.places import free_file
 from biomatch.tables.produced import ALERT_KINDS
+from biomatch.tables.seals import add_note, question_of, seal_of
 
 SEARCH = "search"
 """The observed field that tells a system's searches apart: the policy whose gallery was searched."""
@@ -100,6 +106,67 @@ class OperatingPoint(Settings):
             raise ValueError(f"{kind!r} is no kind of alert; {nearest(kind, list(ALERT_KINDS))}")
         return given
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def seal(self) -> str:
+        """Hash of everything else: tells whether a file of the point was edited; it is no signature."""
+        return seal_of(self.model_dump(mode="json", exclude={"seal"}))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_seal(cls, values: Any) -> Any:
+        """Leave the seal of other values out: it is computed; `read` compares that of a file."""
+        if isinstance(values, Mapping) and "seal" in values:
+            return {name: value for name, value in values.items() if name != "seal"}
+        return values
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """Read a point's file, and refuse one that was edited after `write` sealed it.
+
+        A point that is written by hand has no seal, and names neither lineages nor a guarantee: nothing says
+        what it was tuned on.
+
+        Raises
+        ------
+        SettingsError
+            For a file that cannot be read, or whose seal is missing or does not fit.
+        """
+        values = values_of(path)
+        sealed = values.get("seal")
+        if sealed is None and (values.get("lineages") or values.get("guarantee")):
+            raise SettingsError(
+                f"{path} names lineages or a guarantee and has no seal",
+                allowed="a point as `biomatch tune` writes it, or one by hand with neither",
+                remedy="tune it again",
+            )
+        if sealed is not None and sealed != seal_of(values):
+            raise SettingsError(
+                f"{path} was edited after it was written: its seal does not fit",
+                allowed="a point as `biomatch tune` writes it",
+                remedy="tune it again; for a threshold of your own, leave out seal, lineages and guarantee",
+            )
+        if sealed is None:
+            add_note(f"note: {path} was written by hand: nothing says which worlds it was tuned on")
+        return cls.from_mapping(values, where=str(path))
+
+    def write(self, path: str | Path) -> None:
+        """Write the point as sealed JSON, whole or not at all.
+
+        Raises
+        ------
+        TableError
+            Where something else stands, or a point that answers another question (`places.free_file`).
+        """
+        free_file(path, "operating point", self.question, _held_question)
+        storage.write_text(path, json.dumps(self.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+
+    @property
+    def question(self) -> str:
+        """What the point answers: for which system, tuned on which worlds, to which target."""
+        asked = {name: self.guarantee[name] for name in _ASKED if name in self.guarantee}
+        return question_of(system=self.system.id, lineages=sorted(self.lineages), asked=asked)
+
     def thresholds(self, encounters: pl.DataFrame) -> NDArray[np.float64]:
         """Give the face threshold of each encounter, keyed on observed fields only.
 
@@ -172,6 +239,19 @@ class OperatingPoint(Settings):
         return cls.from_mapping(
             {"face_threshold": threshold, "system": system.model_dump(mode="json"), **more}
         )
+
+
+_ASKED = ("target", "method", "max_fpir", "max_fmr", "confidence", "gallery", "costs", "by", "jointly")
+"""Entries of a guarantee that say what was asked, not what was found."""
+
+
+def _held_question(data: bytes) -> str | None:
+    """Give the question of an operating point's file; None where it is none."""
+    try:
+        values = files.parse_json(data, "the file that stands there", error=SettingsError, constants=True)
+        return OperatingPoint.from_mapping(values).question
+    except (SettingsError, TypeError, ValueError):
+        return None
 
 
 def _observed(encounters: pl.DataFrame, name: str) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from biomatch.files import parse_json
 from biomatch.tables import storage
 from biomatch.tables.observed import CLASSES, MODES, SEXES
 from biomatch.tables.schema import Schema, Time
@@ -166,9 +167,8 @@ class Truth:
             name: storage.read_table(place, schema, contents, under="truth/")
             for name, schema in SCHEMAS.items()
         }
-        made_from = json.loads(
-            storage.check_hash(place, "truth/made_from.json", contents).read_text(encoding="utf-8")
-        )
+        name = "truth/made_from.json"
+        made_from = parse_json(storage.read_checked(place, name, contents), str(place / name))
         return cls(
             **tables,
             seed=made_from["seed"],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from biomatch.errors import SettingsError, WallError
+from biomatch.files import guarded
 from biomatch.settings.scenario import Scenario
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed, recorded_id
+from biomatch.tables.seals import question_of
 from biomatch.truth import Truth
 
 KIND = "world"
@@ -55,11 +59,11 @@ class World:
         return self._truth
 
 
-def check_seed(seed: int) -> int:
+def check_seed(seed: Any) -> int:
     """Refuse a seed that is negative or reserved for the training of shipped models."""
-    if not 0 <= seed < FIRST_RESERVED_SEED:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < FIRST_RESERVED_SEED:
         raise SettingsError(f"seed {seed}", allowed=f"0 to {FIRST_RESERVED_SEED - 1}")
-    return seed
+    return int(seed)
 
 
 def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> World:
@@ -104,7 +108,8 @@ def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progre
 
     check_seed(seed)
     about: dict[str, Any] = {}
-    with storage.new_folder(out, KIND, about) as folder:
+    asked = question_of(scenario=scenario.canonical(), seed=seed)
+    with storage.new_folder(out, KIND, about, question=asked) as folder:
         (folder / "observed").mkdir()
         observed, truth = make(
             scenario, seed, templates_path=folder / "observed" / "templates.npy", progress=progress
@@ -132,9 +137,9 @@ def open_world(path: str | Path) -> World:
     place = Path(path)
     observed, contents = _observed(place)
     truth = None
-    if (place / "truth").is_dir():
+    if os.path.isdir(place / "truth"):  # noqa: PTH112 - see files.exists
         storage.open_folder(place, KIND)
-        truth = Truth.read(place, contents, observed.id)
+        truth = guarded(lambda: Truth.read(place, contents, observed.id), place, "a whole world")
     return World(observed, observed.id, place, truth)
 
 
@@ -145,5 +150,5 @@ def open_observed(path: str | Path) -> Observed:
 
 def _observed(place: Path) -> tuple[Observed, dict[str, Any]]:
     contents = storage.open_folder(place, KIND, absent=("truth/",))
-    observed = Observed.read(place, contents)
+    observed = guarded(lambda: Observed.read(place, contents), place, "a whole world")
     return replace(observed, id=recorded_id(contents)), contents

@@ -13,6 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
+from biomatch.errors import shown
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")
@@ -28,14 +30,21 @@ def emit(as_json: bool, payload: dict[str, Any], lines: Sequence[str]) -> None:
         sys.stdout.write(json.dumps(plain(payload), indent=1, allow_nan=False) + "\n")
     else:
         for line in lines:
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(printable(line) + "\n")
     sys.stdout.flush()
 
 
 def note(text: str) -> None:
     """Print a note to standard error."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(printable(text) + "\n")
     sys.stderr.flush()
+
+
+def printable(text: str) -> str:
+    """Keep names of others from steering the terminal: control codes become escapes, line ends stay."""
+    if text.isprintable():
+        return text
+    return "\n".join(shown(line, len(line)) for line in text.split("\n"))
 
 
 def plain(value: Any) -> Any:

@@ -80,9 +80,9 @@ def demo(
     said = lines(answers)
     result = answers.result.with_about(command=command)
     with storage.new_folder(out, "demo", {"command": command}) as folder:
-        for name, value in (("point", answers.point.model_dump(mode="json")), ("answers", answers.to_json())):
-            text = json.dumps(plain(value), indent=1, sort_keys=True, allow_nan=False)
-            storage.write_text(folder / f"{name}.json", text + "\n")
+        answers.point.write(folder / "point.json")
+        text = json.dumps(plain(answers.to_json()), indent=1, sort_keys=True, allow_nan=False)
+        storage.write_text(folder / "answers.json", text + "\n")
         result.write(folder / "result")
         report([result], folder / "report.html", opening=Opening.of(answers, said))
     paths = {"report": out / "report.html", "point": out / "point.json", "result": out / "result"}

@@ -39,7 +39,9 @@ def embed(
     from biomatch.cli.images import read_images
     from biomatch.errors import TableError
     from biomatch.models import FaceModel
+    from biomatch.tables.places import begins, free_file
 
+    free_file(out, "set of templates", held=begins("templates.npy"))
     face = FaceModel(model)
     templates, names, labels = [], [], []
     with progress() as update:

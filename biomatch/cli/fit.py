@@ -39,9 +39,12 @@ def fit(
     from biomatch.scorelaw.fit import fit_embeddings, fit_scores, from_scores, read_scores
     from biomatch.settings.profile_toml import profile_toml
     from biomatch.tables.embeddings import read_embeddings
+    from biomatch.tables.places import begins, free_file
+    from biomatch.tables.storage import write_text
 
     if out.suffix != ".toml":
         raise SettingsError(f"--out {out}", allowed="a file that ends in .toml")
+    free_file(out, "face profile", held=begins("[likeness]", "[noise"))
     scores = (mated is not None) + (non_mated is not None)
     if (embeddings is None) == (scores == 0) or scores == 1 or (labels is not None and embeddings is None):
         raise SettingsError(
@@ -55,8 +58,7 @@ def fit(
         else:
             pair = [read_scores(path) for path in (mated, non_mated) if path is not None]
             found = fit_scores(from_scores(pair[0], pair[1]), out.stem, bar)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(profile_toml(found.profile), encoding="utf-8")
+    write_text(out, profile_toml(found.profile))
     emit(as_json, _payload(found, out), _lines(found, out))
 
 

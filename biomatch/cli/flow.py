@@ -79,7 +79,7 @@ def search(
     from biomatch.system.replay import search as search_world
     from biomatch.system.searches import counted_sizes
     from biomatch.tables import storage
-    from biomatch.tables.candidates import KIND
+    from biomatch.tables.candidates import KIND, question
     from biomatch.tables.galleries import search_of
     from biomatch.worlds import open_observed
 
@@ -97,6 +97,7 @@ def search(
         return
     storage.free_place(out, KIND)
     observed = open_observed(world)
+    storage.free_place(out, KIND, question(observed.id, settings.model_dump(mode="json")))
     with progress() as update:
         lists = search_world(observed, settings, threads=threads, progress=update)
     lists.write(out)

@@ -52,8 +52,7 @@ def of_searches(paths: Sequence[Path]) -> bool:
 
 
 def _holds(path: Path) -> bool:
-    import polars as pl
-
+    from biomatch import files
     from biomatch.scorefiles.arrays import load_npz
     from biomatch.scorefiles.lines import first_line, plain_suffix
 
@@ -63,5 +62,6 @@ def _holds(path: Path) -> bool:
     if suffix == ".npz":
         return "non_mated_top_scores" in load_npz(path)
     if suffix == ".parquet":
-        return "top_score" in pl.read_parquet_schema(path)
+        with files.scan_parquet(path) as lazy:
+            return "top_score" in lazy.collect_schema().names()
     return suffix == ".csv" and "top_score" in [name.strip() for name in first_line(path).split(",")]

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from biomatch import checks
 from biomatch.cli.console import Json, emit, note
+from biomatch.cli.types import checked
 from biomatch.errors import ResultsError
 
 CROSSED = 12
@@ -26,7 +28,10 @@ def groups(
     ] = None,
     by: Annotated[str, typer.Option("--by", help="The breakdown.")] = "group",
     max_fpir: Annotated[
-        float | None, typer.Option("--max-fpir", help="Target that each group is tested against.")
+        float | None,
+        typer.Option(
+            "--max-fpir", callback=checked(checks.target), help="Target that each group is tested against."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.errors import TableError
 
 ARRAY_KEYS = ("images", "arr_0")
@@ -59,32 +61,24 @@ def read_images(path: Path) -> Iterator[tuple[Images, list[str], list[str]]]:
 
 
 def _array(path: Path) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, mmap_mode="r", allow_pickle=False), None
-        with np.load(path, allow_pickle=False) as held:
-            key = next((key for key in ARRAY_KEYS if key in held.files), None)
-            if key is None:
-                raise TableError(
-                    f"{path} holds {', '.join(held.files) or 'nothing'}", allowed="an array named images"
-                )
-            return held[key], held["labels"] if "labels" in held.files else None
-    except FileNotFoundError:
-        raise TableError(f"{path} does not exist", remedy="give .npy, .npz or a folder of images") from None
-    except (OSError, ValueError, EOFError, AttributeError) as fault:
-        raise TableError(
-            f"{path} cannot be read ({' '.join(str(fault).split())[:120]})",
-            allowed=".npy or .npz arrays, or a folder of images; pickled objects are never loaded",
-        ) from None
+    if not files.exists(path):
+        raise TableError(f"{path} does not exist", remedy="give .npy, .npz or a folder of images")
+    if path.suffix == ".npy":
+        return files.map_npy(path), None
+    held = files.read_npz(path)
+    key = next((key for key in ARRAY_KEYS if key in held), None)
+    if key is None:
+        raise TableError(f"{path} holds {', '.join(held) or 'nothing'}", allowed="an array named images")
+    return held[key], held.get("labels")
 
 
 def _from_folder(path: Path) -> Iterator[tuple[Images, list[str], list[str]]]:
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in PLAIN + DECODED)
-    if not files:
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in PLAIN + DECODED)
+    if not found:
         raise TableError(f"{path} holds no images", allowed=f"files in {', '.join(PLAIN + DECODED)}")
     size: tuple[int, ...] | None = None
-    for begin in range(0, len(files), _CHUNK):
-        part = files[begin : begin + _CHUNK]
+    for begin in range(0, len(found), _CHUNK):
+        part = found[begin : begin + _CHUNK]
         made = []
         for file in part:
             image = _read_file(file)
@@ -103,9 +97,9 @@ def _from_folder(path: Path) -> Iterator[tuple[Images, list[str], list[str]]]:
 def _read_file(file: Path) -> Images:
     try:
         if file.suffix == ".npy":
-            image = np.load(file, allow_pickle=False)
+            image = files.read_npy(file)
         elif file.suffix.lower() == ".ppm":
-            image = _ppm(file.read_bytes())
+            image = _ppm(files.read_bytes(file))
         else:
             image = _decoded(file)
     except (OSError, ValueError, EOFError) as fault:
@@ -146,5 +140,11 @@ def _decoded(file: Path) -> Images:
             allowed=f"{', '.join(PLAIN)} without one",
             remedy='install Pillow: pip install "biomatch[images]"',
         ) from None
-    with Image.open(file) as picture:
-        return np.asarray(picture.convert("RGB"))
+
+    def decoded() -> Images:
+        with files.open_file(file) as opened, warnings.catch_warnings():
+            warnings.simplefilter("error")  # Pillow only warns of a picture that unpacks to gigabytes
+            with Image.open(opened) as picture:
+                return np.asarray(picture.convert("RGB"))
+
+    return files.guarded(decoded, file, f"an image ({', '.join(PLAIN + DECODED)})")

@@ -102,7 +102,6 @@ def tune(
         return
     from biomatch.cli.tune_port import PortAim, tune_port
     from biomatch.tables.candidates import CandidateLists
-    from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
     from biomatch.tuning.by_part import decided
     from biomatch.tuning.costs import Costs
@@ -141,7 +140,7 @@ def tune(
         gallery=gallery,
     )
     tuned = with_growth(tuned, [one for _, one in found], gallery=gallery)
-    write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    tuned.write(out)
     own = tuned.face_threshold_by.get(by or "", {})
     # With thresholds by part the rates are those of all parts, each at its own.
     at, judged = (1.0, decided(curve, by, own, tuned.face_threshold)) if by else (tuned.face_threshold, curve)
@@ -215,7 +214,6 @@ def _tune_runs(
     from biomatch.policy import OperatingPoint
     from biomatch.system.run import run
     from biomatch.tables.candidates import CandidateLists
-    from biomatch.tables.storage import write_text
     from biomatch.tuning.alerts.tune import tune_fraud
     from biomatch.tuning.leads import tune_leads
     from biomatch.worlds import open_world
@@ -261,7 +259,7 @@ def _tune_runs(
         payload = {"lead_posterior": tuned.lead_posterior, "leads": tuned.guarantee["leads"]}
         about = tuned.guarantee["leads"]
         lines = [f"leads from P(overstay) = {tuned.lead_posterior:.4f}: {about['leads_a_day']:.3g} a day"]
-    write_text(out, json.dumps(tuned.model_dump(mode="json"), indent=1, sort_keys=True) + "\n")
+    tuned.write(out)
     emit(
         as_json,
         {"point": out, "threshold": tuned.face_threshold, "lineages": tuned.lineages, **payload},
@@ -299,6 +297,10 @@ def evaluate(
     from biomatch.tables import storage
     from biomatch.worlds import open_world
 
+    if form is None:
+        _refuse({"--at": point, "--system": system}, "without --format: a run has its own")
+    else:
+        _refuse({"--review": review, "--frauds-per-million": frauds}, "with --format")
     storage.free_place(out, CURVE if form is not None and point is None else KIND)
     if form is not None:
         _external(made, world, out, form, system, point, resubstitution, as_json)

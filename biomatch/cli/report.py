@@ -49,7 +49,9 @@ def report(
     from biomatch.reporting.report import write_charts, write_tables
     from biomatch.reporting.sections.at_port import AtPort
     from biomatch.settings.port import Port
+    from biomatch.tables.places import begins, free_file
 
+    free_file(out, "report", held=begins('name="generator" content="biomatch'))
     if port is None and (hours or flights or roster):
         raise SettingsError("--hours, --flights or --roster without --port", remedy="name the port")
     at_port = None if port is None else AtPort(Port.load(port), hours, flights, roster)

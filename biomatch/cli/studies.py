@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from biomatch.cli.console import Json, emit, progress
+from biomatch import checks
+from biomatch.cli.console import Json, emit, note, progress
+from biomatch.cli.types import checked
+from biomatch.errors import ResultsError
+
+if TYPE_CHECKING:
+    from biomatch.studies.rows import Row
 
 REGRESSED = 1
 
@@ -30,6 +36,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Run a study: what is finished is kept, what is missing is run."""
+    from biomatch.files import no_formulas
     from biomatch.studies.rows import table
     from biomatch.studies.study import Suite, run_study
     from biomatch.tables.storage import write_text
@@ -38,7 +45,7 @@ def bench(
     with progress() as update:
         rows = run_study(asked, out, workers=workers, cluster=cluster, fresh=fresh, progress=update)
     laid = table(rows)
-    write_text(out / "table.csv", laid.write_csv())
+    write_text(out / "table.csv", no_formulas(laid).write_csv())
     emit(
         as_json,
         {"study": out, "table": out / "table.csv", "runs": len(rows), "name": asked.name},
@@ -50,16 +57,28 @@ def compare(
     one: Annotated[Path, typer.Argument(metavar="A", help="Folder of a study.")],
     other: Annotated[Path, typer.Argument(metavar="B", help="Folder of another.")],
     margin: Annotated[
-        float, typer.Option("--margin", help="How much a rate may get worse, as a difference.")
+        float,
+        typer.Option(
+            "--margin", callback=checked(checks.share), help="How much a rate may get worse, as a difference."
+        ),
     ] = 0.0,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals.")] = 0.95,
+    confidence: Annotated[
+        float,
+        typer.Option("--confidence", callback=checked(checks.confidence), help="Of the intervals."),
+    ] = 0.95,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Compare what both have, also of half-finished studies.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Say which figures of two studies differ; exit code 1 for a regression beyond the margin."""
     from biomatch.studies.compare import compare as compare_studies
-    from biomatch.studies.rows import read_rows
+    from biomatch.studies.compare import left_out
 
-    changes = compare_studies(read_rows(one), read_rows(other), margin=margin, confidence=confidence)
+    first, second = _rows_of(one, partial), _rows_of(other, partial)
+    changes = compare_studies(first, second, margin=margin, confidence=confidence, partial=partial)
+    for line in (*left_out(first, second, str(other)), *left_out(second, first, str(one))):
+        note(f"note: not compared: {line}")
     regressed = [change for change in changes if change.verdict == "regressed"]
     lines = []
     for change in changes:
@@ -76,3 +95,25 @@ def compare(
     emit(as_json, {"margin": margin, "regressed": len(regressed), "changes": changes}, lines)
     if regressed:
         raise typer.Exit(REGRESSED)
+
+
+def _rows_of(folder: Path, partial: bool) -> list[Row]:
+    """Read a study's rows, refusing a half-finished one unless it was asked for."""
+    from biomatch.studies.rows import planned, read_rows
+
+    rows, wanted = read_rows(folder), planned(folder)
+    if wanted is None:
+        return rows
+    kept = [row for row in rows if row.id in wanted]
+    if len(kept) < len(rows):
+        note(f"note: {folder} holds {len(rows) - len(kept)} runs that are not of its suite: left out")
+    lacking = len(wanted) - len(kept)
+    if lacking and not partial:
+        raise ResultsError(
+            f"{folder} is half-finished: {len(kept)} of {len(wanted)} runs",
+            allowed="finished studies",
+            remedy="finish it with the same `biomatch bench`, or give --partial",
+        )
+    if lacking:
+        note(f"note: {folder} is half-finished: {len(kept)} of {len(wanted)} runs")
+    return kept

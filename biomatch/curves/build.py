@@ -91,7 +91,7 @@ def identification_curve(
     """
     mated = _similarities(mated_scores, "mated scores", distances)
     tops = _similarities(non_mated_top_scores, "non-mated top scores", distances)
-    ranks = np.asarray(mated_ranks)
+    ranks = counting.unmasked(mated_ranks, "mated ranks")
     if ranks.shape != mated.shape:
         raise ResultsError(f"{ranks.size} ranks for {mated.size} mated scores", allowed="one rank a score")
     if ranks.size and (ranks.dtype.kind not in "iu" or ranks.min() < 0):
@@ -111,10 +111,16 @@ def identification_curve(
         raise ResultsError(
             f"list_length={list_length}", allowed=f"at least {max(1, longest)}, the last rank seen"
         )
-    counts = np.atleast_1d(np.asarray(enrolled_count))
+    counts = np.atleast_1d(counting.unmasked(enrolled_count, "enrolled_count"))
     if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
         raise ResultsError(
             f"enrolled_count={enrolled_count!r}", allowed="the number of references searched, N"
+        )
+    if 0 < counts.max() < longest:  # 0: not known
+        raise ResultsError(
+            f"a mate has rank {longest} among {int(counts.max()):,} references",
+            allowed="ranks up to N",
+            remedy="is enrolled_count the number of references that were searched?",
         )
     people = counting.subject_codes(
         counting.checked_labels(mated_subjects, mated.size, "mated subjects"),

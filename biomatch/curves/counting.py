@@ -23,6 +23,14 @@ SAMPLE = 1 << 14
 CHUNK = 1 << 18  # fits in the second-level cache
 
 
+def unmasked(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Give an array; one with masked values is refused, because what is under a mask would count."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
+        hidden = int(np.ma.getmaskarray(values).sum())
+        raise ResultsError(f"{what} have {hidden} masked values", remedy="give values.compressed()")
+    return np.asarray(values)
+
+
 def checked_scores(values: ArrayLike, what: str, *, padding: bool) -> Floats:
     """Check scores: one dimension, numbers, no NaN, no +inf; -inf only where it means "no score".
 
@@ -40,7 +48,7 @@ def checked_scores(values: ArrayLike, what: str, *, padding: bool) -> Floats:
     ResultsError
         Naming the position of the first fault.
     """
-    given = np.asarray(values)
+    given = unmasked(values, what)
     if given.ndim != 1:
         raise ResultsError(f"{what} have shape {given.shape}", allowed="one dimension", remedy="flatten them")
     if given.size == 0:
@@ -72,11 +80,17 @@ def checked_labels(labels: ArrayLike | None, size: int, what: str) -> NDArray[An
     """Check labels (subjects, strata): as many as there are scores, none missing."""
     if labels is None:
         return None
-    found = np.asarray(labels)
+    found = unmasked(labels, what)
     if found.shape != (size,):
         raise ResultsError(f"{what} have shape {found.shape}", allowed=f"one label a score, ({size},)")
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise ResultsError(f"{what} hold NaN", remedy="give every search its label")
+    if found.dtype.kind == "U" and found.size:
+        empty = np.char.str_len(np.char.strip(found)) == 0
+        if empty.any():
+            raise ResultsError(
+                f"{what} hold an empty label at position {int(np.argmax(empty))}", remedy="name it"
+            )
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import polars as pl
 
+from biomatch import files
 from biomatch.curves.build import IdentificationCurve
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
@@ -27,6 +28,7 @@ from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.settings.review import ReviewSettings
 from biomatch.tables import storage
 from biomatch.tables.galleries import search_of
+from biomatch.tables.seals import question_of
 
 KIND = "result"
 FRAMES = ("trials", "stays", "judged_alerts", "grid", "further")
@@ -225,7 +227,9 @@ class Result:
             "about": dict(self.about),
             "result": self.to_json(),
         }
-        with storage.new_folder(path, KIND, {"world_id": self.about["world_id"]}) as folder:
+        about = {"world_id": self.about["world_id"]}
+        asked = question_of(point=summary["point"], **about)
+        with storage.new_folder(path, KIND, about, question=asked) as folder:
             for name in FRAMES:
                 getattr(self, name).write_parquet(folder / f"{name}.parquet", statistics=False)
             text = json.dumps(summary, indent=1, sort_keys=True, allow_nan=False)
@@ -242,18 +246,23 @@ class Result:
         """
         place = Path(path)
         contents = storage.open_folder(place, KIND)
-        summary = json.loads(storage.check_hash(place, SUMMARY, contents).read_text(encoding="utf-8"))
-        frames = {
-            name: pl.read_parquet(storage.check_hash(place, f"{name}.parquet", contents))
-            for name in FRAMES
-            if name != "further" or (place / "further.parquet").exists()  # results of one search lack it
-        }
-        return cls(
-            point=OperatingPoint.from_mapping(summary["point"], where=str(place)),
-            list_length=summary["list_length"],
-            alerts=summary["alerts"],
-            about=summary["about"],
-            **frames,
+        summary = files.parse_json(storage.read_checked(place, SUMMARY, contents), str(place / SUMMARY))
+        frames = {}
+        for name in FRAMES:
+            file = f"{name}.parquet"
+            if name == "further" and file not in contents["files"]:  # results of one search lack it
+                continue
+            frames[name] = files.parse_parquet(storage.read_checked(place, file, contents), place / file)
+        return files.guarded(
+            lambda: cls(
+                point=OperatingPoint.from_mapping(summary["point"], where=str(place)),
+                list_length=summary["list_length"],
+                alerts=summary["alerts"],
+                about=summary["about"],
+                **frames,
+            ),
+            place,
+            "a whole folder of biomatch",
         )
 
 

@@ -6,7 +6,6 @@ slope and intercept as a test of calibration.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import portable
 from biomatch.errors import ModelError, TableError
+from biomatch.files import read_json
 from biomatch.paths import models_dir
 
 FAMILY = "log-odds-line-1"
@@ -126,6 +126,6 @@ def shipped(folder: Path | None = None) -> Recalibration:
     """
     place = (folder or models_dir()) / SHIPPED
     try:
-        return Recalibration.from_json(json.loads(place.read_text(encoding="utf-8")))
+        return Recalibration.from_json(read_json(place, error=ModelError))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ModelError(f"{place} is no recalibration ({fault})", remedy="run `make models`") from None

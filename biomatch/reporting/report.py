@@ -143,8 +143,7 @@ def write_charts(
             if kind == "svg":
                 written.append(_write(target, vl_convert.vegalite_to_svg(spec)))
             else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(vl_convert.vegalite_to_png(spec, scale=2))
+                storage.write_bytes(target, vl_convert.vegalite_to_png(spec, scale=2))
                 written.append(target)
     return written
 

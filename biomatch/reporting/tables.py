@@ -14,6 +14,7 @@ from html import escape
 from typing import Any
 
 from biomatch.errors import ResultsError
+from biomatch.files import FORMULA
 from biomatch.reporting.figures import NOTHING, Ratio, clean, count, number
 
 Value = str | int | float | Ratio | None
@@ -191,7 +192,7 @@ def _csv(cell: Value | Along, rates: bool) -> Iterator[str]:
 def _guarded(cell: Value | Along) -> str:
     """Keep a spreadsheet from running a name as a formula: such text gets an apostrophe."""
     text = clean(cell)
-    return f"'{text}" if isinstance(cell, str) and text[:1] in {"=", "+", "-", "@", "\t"} else text
+    return f"'{text}" if isinstance(cell, str) and text[:1] in FORMULA else text
 
 
 def _pack(cell: Value | Along) -> Any:

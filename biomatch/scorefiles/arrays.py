@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.curves.build import (
     IdentificationCurve,
     VerificationCurve,
@@ -26,19 +27,12 @@ IDENTIFICATION = "mated, mate_score, mate_rank and top_score, optionally subject
 
 def load_npy(path: Path) -> NDArray[Any]:
     """Open a .npy file without reading it (memory-mapped), refusing pickled objects."""
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError) as fault:
-        raise TableError(f"{path}: {fault}", allowed="a .npy file of numbers") from None
+    return np.asarray(files.map_npy(path))
 
 
 def load_npz(path: Path) -> Mapping[str, NDArray[Any]]:
     """Read the arrays of a .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
-    except (OSError, ValueError) as fault:
-        raise TableError(f"{path}: {fault}", allowed="a .npz file of numbers") from None
+    return files.read_npz(path)
 
 
 LABEL_NAMES = ("label", "labels", "y_true", "mated", "target", "same", "issame", "actual_issame")
@@ -169,8 +163,8 @@ def read_frame(path: Path) -> pl.DataFrame:
     """Read a CSV (all text, so that its lines can be named) or Parquet file."""
     try:
         if plain_suffix(path) == ".parquet":
-            return pl.read_parquet(path)
-        frame = pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
+            return files.read_parquet(path)
+        frame = files.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
     except (pl.exceptions.PolarsError, OSError) as fault:
         said = str(fault).splitlines()[0]
         if "utf-8" in said:

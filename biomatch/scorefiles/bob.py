@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from biomatch import files
 from biomatch.curves.build import (
     IdentificationCurve,
     VerificationCurve,
@@ -73,7 +74,7 @@ def read_csv(path: Path) -> tuple[pl.DataFrame, int]:
         if found:
             names[ours] = found[0]
     try:
-        frame = pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
+        frame = files.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
         frame.columns = [name.strip() for name in frame.columns]
     except pl.exceptions.PolarsError as fault:
         raise TableError(

@@ -9,6 +9,7 @@ import polars as pl
 
 from biomatch.curves.build import IdentificationCurve, identification_curve
 from biomatch.errors import ResultsError, TableError
+from biomatch.files import read_text
 from biomatch.scorefiles.lines import fault_at, first_line, read_table
 
 EXAMPLE = "12 0 0 1 11 0.913 1"
@@ -108,10 +109,7 @@ def read_truth(path: Path | None) -> pl.DataFrame:
             allowed="--truth FILE with lines 'search mate' or 'search none'",
             remedy="the log alone cannot tell a hit from a false positive",
         )
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as fault:
-        raise TableError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
+    lines = read_text(path, pipe=True).splitlines()
     subject_at = None
     start = 0
     if lines and lines[0].replace(",", " ").split()[:1] in (["search_id"], ["searchId"]):

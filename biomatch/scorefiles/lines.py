@@ -14,6 +14,7 @@ from typing import BinaryIO
 import polars as pl
 
 from biomatch.errors import TableError
+from biomatch.files import most_in_memory, open_file, read_bytes
 
 NUMBERS = ("score", "number")
 COMPRESSED = (".gz", ".zst")
@@ -145,7 +146,7 @@ def _parsed(
 def first_line(path: Path) -> str:
     """Give the first line of a text file without its end; empty for an empty file."""
     with _open(path) as file:
-        return file.readline(1 << 16).decode("utf-8", errors="replace").rstrip("\r\n")
+        return file.readline(1 << 16).decode("utf-8-sig", errors="replace").rstrip("\r\n")
 
 
 def fault_at(path: Path, line: int, what: str, *, allowed: str = "", remedy: str = "") -> TableError:
@@ -176,33 +177,31 @@ def plain_suffix(path: Path) -> str:
 
 
 def _open(path: Path) -> BinaryIO:
-    try:
-        if path.suffix.lower() == ".gz":
-            with path.open("rb"):  # a missing file says so here
-                pass
-            return io.BytesIO(_unzipped(path)) if path.stat().st_size < BLOCK else gzip.open(path, "rb")  # type: ignore[return-value]
-        if path.suffix.lower() == ".zst":
-            return io.BytesIO(_unpacked(path))
-        return path.open("rb")
-    except OSError as fault:
-        raise TableError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
+    packed = path.suffix.lower()
+    if packed not in COMPRESSED:
+        return open_file(path, pipe=True)
+    return io.BytesIO(_unzipped(path) if packed == ".gz" else _unpacked(path))
 
 
 def _unzipped(path: Path) -> bytes:
     try:
-        with gzip.open(path, "rb") as file:
-            return file.read()
+        with open_file(path) as packed, gzip.GzipFile(fileobj=packed) as file:
+            data = file.read(most_in_memory() + 1)
     except (OSError, EOFError, zlib.error) as fault:
         raise TableError(f"{path}: {fault}", allowed="a whole gzip file", remedy="compress it anew") from None
+    if len(data) > most_in_memory():
+        raise TableError(
+            f"{path} unpacks to more than half of this machine's memory", remedy="unpack it and use --stream"
+        )
+    return data
 
 
 def _unpacked(path: Path) -> bytes:
     """Give the bytes of a Zstandard file; Polars carries the library, Python before 3.14 does not."""
-    if not path.is_file():
-        raise TableError(f"{path}: No such file", remedy="give a file that exists")
+    packed = read_bytes(path)
     try:
         table = pl.read_csv(
-            path,
+            packed,
             has_header=False,
             separator="\x01",
             quote_char=None,

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.curves.build import (
     IdentificationCurve,
     VerificationCurve,
@@ -133,7 +134,7 @@ def read_bee(path: Path, mask: Path, *, distances: bool = False) -> Matrix:
 
 def _bee(path: Path, marker: bytes, dtype: np.dtype[Any]) -> tuple[str, tuple[str, str], NDArray[Any]]:
     try:
-        data = path.read_bytes()
+        data = files.read_bytes(path)
     except OSError as fault:
         raise TableError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
     head = data.split(b"\n", 3)

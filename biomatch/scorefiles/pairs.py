@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from biomatch import files
 from biomatch.curves.counting import Floats
 from biomatch.errors import TableError
 from biomatch.scorefiles import arrays, pyeer
@@ -61,7 +62,7 @@ def _table(path: Path, wanted: bool) -> tuple[Floats, int, str]:
     frame = arrays.read_frame(path)
     first = 2
     if frame.columns and any(_number(name) for name in frame.columns):  # no header
-        frame = pl.read_csv(path, has_header=False, infer_schema=False)
+        frame = files.read_csv(path, has_header=False, infer_schema=False)
         first = 1
     for name in frame.columns:
         if frame[name].dtype == pl.String:

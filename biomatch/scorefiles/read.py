@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from biomatch import files
 from biomatch.curves.build import IdentificationCurve, VerificationCurve, verification_curve
 from biomatch.errors import TableError
 from biomatch.scorefiles import arrays, bob, candidates, lists, matrices, pairs, pyeer
@@ -197,7 +198,7 @@ def _table(form: str, path: Path, enrolled: int, asked: Asked) -> ScoreFile:
         if form == "matrix":
             raise TableError(f"{path} is no matrix", allowed=FORMATS["matrix"])
     if plain_suffix(path) != ".parquet" and not headed and any(is_number(name) for name in frame.columns):
-        frame, first = pl.read_csv(path, has_header=False, infer_schema=False), 1
+        frame, first = files.read_csv(path, has_header=False, infer_schema=False), 1
         frame.columns = [f"column {at + 1}" for at in range(frame.width)]
         name, found = lists.headerless(frame.with_columns(pl.all().fill_null("")), path, asked)
         if found is None:

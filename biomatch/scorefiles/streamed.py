@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from biomatch import checks
+from biomatch import checks, files
 from biomatch.curves import counting
 from biomatch.curves.counting import Floats
 from biomatch.curves.thresholds import turned
@@ -185,7 +185,8 @@ def _finite(negated: Floats) -> Floats:
 def _names(form: str, paths: Sequence[Path]) -> bool:
     """Say whether a table names subjects."""
     if form == "parquet":
-        names = list(pl.read_parquet_schema(paths[0]))
+        with files.scan_parquet(paths[0]) as lazy:
+            names = lazy.collect_schema().names()
     elif form == "csv":
         names = next(blocks(paths[0], 1 << 16)).split(b"\n")[0].decode(errors="replace").split(",")
     else:
@@ -211,9 +212,9 @@ def _parts(form: str, paths: Sequence[Path], block: int) -> Parts:
     elif form == "csv":
         yield from _table_parts(_csv_blocks(paths[0], block), paths[0])
     elif form == "parquet":
-        lazy = pl.scan_parquet(paths[0])
-        height = int(lazy.select(pl.len()).collect().item())
-        slices = (lazy.slice(start, ROWS).collect() for start in range(0, height, ROWS))
+        with files.scan_parquet(paths[0]) as lazy:
+            height = int(lazy.select(pl.len()).collect().item())
+        slices = (_slice(lazy, start, paths[0]) for start in range(0, height, ROWS))
         yield from _table_parts(((frame, 2) for frame in slices), paths[0])
     else:
         columns, example = bob.COLUMNS[form]
@@ -221,6 +222,10 @@ def _parts(form: str, paths: Sequence[Path], block: int) -> Parts:
             own_rows = bob.is_mated(frame).to_numpy()
             scores = frame["score"].to_numpy()
             yield scores[own_rows], scores[~own_rows]
+
+
+def _slice(lazy: pl.LazyFrame, start: int, path: Path) -> pl.DataFrame:
+    return files.guarded(lambda: lazy.slice(start, ROWS).collect(), path, files.PARQUET)
 
 
 def _csv_blocks(path: Path, block: int) -> Iterator[tuple[pl.DataFrame, int]]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from biomatch import files
 from biomatch.errors import SettingsError
 
 ASSUMED = "assumed"
@@ -58,33 +59,19 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as fault:
             raise _explain(cls, fault, where) from None
+        except (RecursionError, OverflowError) as fault:
+            said = "they nest too deep" if isinstance(fault, RecursionError) else str(fault)
+            raise SettingsError(f"{where} cannot be used ({said})", remedy="change that setting") from None
 
     @classmethod
     def from_toml(cls, text: str, *, where: str = "the settings") -> Self:
         """Check TOML text against the schema; see `from_mapping`."""
-        try:
-            values = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as fault:
-            raise SettingsError(
-                f"{where} is not TOML ({fault})", remedy="mend that line (https://toml.io)"
-            ) from None
-        return cls.from_mapping(values, where=where)
+        return cls.from_mapping(files.parse_toml(text, where, error=SettingsError), where=where)
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
         """Read a TOML file (or JSON, as operating points are written); see `from_mapping`."""
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-        except UnicodeDecodeError:
-            raise SettingsError(f"{path} is not UTF-8 text", remedy="give a TOML file") from None
-        except OSError as fault:
-            raise SettingsError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
-        if text.lstrip().startswith("{"):
-            try:
-                return cls.from_mapping(json.loads(text), where=str(path))
-            except json.JSONDecodeError as fault:
-                raise SettingsError(f"{path} is not JSON ({fault})", remedy="make it again") from None
-        return cls.from_toml(text, where=str(path))
+        return cls.from_mapping(values_of(path), where=str(path))
 
     def with_(self, changes: Mapping[str, Any]) -> Self:
         """Copy the settings with some of them changed; keys may be dotted (``"stays.overstay_share"``).
@@ -113,6 +100,21 @@ class Settings(BaseModel):
         return hash((type(self).__name__, self.canonical()))
 
 
+def values_of(path: str | Path) -> dict[str, Any]:
+    """Give what stands in a TOML file, or in a JSON object, as operating points are written.
+
+    Raises
+    ------
+    SettingsError
+        For a file that cannot be read, or is neither.
+    """
+    text = files.read_text(path, error=SettingsError)
+    if not text.lstrip().startswith("{"):
+        return files.parse_toml(text, str(path), error=SettingsError)
+    found: dict[str, Any] = files.parse_json(text, str(path), error=SettingsError, constants=True)
+    return found
+
+
 def parse_changes(assignments: list[str]) -> dict[str, Any]:
     """Read ``--set a.b=V`` assignments; V is read as TOML and, failing that, as plain text.
 
@@ -128,7 +130,7 @@ def parse_changes(assignments: list[str]) -> dict[str, Any]:
             raise SettingsError(f"--set {assignment}", allowed="KEY=VALUE, for example --set travellers=500")
         try:
             value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML: plain text
             value = text
         changes[key.strip()] = value
     return changes

@@ -22,7 +22,7 @@ from biomatch.paths import code_id
 from biomatch.settings.base import ASSUMED, Settings, setting
 from biomatch.settings.scenario import Scenario
 from biomatch.settings.system import System
-from biomatch.studies.rows import Row
+from biomatch.studies.rows import Row, refuse_other_code, write_plan
 from biomatch.worlds import check_seed
 
 Progress = Callable[[str, int, int], None]
@@ -65,6 +65,13 @@ class Suite(Settings):
     systems: dict[str, SystemCell] = setting(..., "the suite", min_length=1)
 
     controls: list[Literal["oracle", "blind"]] = setting(["oracle", "blind"], "habit: null controls")
+
+    @model_validator(mode="after")
+    def _check_seeds(self) -> Self:
+        for name, seeds in (("seeds", self.seeds), ("tuning_seeds", self.tuning_seeds)):
+            if len(set(seeds)) != len(seeds):
+                raise ValueError(f"{name} names a seed twice; each run counts once")
+        return self
 
     @model_validator(mode="after")
     def _check_baseline(self) -> Self:
@@ -330,7 +337,8 @@ def run_study(
     runs = out / "runs"
     if fresh:
         _clear(runs, out / "points")
-    _refuse_other_code(out, jobs)
+    refuse_other_code([out / "runs" / f"{job.id}.json" for job in jobs], out)
+    write_plan(out, suite.name, [job.id for job in jobs])
     missing = [job for job in jobs if not (runs / f"{job.id}.json").exists()]
     wanted = {job.id for job in missing}
     report = progress or (lambda stage, done, total: None)
@@ -358,19 +366,6 @@ def _clear(*folders: Path) -> None:
     for folder in folders:
         for file in folder.glob("*.json"):
             file.unlink()
-
-
-def _refuse_other_code(out: Path, jobs: list[Job]) -> None:
-    """Take no row of other code for a finished run: after a change it may count something else."""
-    files = [out / "runs" / f"{job.id}.json" for job in jobs]
-    others = [row.code for row in map(Row.read, filter(Path.exists, files)) if row.code != code_id()]
-    if others:
-        raise ResultsError(
-            f"{len(others)} finished runs in {out} were made by other code ({others[0] or 'unknown'}; "
-            f"installed is {code_id()})",
-            allowed="runs of one code in one folder",
-            remedy="--fresh to run them again, or another --out",
-        )
 
 
 def _execute(jobs: list[Job], points: Path, workers: int, cluster: str | None) -> Iterator[Row]:

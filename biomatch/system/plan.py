@@ -6,12 +6,14 @@ from pathlib import Path
 
 import polars as pl
 
+from biomatch.files import no_formulas
 from biomatch.settings.system import System
 from biomatch.system.references import references
 from biomatch.system.replay import Stream, longest_list
 from biomatch.system.searches import due_searches
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed
+from biomatch.tables.seals import question_of
 
 KIND = "search plan"
 
@@ -35,10 +37,9 @@ def write_plan(observed: Observed, system: System, out: str | Path) -> dict[str,
     searches = due.with_row_index("search_id").with_columns(
         pl.col("search_id").cast(pl.Int64), enrolled_count=pl.Series(counts)
     )
-    with storage.new_folder(
-        out, KIND, {"world_id": observed.id, "system": system.model_dump(mode="json")}
-    ) as at:
+    about = {"world_id": observed.id, "system": system.model_dump(mode="json")}
+    with storage.new_folder(out, KIND, about, question=question_of(**about)) as at:
         for name, frame in (("references", refs), ("searches", searches)):
             frame.write_parquet(at / f"{name}.parquet")
-            frame.write_csv(at / f"{name}.csv")
+            no_formulas(frame).write_csv(at / f"{name}.csv")
     return {"references": refs.height, "searches": searches.height}

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import ResultsError
 from biomatch.fraud.detect import detect
 from biomatch.policy import OperatingPoint
@@ -24,6 +25,7 @@ from biomatch.tables import storage
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import ALERTS, DECISIONS, STAYS
+from biomatch.tables.seals import question_of
 
 KIND = "run"
 PACKAGES = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy")
@@ -69,7 +71,9 @@ class Run:
             "world_id": self.world_id,
             "provenance": dict(self.about),
         }
-        with storage.new_folder(path, KIND, about) as folder:
+        days = self.stays["as_of"].unique().sort().cast(str).to_list()
+        asked = question_of(point=about["point"], world=self.world_id, on=days)
+        with storage.new_folder(path, KIND, about, question=asked) as folder:
             storage.write_table(folder, DECISIONS, self.decisions)
             storage.write_table(folder, STAYS, self.stays)
             storage.write_table(folder, ALERTS, self.alerts)
@@ -87,13 +91,17 @@ class Run:
                 allowed=f"a run of world {observed.id}",
                 remedy="grade it on the world that it was made on",
             )
-        return cls(
-            point=OperatingPoint.from_mapping(about["point"], where=str(place)),
-            lists=CandidateLists.read(place / "lists", observed),
-            decisions=storage.read_table(place, DECISIONS, contents),
-            stays=storage.read_table(place, STAYS, contents),
-            alerts=storage.read_table(place, ALERTS, contents),
-            about=about["provenance"],
+        return files.guarded(
+            lambda: cls(
+                point=OperatingPoint.from_mapping(about["point"], where=str(place)),
+                lists=CandidateLists.read(place / "lists", observed),
+                decisions=storage.read_table(place, DECISIONS, contents),
+                stays=storage.read_table(place, STAYS, contents),
+                alerts=storage.read_table(place, ALERTS, contents),
+                about=about["provenance"],
+            ),
+            place,
+            "a whole folder of biomatch",
         )
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import REFERENCES, SEARCHES
+from biomatch.tables.seals import question_of
 
 KIND = "candidate lists"
 PADDING_ID = -1
@@ -82,13 +84,25 @@ class CandidateLists:
             raise TableError("a candidate list is not in descending order of score")
         if ((self.reference_id == PADDING_ID) != np.isneginf(self.score)).any():
             raise TableError("padding of ids (-1) and of scores (-inf) disagree")
+        ids = np.sort(self.reference_id, axis=1)
+        twice = (ids[:, 1:] == ids[:, :-1]) & (ids[:, 1:] != PADDING_ID)
+        if twice.any():
+            row = int(np.flatnonzero(twice.any(axis=1))[0])
+            raise TableError(
+                f"the candidate list of search {row} holds a reference twice", remedy="list it once"
+            )
         return self
+
+    @property
+    def question(self) -> str:
+        """What the lists answer: a world, and the system that searched it."""
+        return question(self.world_id, self.system)
 
     def write(self, path: str | Path) -> None:
         """Write the lists to a folder that is whole or absent."""
         self.check()
         about = {"system": dict(self.system), "world_id": self.world_id, "provenance": dict(self.about)}
-        with storage.new_folder(path, KIND, about) as folder:
+        with storage.new_folder(path, KIND, about, question=self.question) as folder:
             storage.write_table(folder, SEARCHES, self.searches)
             storage.write_table(folder, REFERENCES, self.references)
             storage.write_array(folder / "reference_id.npy", self.reference_id)
@@ -106,13 +120,22 @@ class CandidateLists:
                 allowed=f"lists of world {observed.id}",
                 remedy="give the world that was searched",
             )
-        return cls(
-            searches=storage.read_table(place, SEARCHES, contents),
-            references=storage.read_table(place, REFERENCES, contents),
-            reference_id=np.load(storage.check_hash(place, "reference_id.npy", contents), allow_pickle=False),
-            score=np.load(storage.check_hash(place, "score.npy", contents), allow_pickle=False),
-            system=about["system"],
-            world_id=about["world_id"],
-            about=about["provenance"],
-            observed=observed,
-        ).check()
+        return files.guarded(
+            lambda: cls(
+                searches=storage.read_table(place, SEARCHES, contents),
+                references=storage.read_table(place, REFERENCES, contents),
+                reference_id=storage.read_array(place, "reference_id.npy", contents),
+                score=storage.read_array(place, "score.npy", contents),
+                system=about["system"],
+                world_id=about["world_id"],
+                about=about["provenance"],
+                observed=observed,
+            ).check(),
+            place,
+            "a whole folder of biomatch",
+        )
+
+
+def question(world_id: str, system: Mapping[str, Any]) -> str:
+    """Name what candidate lists answer: a world, and the system that searched it."""
+    return question_of(world=world_id, system=dict(system))

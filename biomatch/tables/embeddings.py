@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.errors import TableError
 
 TEMPLATE_KEYS = ("templates", "embeddings", "features", "arr_0")
+MOST_LABEL = 4096
 LABEL_KEYS = ("labels", "ids", "subjects", "arr_1")
 
 
@@ -58,7 +60,34 @@ def read_embeddings(
         raise TableError(
             f"{len(names)} labels for {len(templates)} embeddings in {place}", allowed="one label each"
         )
-    return templates, names.astype(np.str_)
+    labelled = _texts(names, str(place))
+    return templates, labelled
+
+
+def _texts(names: NDArray[Any], where: str) -> NDArray[np.str_]:
+    """Give labels as text; one that is empty, not a number or longer than `MOST_LABEL` is refused."""
+    if names.dtype.kind not in "USiubf":
+        raise TableError(f"the labels of {where} are {names.dtype}", allowed="text or whole numbers")
+    if names.dtype.kind == "S":
+        try:
+            names = np.char.decode(names, "utf-8")
+        except UnicodeDecodeError:
+            raise TableError(f"the labels of {where} are no UTF-8 text", remedy="save them as text") from None
+    if names.dtype.itemsize > 4 * MOST_LABEL:
+        raise TableError(
+            f"a label of {where} has more than {MOST_LABEL:,} characters", remedy="name people shorter"
+        )
+    if names.dtype.kind == "f" and not np.isfinite(names).all():
+        row = int(np.argmin(np.isfinite(names)))
+        raise TableError(f"the label of row {row} of {where} is no number", remedy="name every row")
+    found = names.astype(np.str_)
+    empty = np.char.strip(found) == ""
+    if empty.any():
+        raise TableError(
+            f"the label of row {int(np.argmax(empty))} of {where} is empty ({int(empty.sum())} are)",
+            remedy="name who is seen in every row, or leave the row out",
+        )
+    return found
 
 
 def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
@@ -82,20 +111,9 @@ def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
 
 def load_arrays(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
     """Load a ``.npy`` or ``.npz`` file; nothing is ever unpickled, and a fault is one clear message."""
-    try:
-        loaded = np.load(place, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
-            return {key: loaded[key] for key in loaded.files}
-    except FileNotFoundError:
-        raise TableError(f"{place} does not exist", remedy="give a .npz or .npy file") from None
-    except Exception as fault:  # NumPy raises a dozen kinds for files that are not what they say
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise TableError(
-            f"{place} cannot be read ({reason})",
-            allowed=".npz or .npy arrays of numbers and text; pickled objects are never loaded",
-        ) from None
+    if not files.exists(place):
+        raise TableError(f"{place} does not exist", remedy="give a .npz or .npy file")
+    return files.read_npz(place) if files.is_npz(place) else files.read_npy(place)
 
 
 def _pick(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...], place: Path, what: str) -> NDArray[Any]:
@@ -113,8 +131,5 @@ def _read_labels(place: Path) -> NDArray[Any]:
         loaded = load_arrays(place)
         if isinstance(loaded, np.ndarray):
             return loaded
-    try:
-        lines = place.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as fault:
-        raise TableError(f"{place} cannot be read ({fault})", allowed="text, a label a line") from None
+    lines = files.read_text(place).splitlines()
     return np.array([line.strip() for line in lines if line.strip()], dtype=np.str_)

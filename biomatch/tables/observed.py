@@ -7,7 +7,7 @@ information. Times are UTC; `recorded_at` and `received_at` say when a record co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from biomatch.errors import TableError
 from biomatch.tables import storage
 from biomatch.tables.schema import Schema, Time
+from biomatch.tables.seals import CHUNK, Checked
 
 SOURCES = ("port", "manifest", "neighbour", "capture")
 """Who made a record. ``capture``: a camera at a departure, whose image is itself the record of the exit; it
@@ -145,6 +146,9 @@ STATUS_EVENTS = Schema(
 WATCHLIST = Schema(
     "watchlist", {"reference": pl.Int64, "template_row": pl.Int64, "since": Time}, key=("reference",)
 )
+UNIT_TOLERANCE = 1e-3
+"""How far a template's length may lie from 1: float32 rounding is a thousand times smaller."""
+_BLOCK_BYTES = 1 << 22
 SCHEMAS = (ENCOUNTERS, DOCUMENTS, MOVEMENTS, MANIFESTS, STATUS_EVENTS, WATCHLIST)
 
 
@@ -203,6 +207,7 @@ class Observed:
         """Write tables and templates into ``folder`` (which `storage.new_folder` yielded)."""
         folder.mkdir(parents=True, exist_ok=True)
         self.check()
+        check_unit_rows(self.templates, "templates")
         for schema in SCHEMAS:
             storage.write_table(folder, schema, getattr(self, schema.name))
         target = folder / "templates.npy"
@@ -228,13 +233,60 @@ class Observed:
             schema.name: storage.read_table(place, schema, contents, under="observed/") for schema in SCHEMAS
         }
         tables["encounters"] = _classed(tables["encounters"])
-        templates = storage.map_array(place / "observed" / "templates.npy", dtype=np.float32)
+        name = "observed/templates.npy"
+        templates, checked = storage.map_checked(place, name, contents, dtype=np.float32)
+        if templates.ndim == 2:  # of another shape: refused below
+            check_unit_rows(templates, str(place / name), _rows(templates, checked))
         return cls(
             **tables,
             templates=templates,
             about=contents["about"]["observed"],
             id=recorded_id(contents),
         ).check()
+
+
+def check_unit_rows(templates: NDArray[np.float32], where: str, rows: Sequence[range] | None = None) -> None:
+    """Refuse templates that are not finite or not of unit length (to `UNIT_TOLERANCE`).
+
+    Parameters
+    ----------
+    templates : ndarray
+        Shape (n, d), float32.
+    where : str
+        How the message calls them.
+    rows : sequence of range, optional
+        The rows to look at; default: all.
+
+    Raises
+    ------
+    TableError
+        With the first such row.
+    """
+    step = max(1, _BLOCK_BYTES // max(1, 4 * templates.shape[1]))
+    for part in [range(len(templates))] if rows is None else rows:
+        for begin in range(part.start, part.stop, step):
+            block = np.asarray(templates[begin : min(begin + step, part.stop)])
+            squares = np.einsum("ij,ij->i", block, block)
+            wrong = ~(np.abs(squares - 1.0) <= 2 * UNIT_TOLERANCE)  # NaN is wrong, too
+            if wrong.any():
+                row = int(np.flatnonzero(wrong)[0])
+                raise TableError(
+                    f"row {begin + row} of {where} has length {float(np.sqrt(squares[row])):.6g}",
+                    allowed="finite templates of unit length",
+                    remedy="scale each to unit length, and leave out those that have none",
+                )
+
+
+def _rows(templates: NDArray[np.float32], checked: Checked) -> list[range] | None:
+    """Give the rows that lie wholly in the chunks that were hashed; None for all."""
+    if checked.whole:
+        return None
+    width = max(1, 4 * templates.shape[1])
+    found = []
+    for number in checked.numbers:  # the header moves the rows by less than a row and a half
+        first = -(-number * CHUNK // width)
+        found.append(range(min(first, len(templates)), min((number + 1) * CHUNK // width, len(templates))))
+    return found
 
 
 def _check_unread(encounters: pl.DataFrame) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from biomatch.errors import TableError
+from biomatch.files import read_parquet
 from biomatch.tables.htmlrows import html_rows
 
 BANDS = ("n_0_15", "n_16_30", "n_31_45", "n_46_60", "n_61_90", "n_91_120", "n_over_120")
@@ -102,10 +103,7 @@ def read_cells(path: str | Path | pl.DataFrame) -> Cells:
     if not place.is_file():
         raise TableError(f"{place} is no file", remedy="give a CSV or Parquet file that exists")
     if place.suffix.lower() == ".parquet":
-        try:
-            return Cells(place.name, _as_text(pl.read_parquet(place)))
-        except (pl.exceptions.PolarsError, OSError) as fault:
-            raise TableError(f"{place.name} cannot be read as Parquet ({fault})"[:200]) from None
+        return Cells(place.name, _as_text(read_parquet(place)))
     content = place.read_bytes()
     if content[:2] == b"PK" or content[:4] == b"\xd0\xcf\x11\xe0":
         raise TableError(f"{place.name} is an Excel workbook", remedy="save its sheet as CSV")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.paths import models_dir
 from biomatch.tables.portfiles import (
@@ -336,7 +337,7 @@ def built_in(name: str) -> tuple[PortHours | None, pl.DataFrame | None]:
     path = models_dir() / "ports" / BUILT_IN[name]
     if name == "ohare-week":
         inside = pl.col("date").is_between(date(2018, 7, 9), date(2018, 7, 15))
-        return read_hours(pl.read_parquet(path).filter(inside)), None
+        return read_hours(files.read_parquet(path).filter(inside)), None
     if name == "land-day":
         return read_hours(path), None
     return None, read_flights(path)

@@ -1,88 +1,90 @@
-"""Folders on disk that are whole or absent: write beside, fsync, rename; sizes and hashes inside."""
+"""Folders on disk that are whole or absent: write beside, fsync, rename; sizes, hashes and a seal inside."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch import files
 from biomatch.errors import TableError
+from biomatch.tables.places import CONTENTS, article, free_place, named, put, recover, sync
 from biomatch.tables.schema import Schema
+from biomatch.tables.seals import Checked, FileSeal, TreeHash, check_opened, seal_bytes, seal_file, seal_of
 
-CONTENTS = "contents.json"
-FORMAT = 1
+__all__ = ["CONTENTS", "free_place"]
+FORMAT = 2
+"""1: no seal, and the largest files not checked."""
 _CHUNK = 1 << 22
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            found.update(block)
-    return found.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Hash a file as its seal does (`seals.FileSeal.sha256`), as 64 hexadecimal digits."""
+    return seal_file(path).sha256
 
 
 @contextmanager
-def new_folder(path: str | Path, kind: str, about: Mapping[str, Any] | None = None) -> Iterator[Path]:
+def new_folder(
+    path: str | Path, kind: str, about: Mapping[str, Any] | None = None, *, question: str | None = None
+) -> Iterator[Path]:
     """Write a folder beside its place and move it there when it is whole.
 
     The caller fills the folder that is yielded. On leaving, every file is fsynced, ``contents.json``
-    (kind, format, sizes, hashes, `about`) is added, and the folder is renamed into place. When
-    anything goes wrong, an interrupt too, what was begun is removed and the place stays as it was.
+    (kind, format, sizes, hashes, `about`, question, seal) is added, and the folder is put into place: an
+    older one is moved aside first and removed last. When anything goes wrong, an interrupt too, what was
+    begun is removed and the place stays as it was.
 
     Parameters
     ----------
     path : path
-        Where the folder shall stand. An older folder of the same `kind` is replaced; anything else
-        that stands there is left alone and refused.
+        Where the folder shall stand. An older folder of the same `kind` is replaced if it answers the same
+        question; anything else that stands there is left alone and refused (`places.free_place`).
     kind : str
         What the folder holds, for example ``"world"``.
     about : mapping, optional
         Plain data that is kept under ``about``; what is put in until the end of the block counts.
+    question : str, optional
+        What the folder answers (`seals.question_of`).
 
     Raises
     ------
     TableError
         When the place is taken by something else, or the disk refuses.
     """
-    place = Path(path)
-    free_place(place, kind)
+    place = named(path)
+    free_place(place, kind, question)
     beside = place.with_name(f".{place.name}.partial-{os.getpid()}")
     about = {} if about is None else about
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        _sweep_up(place)
+        shutil.rmtree(beside, ignore_errors=True)  # what this process left, if it was cut off while removing
         beside.mkdir()
         yield beside
-        files = {}
+        sealed = {}
         for file in sorted(item for item in beside.rglob("*") if item.is_file()):
-            _sync(file)
-            files[str(file.relative_to(beside))] = {"bytes": file.stat().st_size, "sha256": digest(file)}
-        contents = {"kind": kind, "format": FORMAT, "files": files, "about": dict(about)}
+            sealed[file.relative_to(beside).as_posix()] = seal_file(file).to_json()
+            sync(file)
+        contents = {
+            "kind": kind,
+            "format": FORMAT,
+            "files": sealed,
+            "about": dict(about),
+            "question": question,
+        }
+        contents["seal"] = seal_of(contents)
         write_text(beside / CONTENTS, json.dumps(contents, indent=1, sort_keys=True) + "\n")
-        if place.exists():
-            shutil.rmtree(place)
-        beside.rename(place)
-        _sync(place.parent)
+        sync(beside)
+        free_place(place, kind, question)  # somebody else may have put something there meanwhile
+        put(beside, place)
     except OSError as fault:
         raise TableError(
             f"{place} could not be written ({fault.strerror or fault})",
@@ -90,48 +92,6 @@ def new_folder(path: str | Path, kind: str, about: Mapping[str, Any] | None = No
         ) from fault
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def _sweep_up(place: Path) -> None:
-    """Remove what killed writers of the same place left beside it (a living one's is let alone)."""
-    for left in place.parent.glob(f".{place.name}.partial-*"):
-        owner = left.name.rpartition("-")[2]
-        if owner == str(os.getpid()) or not (owner.isdigit() and _alive(int(owner))):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def free_place(path: str | Path, kind: str) -> None:
-    """Refuse a place where something stands that is not a `kind` of ours.
-
-    Called by `new_folder`, and early by commands that would otherwise work for nothing.
-    """
-    place = Path(path)
-    if not place.exists():
-        return
-    if place.is_dir() and (not any(place.iterdir()) or _kind_of(place) == kind):
-        return
-    raise TableError(
-        f"{place} already holds something else",
-        allowed=f"a new or empty folder, or a {kind} to replace",
-        remedy="choose another --out, or move what stands there",
-    )
-
-
-def _kind_of(place: Path) -> str | None:
-    try:
-        return str(json.loads((place / CONTENTS).read_text(encoding="utf-8"))["kind"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def open_folder(path: str | Path, kind: str, *, absent: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -149,29 +109,15 @@ def open_folder(path: str | Path, kind: str, *, absent: tuple[str, ...] = ()) ->
     Raises
     ------
     TableError
-        When the folder, or a file in it, is missing, cut short, or of another kind or format.
+        When the folder, or a file in it, is missing, cut short, or of another kind or format, or when what is
+        recorded of it was edited.
     """
     place = Path(path)
-    try:
-        contents: dict[str, Any] = json.loads((place / CONTENTS).read_text(encoding="utf-8"))
-        files = dict(contents["files"])
-        given_kind, given_format = contents["kind"], contents["format"]
-    except FileNotFoundError:
-        raise TableError(
-            f"{place} is no {kind}: it has no {CONTENTS}", remedy=f"give {_some(kind)}"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise TableError(
-            f"{place / CONTENTS} cannot be read ({fault})", remedy=f"make the {kind} again"
-        ) from None
-    if given_kind != kind:
-        raise TableError(f"{place} holds {_some(given_kind)}", allowed=_some(kind))
-    if given_format != FORMAT:
-        raise TableError(
-            f"{place} has format {given_format}", allowed=f"format {FORMAT}", remedy=f"make the {kind} again"
-        )
-    for name, recorded in files.items():
-        if name.startswith(absent) if absent else False:
+    if place.name and not files.exists(place):
+        recover(place)
+    contents = read_contents(place, kind)
+    for name, recorded in contents["files"].items():
+        if absent and name.startswith(absent):
             continue
         file = place / name
         if not file.is_file():
@@ -184,28 +130,92 @@ def open_folder(path: str | Path, kind: str, *, absent: tuple[str, ...] = ()) ->
     return contents
 
 
-def check_hash(place: Path, name: str, contents: Mapping[str, Any]) -> Path:
-    """Check one file of an opened folder against its recorded SHA-256 and give its path."""
-    file = place / name
-    recorded = contents["files"].get(name)
-    if recorded is None or not file.is_file():
-        raise TableError(f"{place} lacks the file {name}", remedy=f"make the {contents['kind']} again")
-    if digest(file) != recorded["sha256"]:
+def read_contents(place: Path, kind: str | None = None) -> dict[str, Any]:
+    """Read a folder's ``contents.json``: whole, of this format, of the kind, and as it was sealed.
+
+    Raises
+    ------
+    TableError
+        When it is not.
+    """
+    what = kind or "folder of biomatch"
+    file = place / CONTENTS
+    if not files.exists(file):
+        raise TableError(f"{place} is no {what}: it has no {CONTENTS}", remedy=f"give {article(what)}")
+    again = f"make the {what} again"
+    contents = files.read_json(file, remedy=again, constants=True)
+    if not isinstance(contents, dict) or not isinstance(contents.get("kind"), str):
+        raise TableError(f"{file} cannot be read (it names no kind)", remedy=again)
+    if kind is not None and contents["kind"] != kind:
+        raise TableError(f"{place} holds {article(contents['kind'])}", allowed=article(kind))
+    if contents.get("format") != FORMAT:
         raise TableError(
-            f"{file} does not have the content that was recorded",
-            remedy=f"make the {contents['kind']} again",
+            f"{place} has format {contents.get('format')}", allowed=f"format {FORMAT}", remedy=again
         )
-    return file
+    if contents.get("seal") != seal_of(contents):
+        raise TableError(f"{file} was edited: its seal does not fit", remedy=again)
+    try:
+        for name, recorded in contents["files"].items():
+            FileSeal.from_json(recorded)
+            parts = PurePosixPath(name)
+            if parts.is_absolute() or ".." in parts.parts or not parts.name:
+                raise ValueError(f"the file {name!r} lies outside of the folder")
+        if not isinstance(contents["about"], dict):
+            raise ValueError("it says nothing about the folder")
+    except (ValueError, KeyError, TypeError, AttributeError) as fault:
+        raise TableError(f"{file} cannot be read ({fault})", remedy=again) from None
+    return contents
+
+
+def check_hash(place: Path, name: str, contents: Mapping[str, Any]) -> Path:
+    """Check one file of an opened folder against its seal and give its path; see `read_checked`."""
+    seal, again = _seal(place, name, contents)
+    with files.open_file(place / name) as file:
+        check_opened(file, seal, str(place / name), again)
+    return place / name
+
+
+def read_checked(place: Path, name: str, contents: Mapping[str, Any]) -> bytes:
+    """Read one file of an opened folder, once, and check the bytes that were read against its seal."""
+    seal, again = _seal(place, name, contents)
+    data = files.read_bytes(place / name)
+    if seal_bytes(data) != seal:
+        raise TableError(f"{place / name} does not have the content that was recorded", remedy=again)
+    return data
+
+
+def _seal(place: Path, name: str, contents: Mapping[str, Any]) -> tuple[FileSeal, str]:
+    again = f"make the {contents['kind']} again"
+    recorded = contents["files"].get(name)
+    if recorded is None or not (place / name).is_file():
+        raise TableError(f"{place} lacks the file {name}", remedy=again)
+    return FileSeal.from_json(recorded), again
 
 
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file beside its place, fsync it, and move it there."""
-    place = Path(path)
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write a file beside its place, fsync it, and move it there.
+
+    Raises
+    ------
+    TableError
+        When a folder stands there, or the disk refuses.
+    """
+    place = named(path)
+    if place.is_dir():
+        raise TableError(f"{place} is a folder", allowed="a file to write", remedy="name a file")
+    if os.path.lexists(place) and not place.is_file():
+        _write_to_device(place, data)
+        return
     beside = place.with_name(f".{place.name}.partial-{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with beside.open("wb") as file:
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(place)
@@ -217,6 +227,17 @@ def write_text(path: str | Path, text: str) -> None:
     finally:
         with suppress(OSError):  # where the folder is none, there is nothing to take away
             beside.unlink(missing_ok=True)
+
+
+def _write_to_device(place: Path, data: bytes) -> None:
+    """Write to what is no regular file (``/dev/stdout``): a device is never replaced by a file."""
+    try:
+        with place.open("wb") as file:
+            file.write(data)
+    except OSError as fault:
+        raise TableError(
+            f"{place} could not be written ({fault.strerror or fault})", remedy="choose another place"
+        ) from fault
 
 
 def write_table(folder: Path, schema: Schema, frame: pl.DataFrame) -> None:
@@ -232,19 +253,16 @@ def _write_parquet(frame: pl.DataFrame, target: Path | io.BytesIO) -> None:
 
 
 def table_digest(schema: Schema, frame: pl.DataFrame) -> str:
-    """SHA-256 of the file that `write_table` would write."""
+    """Hash of the file that `write_table` would write, as its seal."""
     buffer = io.BytesIO()
     _write_parquet(schema.check(frame), buffer)
-    return hashlib.sha256(buffer.getbuffer()).hexdigest()
+    return seal_bytes(buffer.getvalue()).sha256
 
 
 def read_table(place: Path, schema: Schema, contents: Mapping[str, Any], under: str = "") -> pl.DataFrame:
     """Read one table of an opened folder: hash, then schema."""
-    file = check_hash(place, f"{under}{schema.name}.parquet", contents)
-    try:
-        frame = pl.read_parquet(file)
-    except (OSError, pl.exceptions.PolarsError) as fault:
-        raise TableError(f"{file} is no readable Parquet file ({fault})") from None
+    name = f"{under}{schema.name}.parquet"
+    frame = files.parse_parquet(read_checked(place, name, contents), place / name)
     return schema.check(frame)
 
 
@@ -253,15 +271,22 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     np.save(path, array, allow_pickle=False)
 
 
+def read_array(place: Path, name: str, contents: Mapping[str, Any]) -> NDArray[Any]:
+    """Read a ``.npy`` file of an opened folder into memory: hash, then content."""
+    data = read_checked(place, name, contents)
+    return files.guarded(lambda: files.parse_npy(data), place / name, files.NPY)
+
+
 def array_digest(array: NDArray[Any]) -> str:
-    """SHA-256 of the file that `write_array` would write."""
+    """Hash of the file that `write_array` would write, as its seal."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(array))
-    found = hashlib.sha256(header.getvalue())
+    found = TreeHash()
+    found.update(header.getvalue())
     rows = max(1, _CHUNK // max(1, array[:1].nbytes))
     for begin in range(0, len(array), rows):
         found.update(np.ascontiguousarray(array[begin : begin + rows]).view(np.uint8).data)
-    return found.hexdigest()
+    return found.close().sha256
 
 
 def reserve_array(path: Path, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
@@ -290,15 +315,26 @@ def map_array(path: Path, *, dtype: Any, columns: int | None = None) -> NDArray[
     TableError
         When it is no ``.npy``, holds objects, or has another dtype or number of columns.
     """
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as fault:
-        raise TableError(f"{path} is no readable .npy file ({fault})") from None
+    return _typed(files.map_npy(path), path, dtype, columns)
+
+
+def map_checked(
+    place: Path, name: str, contents: Mapping[str, Any], *, dtype: Any
+) -> tuple[NDArray[Any], Checked]:
+    """Memory-map a ``.npy`` file of an opened folder, read-only, and check it against its seal.
+
+    Returns
+    -------
+    tuple of ndarray and Checked
+        The array, and how much of it was checked (`seals.checking`).
+    """
+    seal, again = _seal(place, name, contents)
+    with files.open_file(place / name) as file:
+        checked = check_opened(file, seal, str(place / name), again)
+        return _typed(files.map_opened(file, place / name), place / name, dtype, None), checked
+
+
+def _typed(array: NDArray[Any], path: Path, dtype: Any, columns: int | None) -> NDArray[Any]:
     if array.dtype != np.dtype(dtype) or (columns is not None and array.shape[1:] != (columns,)):
         raise TableError(f"{path} holds {array.dtype} of shape {array.shape}", allowed=str(np.dtype(dtype)))
-    mapped: NDArray[Any] = array
-    return mapped
-
-
-def _some(kind: str) -> str:
-    return str(kind) if str(kind).endswith("s") else f"a {kind}"
+    return array

@@ -105,7 +105,7 @@ def test_a_folder_that_is_not_whole_is_refused(tmp_path, harm):
 
 def test_a_pickle_is_never_loaded(tmp_path):
     np.save(tmp_path / "x.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(TableError, match="no readable"):
+    with pytest.raises(TableError, match="cannot be read"):
         storage.map_array(tmp_path / "x.npy", dtype=np.float32)
 
 

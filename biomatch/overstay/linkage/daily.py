@@ -163,7 +163,7 @@ class DailyLinker:
 
     def _unread(self) -> pl.DataFrame:
         files = sorted((self.folder / "unread").glob("*.parquet"))
-        return pl.read_parquet(files) if files else UNREAD.empty()
+        return pl.read_parquet(files, glob=False) if files else UNREAD.empty()
 
     def _check(self, new: pl.DataFrame, day: date) -> None:
         wrong = (pl.col("recorded_at") > cut_of(day)) | (pl.col("recorded_at") < pl.col("time"))
@@ -250,7 +250,7 @@ class DailyLinker:
         files = sorted((self.folder / name).glob("*.parquet"))
         if not files:
             return schema.empty()
-        rows = pl.scan_parquet(files)
+        rows = pl.scan_parquet(files, glob=False)
         if documents is not None:
             rows = rows.join(documents.lazy(), on=DOCUMENT, how="semi")
         rows = rows.join(self._void.lazy(), on=DOCUMENT, how="left")

@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import ResultsError, SettingsError, TableError
 from biomatch.overstay.linkage.spread import count_interval
 from biomatch.overstay.records.tables import PIECES
@@ -214,8 +215,8 @@ class OwnLinks:
 
 def _table(path: Path) -> pl.DataFrame:
     if path.suffix == ".csv":
-        return pl.read_csv(path, infer_schema_length=None, try_parse_dates=True)
-    return pl.read_parquet(path)
+        return files.read_csv(path, infer_schema_length=None, try_parse_dates=True)
+    return files.read_parquet(path)
 
 
 def said_leads(leads: int, expected: ExpectedCount) -> str:

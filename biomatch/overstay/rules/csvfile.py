@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.overstay.rules.base import nearest
 
@@ -95,10 +97,9 @@ def check(path: Path, needed: Sequence[str], optional: Sequence[str]) -> CsvFile
 
 def check_kind(path: Path, allowed: str, needed: Sequence[str] = ()) -> None:
     """Refuse what is no text file: a folder, another format by its first bytes, an empty file."""
-    if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise TableError(f"{path} {what}", allowed=allowed)
-    with path.open("rb") as file:
+    if not files.exists(path):
+        raise TableError(f"{path} does not exist", allowed=allowed)
+    with files.open_file(path, pipe=True) as file:
         head = file.read(4)
     for mark, kind in _OTHER_KINDS.items():
         if head.startswith(mark):
@@ -120,7 +121,7 @@ def check_bytes(path: Path) -> bool:
     """Refuse what is not UTF-8 text with proper line ends; say whether any cell is quoted."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, quoted, after_return = 1, False, False
-    with path.open("rb") as file:
+    with files.open_file(path, pipe=True) as file:
         while chunk := file.read(CHUNK_BYTES):
             if b"\0" in chunk:
                 line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
@@ -191,7 +192,10 @@ def header(path: Path, needed: Sequence[str], optional: Sequence[str]) -> tuple[
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Read records one by one, each with the line on which it ends."""
-    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+    with (
+        files.open_file(path, pipe=True) as opened,
+        io.TextIOWrapper(opened, encoding="utf-8-sig", newline="", errors="replace") as file,
+    ):
         reader = csv.reader(file, strict=True)
         try:
             for cells in reader:
@@ -225,7 +229,7 @@ def _check_lines(path: Path, width: int) -> int:
     """Count the cells of every line of a file without quotes: commas between line ends, chunk by chunk."""
     lines = blank = 0
     rest = b""
-    with path.open("rb") as file:
+    with files.open_file(path, pipe=True) as file:
         while True:
             chunk = file.read(CHUNK_BYTES)
             block = rest + chunk

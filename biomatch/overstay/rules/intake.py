@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.overstay.rules import csvfile
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
@@ -204,7 +205,7 @@ def take_in(
 
 def _whole(file: CsvFile) -> pl.DataFrame:
     """Read the cells of a file whose shape is in order; blank lines are left out."""
-    lines = pl.scan_csv(file.path, infer_schema=False, with_column_names=lambda _: list(file.columns))
+    lines = files.scan_csv(file.path, infer_schema=False, with_column_names=lambda _: list(file.columns))
     try:
         frame = lines.collect(engine="streaming")
     except pl.exceptions.PolarsError as wrong:

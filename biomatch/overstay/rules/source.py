@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import TableError
 from biomatch.overstay.rules import csvfile
 from biomatch.overstay.rules.faults import Faults
@@ -86,7 +88,7 @@ def _parquet(path: Path) -> pl.DataFrame:
         what = "is a folder" if path.is_dir() else "does not exist"
         raise TableError(f"{path} {what}", allowed="a CSV or Parquet file")
     try:
-        return pl.read_parquet(path)
+        return files.read_parquet(path)
     except (OSError, pl.exceptions.PolarsError) as fault:
         reason = str(fault).splitlines()[0]
         raise TableError(f"{path.name} is no readable Parquet file ({reason})") from None
@@ -112,7 +114,7 @@ def _csv(path: Path, faults: Faults) -> Source:
     except TableError:
         return _csv_by_row(path, names, faults)
     try:
-        frame = pl.scan_csv(path, infer_schema=False, with_column_names=lambda _: list(names))
+        frame = files.scan_csv(path, infer_schema=False, with_column_names=lambda _: list(names))
         table = frame.collect(engine="streaming")
     except pl.exceptions.PolarsError:
         return _csv_by_row(path, names, faults)
@@ -148,7 +150,10 @@ def _header(path: Path) -> tuple[str, ...]:
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
+    with (
+        files.open_file(path, pipe=True) as opened,
+        io.TextIOWrapper(opened, encoding="utf-8-sig", newline="", errors="surrogateescape") as file,
+    ):
         reader = csv.reader(file, strict=True)
         try:
             for cells in reader:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch import portable
+from biomatch import files, portable
 from biomatch.errors import TableError
 from biomatch.streams import stream
 
@@ -131,18 +131,16 @@ def read_scores(path: str | Path) -> Floats:
         For a file that cannot be read as numbers.
     """
     place = Path(path)
+    if not files.exists(place):
+        raise TableError(f"{place} does not exist", remedy="give a .npy file or text, a score a line")
     try:
         if place.suffix == ".npy":
-            values = np.load(place, allow_pickle=False)
+            values = files.read_npy(place)
         else:
-            values = np.array([float(x) for x in place.read_text(encoding="utf-8-sig").split()])
+            values = np.array([float(x) for x in files.read_text(place, pipe=True).split()])
         if values.dtype.kind not in "fiu":
             raise ValueError(f"it holds {values.dtype}")
-    except FileNotFoundError:
-        raise TableError(
-            f"{place} does not exist", remedy="give a .npy file or text, a score a line"
-        ) from None
-    except (OSError, ValueError, EOFError) as fault:
+    except ValueError as fault:
         raise TableError(
             f"{place} cannot be read ({str(fault).splitlines()[0]})",
             allowed="a .npy array of numbers or text, a score a line; pickled objects are never loaded",

@@ -48,7 +48,10 @@ def add_months(day_0: np.datetime64, days: Ints, months: int) -> Ints:
     dates = day_0 + np.where(known, days, 0).astype("timedelta64[D]")
     month = dates.astype("datetime64[M]")
     of_month = (dates - month.astype("datetime64[D]")).astype(np.int64)
-    target = month + months
-    length = ((target + 1).astype("datetime64[D]") - target.astype("datetime64[D]")).astype(np.int64)
+    # Units are said: NumPy 2.5 warns of a whole number that is added to a date.
+    target = month + np.timedelta64(months, "M")
+    length = (
+        (target + np.timedelta64(1, "M")).astype("datetime64[D]") - target.astype("datetime64[D]")
+    ).astype(np.int64)
     moved = target.astype("datetime64[D]") + np.minimum(of_month, length - 1).astype("timedelta64[D]")
     return np.where(known, (moved - day_0).astype(np.int64), FAR)
