@@ -10,6 +10,7 @@ from importlib import import_module
 
 import typer
 
+from biomatch.cli import once
 from biomatch.errors import BiomatchError
 
 FAMILIES = (
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; give its exit code, with one clear line on standard error for a fault."""
-    command = typer.main.get_command(build())
+    command = once.guard(typer.main.get_command(build()))
     try:
         found = command.main(args=arguments, prog_name="biomatch", standalone_mode=False)
     except BiomatchError as fault:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biomatch import decimals
 from biomatch.cli.console import Json, emit, note, plain, progress
 from biomatch.errors import SettingsError
 
@@ -162,9 +163,9 @@ def tune(
             "lineages": tuned.lineages,
         },
         [
-            f"threshold {tuned.face_threshold:.6f}: {aimed} "
+            f"threshold {decimals.text(tuned.face_threshold)}: {aimed} "
             f"(N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
-            *(f"  {by} {label}: threshold {value:.6f}" for label, value in own.items()),
+            *(f"  {by} {label}: threshold {decimals.text(value)}" for label, value in own.items()),
             f"  realised FPIR {realised}",
             f"  realised FNIR {missed}",
             *_further_lines(tuned),
@@ -179,8 +180,8 @@ def _further_lines(tuned: OperatingPoint) -> list[str]:
     for policy, shown in tuned.guarantee.get("searches", {}).items():
         if "not_shown" in shown:
             lines.append(
-                f"  search {policy}: threshold {tuned.face_threshold:.6f}, the primary search's; its own "
-                f"FPIR is not shown ({shown['not_shown']})"
+                f"  search {policy}: threshold {decimals.text(tuned.face_threshold)}, the primary search's; "
+                f"its own FPIR is not shown ({shown['not_shown']})"
             )
         else:
             lines.append(
@@ -319,7 +320,7 @@ def evaluate(
         as_json,
         {"result": out, **result.to_json()},
         [
-            f"FPIR(N={result.enrolled[0]:,}, T={result.point.face_threshold:.4f}) = {result.fpir}",
+            f"FPIR(N={result.enrolled[0]:,}, T={decimals.text(result.point.face_threshold)}) = {result.fpir}",
             f"FNIR(N={result.enrolled[0]:,}, R={result.list_length}, T) = {result.fnir}",
             f"system miss rate, failures to acquire folded in: {result.system_miss_rate}",
             "misses: " + ", ".join(f"{count:,} {cause}" for cause, count in result.misses.items()),

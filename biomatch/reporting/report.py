@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
@@ -21,21 +22,23 @@ if TYPE_CHECKING:
     import altair as alt
 
 PICTURES = ("png", "svg")
+Curve = IdentificationCurve | VerificationCurve
 
 
 def report(
-    results: Sequence[Result],
-    path: str | Path,
+    results: Sequence[Result] | Curve,
+    path: str | Path = "report.html",
     *,
     opening: Opening | None = None,
     at_port: AtPort | None = None,
 ) -> Path:
-    """Write the report of one result, or of several side by side.
+    """Write the report of one result, of several side by side, or of a user's own scores.
 
     Parameters
     ----------
-    results : sequence of Result
-        What was judged; the first stands in the page without scripts.
+    results : sequence of Result, or IdentificationCurve, or VerificationCurve
+        What was judged (the first stands in the page without scripts); or the curve of own scores, whose
+        page has the sections that scores can fill.
     path : path
         The HTML file; it is whole or absent.
     opening : Opening, optional
@@ -62,7 +65,13 @@ def report(
     >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
     >>> report([bm.evaluate(done, made.truth, grid=5)], "report.html").name
     'report.html'
+    >>> report(bm.verification_curve([0.8, 0.9], [0.1] * 99 + [0.3]), "own.html").name
+    'own.html'
     """
+    if isinstance(results, IdentificationCurve | VerificationCurve):
+        from biomatch.reporting.own.outputs import report_curve
+
+        return report_curve(results, path)
     contents = contents_of(results, at_port)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)
