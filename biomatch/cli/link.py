@@ -164,5 +164,5 @@ def waterfall(
     ]
     for piece, nats, total, chance in steps.rows():
         bar = ("+" if nats >= 0 else "-") * min(40, round(abs(nats)))
-        lines.append(f"{piece:<12}{nats:>8.2f}  total {total:>8.2f}  P {chance:.4f}  {bar}")
+        lines.append(f"{piece:<12}{nats:>8.2f}  total {total:>8.2f}  P {chance:.4f}  {bar}".rstrip())
     emit(as_json, {"link": row, "steps": steps.to_dicts()}, lines)
