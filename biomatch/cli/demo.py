@@ -54,7 +54,7 @@ def demo(
 
     started = time.monotonic()
     storage.free_place(out, "demo")
-    asked = Scenario.load(scenario).with_(parse_changes(changes or []))
+    asked = Scenario.load(scenario).with_(parse_changes(changes or []), where="--set")
     under_test = System.load(system)
     given = {"--seed": seed, "--scenario": scenario, "--system": system, "--max-fpir": f"{max_fpir:g}",
              "--max-stops-per-million": f"{max_stops:g}"}  # fmt: skip

@@ -42,7 +42,7 @@ def review(
 
     read = Result.read(result)
     base = read.review_settings if settings is None else ReviewSettings.read(settings)
-    asked = base.with_(parse_changes(changes or []))
+    asked = base.with_(parse_changes(changes or []), where="--set")
     found = review_list(read, asked)
     if found is None:
         raise ResultsError(f"{result} lists no stays", remedy="give a result of `evaluate` on a run")

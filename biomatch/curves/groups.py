@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch import portable
+from biomatch.cards import Card, Carded, facts
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.curves.counting import Floats
@@ -94,8 +95,8 @@ def garbe(
     return None if a is None or b is None else weight * a + (1.0 - weight) * b
 
 
-@dataclass(frozen=True, eq=False)
-class GroupReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupReport(Carded):
     """One threshold's treatment of every group of a breakdown.
 
     Attributes
@@ -117,6 +118,19 @@ class GroupReport:
     table: pl.DataFrame
     inequity: Mapping[str, Mapping[str, float | None]]
     unlabelled: int = 0
+
+    def card(self) -> Card:
+        """Say what is shown: the groups, and how unequal they are treated."""
+        names = ("fpir", "fmr")
+        false = next(name for name in names if f"{name}_numerator" in self.table.columns)
+        rows = (
+            (
+                str(row["group"]),
+                f"{false.upper()} {row[f'{false}_numerator']:,} of {row[f'{false}_denominator']:,}",
+            )
+            for row in self.table.to_dicts()
+        )
+        return Card(f"GroupReport by {self.name} at threshold {self.threshold:.6g}", facts(*rows))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""

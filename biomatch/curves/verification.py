@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
@@ -39,8 +40,8 @@ class EqualError(NamedTuple):
     fnmr: Rate
 
 
-@dataclass(frozen=True, eq=False)
-class VerificationCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class VerificationCurve(Carded):
     """What one set of 1:1 comparisons says about every threshold; made by `verification_curve`.
 
     Attributes
@@ -69,6 +70,26 @@ class VerificationCurve:
     mated_strata: Labels = field(default_factory=dict)
     non_mated_strata: Labels = field(default_factory=dict)
     lineages: tuple[int, ...] = ()
+
+    def card(self) -> Card:
+        """Say what is shown: the comparisons, and the curve itself."""
+        picture = ""
+        if self.mated_scores.size and self.non_mated_scores.size:
+            drawn = self.points()
+            picture = error_curve(
+                (drawn.false_positives / drawn.non_mated).tolist(),
+                (drawn.misses / drawn.mated).tolist(),
+                ("FMR", "FNMR"),
+            )
+        return Card(
+            "VerificationCurve: FMR and FNMR at every threshold",
+            facts(
+                ("mated comparisons", int(self.mated_scores.size)),
+                ("non-mated comparisons", int(self.non_mated_scores.size)),
+                ("next", "bm.tune(curve, max_fmr=0.0001)"),
+            ),
+            picture,
+        )
 
     @cached_property
     def _mated_sorted(self) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from threading import RLock
@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
 from biomatch.gallery.flat import FlatIndex
@@ -22,20 +23,22 @@ from biomatch.gallery.scoring import Candidates
 from biomatch.gallery.stored import StoredGallery, write_copy
 from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
+from biomatch.registry import INDEXES
 
-IndexKind = Literal["flat", "compressed", "milvus", "auto"]
+IndexKind = str
+"""One of `KINDS`, or a name that `register_index` was given."""
 KINDS = ("flat", "compressed", "milvus", "auto")
 
 
-class Gallery:
+class Gallery(Carded):
     """An enrolment database: enrol, retire, erase, identify, verify.
 
     Parameters
     ----------
     dimension : int
         d, the length of a template.
-    index : {"flat", "compressed", "milvus", "auto"}
-        How it is searched.
+    index : {"flat", "compressed", "milvus", "auto"} or str
+        How it is searched; a name given to `register_index` will do.
     path : path, optional
         New or empty folder to keep it in, so that every change is on disk when its call returns;
         None: in memory. One that exists is opened with `open`. For `milvus`: the URI of a cluster, or a
@@ -84,8 +87,8 @@ class Gallery:
     ) -> None:
         if isinstance(dimension, bool) or not isinstance(dimension, (int, np.integer)) or dimension < 1:
             raise GalleryError(f"dimension = {dimension!r}", allowed="a whole number from 1")
-        if index not in KINDS:
-            raise GalleryError(f"index = {index!r}", allowed=", ".join(KINDS))
+        if index not in KINDS and index not in INDEXES:
+            raise GalleryError(f"index = {index!r}", allowed=", ".join([*KINDS, *INDEXES]))
         if index == "milvus" and path is None:
             raise GalleryError(
                 "index = 'milvus' without a path", allowed="a URI, or a path that ends in .db (Milvus Lite)"
@@ -180,6 +183,15 @@ class Gallery:
             finally:
                 folder.close()
 
+    def card(self) -> Card:
+        """Say what is shown: what is enrolled, and how it is searched."""
+        about = {name: value for name, value in self.about().items() if name != "enrolled"}
+        plain = {name: value for name, value in about.items() if isinstance(value, (str, int, float))}
+        return Card(
+            f"Gallery of {len(self):,} references, {self.dimension} values each",
+            facts(*((name.replace("_", " "), value) for name, value in plain.items())),
+        )
+
     def close(self) -> None:
         """Let others open the folder; a gallery on disk can do nothing more after this."""
         with self._lock:
@@ -198,6 +210,9 @@ class Gallery:
     def _index(self, kind: IndexKind) -> Index:
         if kind == "flat":
             return FlatIndex()
+        if kind not in KINDS:
+            made: Index = INDEXES.get(kind)(self.dimension, threads=self.threads, **self._options)
+            return made
         # FAISS is loaded only by who searches with it.
         from biomatch.gallery.auto import AutoIndex
         from biomatch.gallery.compressed import CompressedIndex
@@ -384,3 +399,34 @@ def _checked_floor(score: float | None) -> float | None:
     if score is not None and not -1 <= score <= 1:
         raise GalleryError(f"score {score}", allowed="a cosine, -1 to 1")
     return None if score is None else float(score)
+
+
+def register_index(name: str, make: Callable[..., Index], *, replace: bool = False) -> None:
+    """Add an index of one's own; ``Gallery(index=name)`` and ``gallery.index`` of a system take it.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+    make : callable
+        ``make(dimension, threads=..., floor_score=..., loss_budget=..., rank_from=..., training=...)`` gives
+        a `biomatch.gallery.local.Index`; one that ignores the options takes ``**options``.
+    replace : bool
+        Whether an index that was registered under this name may be replaced.
+
+    Raises
+    ------
+    SettingsError
+        For a name that is taken.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> register_index("my-flat", lambda dimension, **options: FlatIndex())
+    >>> gallery = Gallery(dimension=4, index="my-flat")
+    >>> gallery.enrol(np.array([7]), np.eye(4, dtype=np.float32)[:1])
+    >>> gallery.identify(np.eye(4, dtype=np.float32)[:1], list_length=1).reference_id.tolist()
+    [[7]]
+    >>> INDEXES.remove("my-flat")
+    """
+    INDEXES.add(name, make, replace=replace)

@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 PICTURES = ("png", "svg")
 
 
-def report(results: Sequence[Result], path: str | Path, *, opening: Opening | None = None) -> Path:
+def report(
+    results: Result | Sequence[Result],
+    path: str | Path = "report.html",
+    *,
+    opening: Opening | None = None,
+) -> Path:
     """Write the report of one result, or of several side by side.
 
     Parameters
     ----------
-    results : sequence of Result
-        What was judged; the first stands in the page without scripts.
+    results : Result or sequence of Result
+        What was judged, or several side by side; the first stands in the page without scripts.
     path : path
         The HTML file; it is whole or absent.
     opening : Opening, optional
@@ -50,9 +55,17 @@ def report(results: Sequence[Result], path: str | Path, *, opening: Opening | No
     >>> import biomatch as bm
     >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
     >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
-    >>> report([bm.evaluate(done, made.truth, grid=5)], "report.html").name
+    >>> report(bm.evaluate(done, made.truth, grid=5)).name
     'report.html'
     """
+    results = list(results) if isinstance(results, Sequence) else [results]
+    for one in results:
+        if not isinstance(one, Result):
+            raise ResultsError(
+                f"a {type(one).__name__}",
+                allowed="results of bm.evaluate",
+                remedy="write bm.report(bm.evaluate(run, world.truth))",
+            )
     contents = contents_of(results)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)

@@ -11,6 +11,7 @@ import polars as pl
 
 from biomatch.curves.build import IdentificationCurve, VerificationCurve, verification_curve
 from biomatch.errors import TableError
+from biomatch.registry import READERS, RegisteredReader
 from biomatch.scorefiles import arrays, bob, candidates, pyeer
 from biomatch.scorefiles.lines import fault_at, first_line
 
@@ -29,6 +30,60 @@ FORMATS = {
     "parquet": "as csv",
 }
 PAIRS = ("pyeer", "pyeer-hist", "npy")
+READERS.shipped = tuple(FORMATS)
+
+
+def formats() -> dict[str, str]:
+    """Give every form with what it looks like: those that ship, then those that were registered."""
+    return {**FORMATS, **{name: READERS.get(name).about for name in READERS}}
+
+
+def register_reader(
+    form: str,
+    read: Callable[..., ScoreFile],
+    *,
+    about: str,
+    files: int = 1,
+    recognises: Callable[[str], bool] | None = None,
+    replace: bool = False,
+) -> None:
+    r"""Add a form of score files; ``biomatch scores --format`` and `read_scores` take it.
+
+    Parameters
+    ----------
+    form : str
+        Its name.
+    read : callable
+        ``read(paths, truth=None, enrolled=0, distances=False)`` gives a `ScoreFile`; one that needs only the
+        paths takes ``**options``. A fault in a file is an error that names the line.
+    about : str
+        What the form looks like, for messages.
+    files : int
+        How many files it takes.
+    recognises : callable, optional
+        Takes the first line of a file and says whether it is of this form; default: the form must be named.
+    replace : bool
+        Whether a form that was registered under this name may be replaced.
+
+    Raises
+    ------
+    SettingsError
+        For a name that is taken.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> def read(paths, **options):
+    ...     rows = [line.split("|") for line in paths[0].read_text().splitlines()]
+    ...     mated, other = ([float(score) for kind, score in rows if kind == k] for k in "MN")
+    ...     return ScoreFile("bars", comparisons=lambda: verification_curve(mated, other))
+    >>> register_reader("bars", read, about="M|score or N|score", recognises=lambda line: line[1:2] == "|")
+    >>> _ = Path("scores.bar").write_text("M|0.9\nM|0.8\nN|0.2\n")
+    >>> read_scores([Path("scores.bar")]).curve().mated_scores.tolist()
+    [0.9, 0.8]
+    >>> READERS.remove("bars")
+    """
+    READERS.add(form, RegisteredReader(read, about, files, recognises), replace=replace)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +112,7 @@ class ScoreFile:
         if maker is None:
             kind = "searches (FPIR)" if wanted else "comparisons (FMR)"
             raise TableError(
-                f"a {self.format} file holds no {kind}", allowed=FORMATS[self.format],
+                f"a {self.format} file holds no {kind}", allowed=formats()[self.format],
                 remedy="ask for --max-fmr" if wanted else "ask for --max-fpir",
             )  # fmt: skip
         return maker()
@@ -93,6 +148,11 @@ def read_scores(
         Naming the line and what to do.
     """
     form = checked_form(paths, form, truth)
+    if form in READERS:
+        own = READERS.get(form).read(paths, truth=truth, enrolled=enrolled, distances=distances)
+        if not isinstance(own, ScoreFile):
+            raise TableError(f"the reader of {form!r} gave a {type(own).__name__}", allowed="a ScoreFile")
+        return own
     found = _read(form, paths, truth, enrolled, distances=distances)
     comparisons = found.comparisons
     if comparisons is None:
@@ -103,11 +163,12 @@ def read_scores(
 def checked_form(paths: Sequence[Path], form: str | None, truth: Path | None = None) -> str:
     """Give the form of the files, told by suffix and first line where it is not said."""
     form = form or _guess(paths, truth)
-    if form not in FORMATS:
-        raise TableError(f"format {form!r}", allowed=", ".join(FORMATS))
-    wanted = 2 if form in PAIRS else 1
+    known = formats()
+    if form not in known:
+        raise TableError(f"format {form!r}", allowed=", ".join(known))
+    wanted = READERS.get(form).files if form in READERS else 2 if form in PAIRS else 1
     if len(paths) != wanted:
-        raise TableError(f"{len(paths)} files", allowed=f"{wanted} for {form}: {FORMATS[form]}")
+        raise TableError(f"{len(paths)} files", allowed=f"{wanted} for {form}: {known[form]}")
     return form
 
 
@@ -169,6 +230,10 @@ def _bob(form: str, path: Path, *, distances: bool) -> ScoreFile:
 def _guess(paths: Sequence[Path], truth: Path | None) -> str:
     path = paths[0]
     suffix = path.suffix.lower()
+    for name in READERS:
+        own = READERS.get(name)
+        if own.recognises is not None and own.files == len(paths) and own.recognises(first_line(path)):
+            return name
     if suffix in (".npy", ".npz", ".parquet"):
         return suffix[1:]
     if len(paths) == 2:
@@ -197,7 +262,7 @@ def _guess(paths: Sequence[Path], truth: Path | None) -> str:
         )  # fmt: skip
     raise TableError(
         f"{path} begins with {header[:60]!r}, which is no form that can be told by its first line",
-        allowed="; ".join(f"{name}: {what}" for name, what in FORMATS.items()),
+        allowed="; ".join(f"{name}: {what}" for name, what in formats().items()),
         remedy="name its form with --format",
     )
 
