@@ -254,6 +254,17 @@ class System(Settings):
         )
 
     @classmethod
+    def about(cls, name: str) -> str:
+        """Say in a line what a built-in system is.
+
+        Examples
+        --------
+        >>> System.about("document-only")
+        'exits join entries by document alone; no face is compared'
+        """
+        return _ABOUT[name]
+
+    @classmethod
     def names(cls) -> list[str]:
         """Names of the built-in systems."""
         return sorted(_BUILT_IN)
@@ -306,3 +317,14 @@ _BUILT_IN: dict[str, dict[str, object]] = {
         "name": "watchlist", "gallery": {"policy": "watchlist", "directions": _BOTH}, "linkage": _DOCUMENT,
     },
 }  # fmt: skip
+_ABOUT = {
+    "default": "open stays at exit, everyone at entry, the watchlist at both; linkage by faces; fused alerts",
+    "today": "the practice of record: exits join entries by document, a face only contradicts",
+    "document-only": "exits join entries by document alone; no face is compared",
+    "linked": "as today, and what documents leave open is joined by faces and evidence",
+    "manifest": "each departure's own travellers are searched: small galleries",
+    "port-day": "the travellers of one port and day are searched",
+    "all": "everyone ever enrolled is searched, at entry and exit",
+    "watchlist": "only the watchlist is searched, at entry and exit",
+}
+"""A line about each built-in system."""
