@@ -113,7 +113,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
             "groups",
             "groups",
             "Compare error rates of groups, with intervals and inequity indices.",
-            ("biomatch groups result", "biomatch groups result grading --by mode --max-fpir 0.1"),
+            ("biomatch groups result", "biomatch groups result --by mode --max-fpir 0.1"),
         ),
         Entry(
             "review",

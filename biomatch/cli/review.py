@@ -56,7 +56,7 @@ def review(
     lines = [
         f"{found.leads:,} leads as of {found.as_of}, {found.true_leads:,} of them overstays; "
         f"{found.reviews:,} looked at within {asked.days:,} days, {found.waiting:,} still waiting",
-        f"confirmed: true {found.precision}; {found.wrongly_confirmed:,} without ground, "
+        f"confirmed: true {found.precision}; {found.wrongly_confirmed:,} in error, "
         f"{found.confirmed_unseen:,} of them with nothing to show it",
         f"closed: {found.closed}; {found.wrongly_closed:,} of them overstays "
         "(published: 0.54 of the United States' backlog of 2011)",

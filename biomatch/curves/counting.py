@@ -162,7 +162,7 @@ def most_events(target: float, trials: int) -> int:
 def checked_target(target: float, name: str) -> float:
     """Refuse a target rate outside [0, 1] (a percentage, most often)."""
     if isinstance(target, bool) or not 0.0 <= float(target) <= 1.0:
-        raise ResultsError(f"{name}={target}", allowed="a share between 0 and 1", remedy="1 % is 0.01")
+        raise ResultsError(f"{name}={target}", allowed="a share between 0 and 1", remedy="1% is 0.01")
     return float(target)
 
 

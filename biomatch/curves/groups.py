@@ -108,7 +108,8 @@ class GroupReport(Carded):
         where failures carry no labels), and the verdict on the target. Of comparisons fmr and fnmr.
     inequity : mapping
         gini, mxog of FPIR and of FNIR (FMR, FNMR), fdr and garbe of both, each with `low` and `high`
-        (bootstrap over subjects within groups, 95 %).
+        (bootstrap over subjects within groups, 95%; they hold the estimate: resampling
+        adds the noise of each group's rate, which raises inequality, so its lower end is widened to it).
     unlabelled : int
         Trials whose group is not known: they are in no row.
     """
@@ -300,8 +301,8 @@ def _inequity(
         low, high = np.quantile(np.array(known, dtype=float), [0.025, 0.975]) if enough else (None, None)
         report[key] = {
             "value": value,
-            "low": None if low is None else float(low),
-            "high": None if high is None else float(high),
+            "low": None if low is None or value is None else min(float(low), value),
+            "high": None if high is None or value is None else max(float(high), value),
         }
     return report
 

@@ -217,7 +217,7 @@ def _check(
 ) -> None:
     for name, value in (("max_fpir", max_fpir), ("power", power), ("confidence", confidence)):
         if not 0.0 < value < 1.0:
-            raise SettingsError(f"{name}={value}", allowed="a number between 0 and 1", remedy="1 % is 0.01")
+            raise SettingsError(f"{name}={value}", allowed="a number between 0 and 1", remedy="1% is 0.01")
     if not 0.0 <= expected < max_fpir:
         raise SettingsError(
             f"expected_fpir={expected}",
