@@ -76,7 +76,7 @@ docs: $(STAMP)   ## the tutorials and the API reference as pages in site/; a war
 
 lock:            ## renew requirements.lock (needs uv)
 	uv pip compile --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --group dev --extra train --extra milvus --extra dask --no-header -q pyproject.toml -o requirements.lock
+	  --group dev --extra train --extra images --extra milvus --extra dask --no-header -q pyproject.toml -o requirements.lock
 
 clean:           ## what the targets above made
 	rm -rf $(VENV) $(OUT) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
+from biomatch import checks
 from biomatch.cards import Card, Carded, facts
 from biomatch.errors import ResultsError
+
+PAIRED = "clusters on both sides"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,8 +91,7 @@ def _check(numerator: int, denominator: int, confidence: float) -> None:
             allowed="0 <= events <= trials",
             remedy="count the trials before the events",
         )
-    if not 0.0 < confidence < 1.0:
-        raise ResultsError(f"confidence {confidence}", allowed="a number between 0 and 1, such as 0.95")
+    checks.confidence(confidence)
 
 
 def rate(numerator: int, denominator: int, confidence: float = 0.95) -> Rate:
@@ -171,6 +173,7 @@ def beta_for_clusters(
     subjects: int,
     extra: ArrayLike,
     extra_errs: bool,
+    pairs: bool = False,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give the Beta distribution of a proportion whose trials come in clusters (subjects).
 
@@ -187,6 +190,9 @@ def beta_for_clusters(
         Trials of the imaginary further subject.
     extra_errs : bool
         Whether every trial of the imaginary subject is an error (for an upper bound) or none is (lower).
+    pairs : bool
+        Each trial belongs to two subjects, one on either side: `errors` and `trials` count each trial once,
+        the other sums run over both sides.
 
     Returns
     -------
@@ -200,6 +206,10 @@ def beta_for_clusters(
     mean of a bounded random variable" (2020), propose the same completion by one worst case for
     independent draws. With one trial a subject and ``extra = 1`` it *is* Clopper-Pearson; where errors are
     rare it is the gamma bound for weighted Poisson sums of Fay and Feuer (Stat. Med. 16, 1997).
+
+    Pairs: a trial's own deviation enters through both of its subjects, so it is taken off once, as in the
+    variance for dyads of Aronow, Samii and Assenova (Political Analysis 23, 2015), and the spread is never
+    below that of independent trials.
     """
     added = np.asarray(extra, dtype=np.float64)
     unit = 1.0 if extra_errs else 0.0
@@ -210,17 +220,81 @@ def beta_for_clusters(
         np.asarray(squares, dtype=np.float64)
         - 2.0 * mean * np.asarray(products, dtype=np.float64)
         + mean**2 * trial_squares
-        + added**2 * (unit - mean) ** 2
     )
+    number = subjects + 1.0
+    if pairs:
+        own = np.asarray(errors, dtype=np.float64) * (1.0 - 2.0 * mean) + mean**2 * trials
+        spread = np.maximum(spread - own, own)
+        number = subjects / 2.0 + 1.0
+    spread = spread + added**2 * (unit - mean) ** 2
     # With N subjects in all, Dirichlet(1, ..., 1) weights have variance (1 - 1/N) / (N (N + 1)); the
     # factor N / (N + 1) makes one trial a subject agree with Clopper-Pearson to the last digit.
-    number = subjects + 1
     variance = spread * number / (number + 1) / total**2
     inside = (mean > 0.0) & (mean < 1.0) & (variance > 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = np.where(inside, mean * (1.0 - mean) / variance - 1.0, 0.0)
     size = np.maximum(size, 1e-9)
     return np.where(mean > 0.0, mean * size, 0.0), np.where(mean < 1.0, (1.0 - mean) * size, 0.0)
+
+
+def paired_rate(
+    errors: ArrayLike, trials: ArrayLike, confidence: float = 0.95, *, largest: int | None = None
+) -> Rate:
+    """Make a rate of comparisons that depend through the subjects on either side.
+
+    Parameters
+    ----------
+    errors, trials : array_like
+        Shape (s,), integers; of each subject, on whichever side it stood. So each comparison is counted
+        twice, once for each of its two subjects.
+    confidence, largest
+        As of `clustered_rate`.
+
+    Returns
+    -------
+    Rate
+        Counts of comparisons (each once), in [0, 1], with the interval of `beta_for_clusters`; value None
+        and interval (0, 1) where there are no trials.
+
+    Examples
+    --------
+    >>> alone = paired_rate([1, 1, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1])  # nobody compared twice
+    >>> alone.numerator, alone.denominator, alone.interval[1] == rate(1, 3).interval[1]
+    (1, 3, True)
+    """
+    s, m = np.atleast_1d(np.asarray(errors)), np.atleast_1d(np.asarray(trials))
+    if s.shape != m.shape or s.ndim != 1 or int(s.sum()) % 2 or int(m.sum()) % 2:
+        raise ResultsError(
+            "errors and trials that are no pairs", allowed="each comparison counted once a side"
+        )
+    k, n = int(s.sum()) // 2, int(m.sum()) // 2
+    _check(k, n, confidence)
+    if not n:
+        return Rate(0, 0, (0.0, 1.0), confidence, PAIRED)
+    s, m = s[m > 0].astype(np.float64), m[m > 0].astype(np.float64)
+    if m.max() == 1 and largest is None:
+        return rate(k, n, confidence)
+    extra = float((m**2).sum() / m.sum()) if largest is None else float(largest)
+    ends = []
+    for unsafe, level in ((False, (1.0 - confidence) / 2.0), (True, (1.0 + confidence) / 2.0)):
+        a, b = beta_for_clusters(
+            k, (s**2).sum(), (s * m).sum(), trials=float(n), trial_squares=float((m**2).sum()),
+            subjects=int(s.size), extra=extra, extra_errs=unsafe, pairs=True,
+        )  # fmt: skip
+        ends.append(float(betaincinv(a, b, level)) if min(float(a), float(b)) > 0 else float(unsafe))
+    return Rate(k, n, (ends[0], ends[1]), confidence, PAIRED)
+
+
+def effective_subjects(trials: ArrayLike) -> float | None:
+    """Give how many equally busy subjects the trials are worth: (sum m)**2 / sum m**2 (Kish, 1965).
+
+    Examples
+    --------
+    >>> effective_subjects([5, 5, 5, 5]), round(effective_subjects([97, 1, 1, 1]), 2)
+    (4.0, 1.06)
+    """
+    m = np.asarray(trials, dtype=np.float64)
+    return float(m.sum() ** 2 / (m**2).sum()) if m.sum() > 0 else None
 
 
 def clustered_rate(

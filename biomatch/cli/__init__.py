@@ -13,7 +13,7 @@ from importlib import import_module
 
 import typer
 
-from biomatch.cli import catalog
+from biomatch.cli import catalog, once
 from biomatch.errors import BiomatchError
 
 FAMILIES = (
@@ -28,10 +28,14 @@ FAMILIES = (
     "scores",
     "plan",
     "stays",
+    "link",
+    "review_sample",
+    "queue",
     "predict",
     "fit",
     "verify",
     "identify",
+    "gallery",
     "embed",
     "completion",
 )
@@ -74,7 +78,7 @@ def run(arguments: list[str]) -> int:
     family = catalog.family_of(arguments[0])
     # One family takes its own command for the whole application, so a second keeps the word in front.
     families = FAMILIES if family is None else tuple(dict.fromkeys((family, "settings")))
-    command = typer.main.get_command(build(families))
+    command = once.guard(typer.main.get_command(build(families)))
     try:
         found = command.main(args=arguments, prog_name="biomatch", standalone_mode=False)
     except BiomatchError as fault:
@@ -136,9 +140,9 @@ def _answered(arguments: list[str]) -> int | None:
 
 def _complete() -> int:
     """Answer the shell, which asks for completions by an environment variable."""
-    from typer.completion import completion_init
+    from typer import completion
 
-    completion_init()
+    completion.completion_init()  # type: ignore[attr-defined]
     app = build()
     typer.main.get_command(app).main(args=[], prog_name="biomatch", complete_var="_BIOMATCH_COMPLETE")
     return DONE

@@ -168,6 +168,62 @@ TASKS: dict[str, tuple[Entry, ...]] = {
                 "biomatch stays us stays.csv --on 2026-03-31 --json",
             ),
         ),
+        Entry(
+            "link",
+            "link",
+            "Link your own entries and exits: stays, leads and the evidence.",
+            (
+                "biomatch link records.csv --on 2026-03-31 --out linked",
+                "biomatch link entries.csv exits.csv --on 2026-03-31 --rules eu --out linked",
+            ),
+        ),
+        Entry(
+            "waterfall",
+            "link",
+            "Show what speaks for one of your links, and what against it.",
+            (
+                "biomatch waterfall linked",
+                "biomatch waterfall linked --link 3",
+            ),
+        ),
+        Entry(
+            "review-sample",
+            "review_sample",
+            "Draw links or leads for people to check, or read their answers.",
+            (
+                "biomatch review-sample linked --pairs 50 --out sample.csv",
+                "biomatch review-sample linked --answers sample.csv --out moved.csv",
+            ),
+        ),
+        Entry(
+            "gallery",
+            "gallery",
+            "Check, describe or upgrade the folder of an enrolment database.",
+            (
+                "biomatch gallery show faces",
+                "biomatch gallery upgrade faces",
+            ),
+        ),
+    ),
+    "At a port": (
+        Entry(
+            "queue",
+            "queue",
+            "Simulate the waits of a port, hour by hour, with its roster.",
+            (
+                "biomatch queue hall",
+                "biomatch queue hall --seed 2 --replications 5 --json",
+            ),
+        ),
+        Entry(
+            "port",
+            "queue",
+            "List the built-in ports, or print one as TOML with its sources.",
+            (
+                "biomatch port list",
+                "biomatch port show hall",
+            ),
+        ),
     ),
     "Plan and predict": (
         Entry(

@@ -35,7 +35,9 @@ def completion(
     bash and zsh: put `eval "$(biomatch completion bash)"` into the shell's start-up file; fish: save the
     output as ~/.config/fish/completions/biomatch.fish.
     """
-    from typer.completion import get_completion_script
+    from typer import completion as scripts
 
-    script = get_completion_script(prog_name="biomatch", complete_var=VARIABLE, shell=shell.value)
+    script = scripts.get_completion_script(  # type: ignore[attr-defined]
+        prog_name="biomatch", complete_var=VARIABLE, shell=shell.value
+    )
     emit(as_json, {"shell": shell.value, "script": script}, [script])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from biomatch import decimals
 from biomatch.cli.console import Json, emit, note, plain, progress
 from biomatch.errors import SettingsError
 
@@ -63,6 +64,15 @@ def tune(
     jointly: Annotated[
         bool, typer.Option("--jointly", help="With --by and --max-fpir: one target for all together.")
     ] = False,
+    port: Annotated[
+        str | None, typer.Option("--port", help="Tune for waits at a port; with --max-over or --costs.")
+    ] = None,
+    max_over: Annotated[
+        str | None, typer.Option("--max-over", metavar="GOAL", help='With --port: such as "30: 5%".')
+    ] = None,
+    hours: Annotated[Path | None, typer.Option("--hours", help="With --port: its traffic.")] = None,
+    flights: Annotated[Path | None, typer.Option("--flights", help="With --port: its traffic.")] = None,
+    roster: Annotated[Path | None, typer.Option("--roster", help="With --port: its booths.")] = None,
     confidence: Annotated[float, typer.Option("--confidence", help="Of the guarantee.")] = 0.95,
     resubstitution: Annotated[
         bool, typer.Option("--resubstitution", help="Tune again on a lineage that --at was tuned on.")
@@ -73,7 +83,11 @@ def tune(
     if len(pairs) % 2:
         raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
     folders = list(zip(pairs[::2], pairs[1::2], strict=True))
+    at_port = {"--max-over": max_over, "--hours": hours, "--flights": flights, "--roster": roster}
+    if port is None:
+        _refuse(at_port, "without --port")
     if aim is not Aim.identification:
+        _refuse({"--port": port}, f"with --for {aim.value}")
         options = {
             "max_alerts_a_day": max_alerts,
             "max_stops_per_million": max_stops,
@@ -86,6 +100,7 @@ def tune(
                  "--subject-to": subject_to or None}, f"with --for {aim.value}")  # fmt: skip
         _tune_runs(folders, out, aim, point, options, confidence, resubstitution, as_json)
         return
+    from biomatch.cli.tune_port import PortAim, tune_port
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tables.storage import write_text
     from biomatch.tuning import tune as tune_curve
@@ -99,7 +114,7 @@ def tune(
         {"--max-alerts-a-day": max_alerts, "--max-stops-per-million": max_stops, "--traffic": traffic,
          "--prevalence": prevalence, "--at": point}, "without --for fraud or --for leads",
     )  # fmt: skip
-    if (max_fpir is None) == (costs is None):
+    if port is None and (max_fpir is None) == (costs is None):
         raise SettingsError(
             "both or neither of --max-fpir and --costs", remedy="give one, for example --max-fpir 0.001"
         )
@@ -108,6 +123,13 @@ def tune(
         opened = open_world(world)
         found.append(swept(CandidateLists.read(lists, opened.observed), opened.truth))
     curve = pool([one for one, _ in found])
+    if port is not None:
+        _refuse({"--gallery": gallery, "--by": by, "--jointly": jointly or None,
+                 "--subject-to": subject_to or None}, "with --port")  # fmt: skip
+        tune_port(
+            curve, PortAim(port, max_over, costs, hours, flights, roster, max_fpir, confidence), out, as_json
+        )
+        return
     tuned = tune_curve(
         curve,
         max_fpir=max_fpir,
@@ -141,9 +163,9 @@ def tune(
             "lineages": tuned.lineages,
         },
         [
-            f"threshold {tuned.face_threshold:.6f}: {aimed} "
+            f"threshold {decimals.text(tuned.face_threshold)}: {aimed} "
             f"(N = {curve.enrolled_counts[0]:,}, L = {curve.list_length})",
-            *(f"  {by} {label}: threshold {value:.6f}" for label, value in own.items()),
+            *(f"  {by} {label}: threshold {decimals.text(value)}" for label, value in own.items()),
             f"  realised FPIR {realised}",
             f"  realised FNIR {missed}",
             *_further_lines(tuned),
@@ -158,8 +180,8 @@ def _further_lines(tuned: OperatingPoint) -> list[str]:
     for policy, shown in tuned.guarantee.get("searches", {}).items():
         if "not_shown" in shown:
             lines.append(
-                f"  search {policy}: threshold {tuned.face_threshold:.6f}, the primary search's; its own "
-                f"FPIR is not shown ({shown['not_shown']})"
+                f"  search {policy}: threshold {decimals.text(tuned.face_threshold)}, the primary search's; "
+                f"its own FPIR is not shown ({shown['not_shown']})"
             )
         else:
             lines.append(
@@ -298,7 +320,7 @@ def evaluate(
         as_json,
         {"result": out, **result.to_json()},
         [
-            f"FPIR(N={result.enrolled[0]:,}, T={result.point.face_threshold:.4f}) = {result.fpir}",
+            f"FPIR(N={result.enrolled[0]:,}, T={decimals.text(result.point.face_threshold)}) = {result.fpir}",
             f"FNIR(N={result.enrolled[0]:,}, R={result.list_length}, T) = {result.fnir}",
             f"system miss rate, failures to acquire folded in: {result.system_miss_rate}",
             "misses: " + ", ".join(f"{count:,} {cause}" for cause, count in result.misses.items()),

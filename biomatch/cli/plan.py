@@ -1,4 +1,4 @@
-"""How many searches a claim needs: `biomatch plan`."""
+"""How many trials a claim needs: `biomatch plan`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from biomatch import checks
 from biomatch.cli.console import Json, emit
+from biomatch.cli.types import Confidence, checked
+from biomatch.errors import SettingsError
 
 
 def register(app: typer.Typer) -> None:
@@ -14,42 +17,81 @@ def register(app: typer.Typer) -> None:
     app.command("plan")(plan_)
 
 
+def _limit(name: str, what: str) -> typer.models.OptionInfo:
+    found: typer.models.OptionInfo = typer.Option(
+        f"--max-{name}", callback=checked(checks.probability), help=f"The claim: {what} at most this."
+    )
+    return found
+
+
 def plan_(
-    max_fpir: Annotated[float, typer.Option("--max-fpir", help="The claim: FPIR at most this.")],
-    expected_fpir: Annotated[
-        float, typer.Option("--expected-fpir", help="The true rate hoped for; 0: count on no error.")
+    max_fpir: Annotated[float | None, _limit("fpir", "FPIR")] = None,
+    max_fmr: Annotated[float | None, _limit("fmr", "FMR")] = None,
+    max_fnir: Annotated[float | None, _limit("fnir", "FNIR")] = None,
+    max_fnmr: Annotated[float | None, _limit("fnmr", "FNMR")] = None,
+    expected: Annotated[
+        float,
+        typer.Option(
+            "--expected",
+            "--expected-fpir",
+            "--expected-fmr",
+            "--expected-fnir",
+            "--expected-fnmr",
+            callback=checked(checks.share),
+            help="The true rate hoped for; 0: count on no error.",
+        ),
     ] = 0.0,
-    per_subject: Annotated[int, typer.Option("--per-subject", help="Searches a subject.")] = 1,
+    per_subject: Annotated[
+        float,
+        typer.Option("--per-subject", callback=checked(checks.whole, least=1), help="Trials a subject."),
+    ] = 1,
     correlation: Annotated[
-        float, typer.Option("--correlation", help="Of two errors of one subject, 0 to 1.")
+        float,
+        typer.Option(
+            "--correlation", callback=checked(checks.share), help="Of two errors of one subject, 0 to 1."
+        ),
     ] = 0.0,
-    power: Annotated[float, typer.Option("--power", help="Probability that the claim will be shown.")] = 0.8,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of the claim, one-sided.")] = 0.95,
+    power: Annotated[
+        float,
+        typer.Option(
+            "--power", callback=checked(checks.probability), help="Probability that the claim will be shown."
+        ),
+    ] = 0.8,
+    confidence: Confidence = 0.95,
     as_json: Json = False,
 ) -> None:
-    """Say how many searches and subjects a claim needs, before anyone collects data."""
-    from biomatch.tuning.plan import plan
+    """Say how many searches or comparisons, and subjects, a claim needs, before anyone collects data."""
+    from biomatch.tuning.plan import MEASURES, plan
 
+    given = {"FPIR": max_fpir, "FMR": max_fmr, "FNIR": max_fnir, "FNMR": max_fnmr}
+    asked = [(measure, limit) for measure, limit in given.items() if limit is not None]
+    if len(asked) != 1:
+        raise SettingsError(
+            f"{len(asked)} claims", allowed="one of --max-fpir, --max-fmr, --max-fnir, --max-fnmr",
+            remedy="plan for one rate at a time",
+        )  # fmt: skip
+    measure, limit = asked[0]
     found = plan(
-        max_fpir,
-        expected_fpir=expected_fpir,
-        per_subject=per_subject,
+        limit,
+        expected_fpir=expected,
+        per_subject=int(per_subject),
         correlation=correlation,
         power=power,
         confidence=confidence,
+        measure=measure,
     )
-    allowed = (
-        "" if found.errors_allowed is None else f", with at most {found.errors_allowed:,} false positives"
-    )
+    trials, errors = MEASURES[measure]
+    kind = trials.split()[-1]
+    allowed = "" if found.errors_allowed is None else f", with at most {found.errors_allowed:,} {errors}"
     emit(
         as_json,
         found.to_json(),
         [
-            f"FPIR <= {max_fpir:g} with {confidence:.0%} confidence needs {found.searches:,} non-mated "
-            f"searches by {found.subjects:,} subjects{allowed}",
-            f"  expected rate {expected_fpir:g}: about {found.expected_errors:.1f} false positives, shown "
+            f"{measure} <= {limit:g} with {confidence:.0%} confidence needs {found.searches:,} {trials} "
+            f"by {found.subjects:,} subjects{allowed}",
+            f"  expected rate {expected:g}: about {found.expected_errors:.1f} {errors}, shown "
             f"with probability {power:g} or more; design effect {found.design_effect:.2f}",
-            "  independent searches if this many false positives are seen: "
-            + ", ".join(f"{errors}: {n:,}" for errors, n in found.if_errors.items()),
+            f"  independent {kind} if this many {errors} are seen: "
+            + ", ".join(f"{number}: {n:,}" for number, n in found.if_errors.items()),
         ],
     )

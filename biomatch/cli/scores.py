@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
+from biomatch.cli import galleries
+from biomatch.cli import score_options as options
 from biomatch.cli.console import Json, emit, note
+from biomatch.cli.types import Confidence, Gallery, MaxFmr, MaxFpir
 from biomatch.errors import ResultsError, SettingsError
-
-CURVE_POINTS = 200
-"""Points of the printed curve; `bm.identification_curve(...).points()` gives every one."""
-BIG = 100_000_000
-"""Beyond this many non-mated comparisons no curve is sorted; thresholds and rates take one pass each."""
 
 
 def register(app: typer.Typer) -> None:
@@ -21,224 +21,331 @@ def register(app: typer.Typer) -> None:
     app.command()(scores)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked of a file's scores."""
+
+    files: list[Path]
+    target: float | None
+    confidence: float
+    cap: int | None
+    claims: list[Any]
+    by: str | None = None
+    gallery: int | None = None
+    max_fpir: float | None = None
+    law: str | None = None
+    report: Path | None = None
+    plots: tuple[Path, ...] = ()
+    tables: tuple[Path, ...] = ()
+    out: Path | None = None
+
+
 def scores(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Score file, or mated and non-mated.")
-    ],
-    form: Annotated[str | None, typer.Option("--format", help="The form, where it cannot be told.")] = None,
-    truth: Annotated[Path | None, typer.Option("--truth", help="Mate map of a candidate log.")] = None,
-    max_fpir: Annotated[float | None, typer.Option("--max-fpir", help="Target per search.")] = None,
-    max_fmr: Annotated[float | None, typer.Option("--max-fmr", help="Target per comparison.")] = None,
-    confidence: Annotated[float, typer.Option("--confidence", help="Of guarantee and claims.")] = 0.95,
-    claims: Annotated[
-        list[str] | None,
-        typer.Option("--assert", metavar="CLAIM", help="As 'fnir<=0.01@fpir=0.001', or ees, sp800-63-4."),
-    ] = None,
-    cap: Annotated[
-        int | None, typer.Option("--cap", help="Assumption: the most errors that one subject can make.")
-    ] = None,
-    enrolled: Annotated[int, typer.Option("--enrolled", help="N, where the file does not hold it.")] = 0,
-    distances: Annotated[bool, typer.Option("--distances", help="Lower is closer.")] = False,
-    by: Annotated[
-        str | None,
-        typer.Option("--by", help="A column of groups: rates of each; with --max-fpir or --max-fmr."),
-    ] = None,
-    stream: Annotated[
-        bool, typer.Option("--stream", help="Comparisons larger than memory: one pass, no curve.")
-    ] = False,
+    files: options.Files,
+    form: options.Form = None,
+    truth: options.Truth = None,
+    columns: options.Columns = None,
+    score_column: options.ScoreColumn = None,
+    label_column: options.LabelColumn = None,
+    arrays: options.Arrays = None,
+    failed: options.Failed = None,
+    max_fpir: MaxFpir = None,
+    max_fmr: MaxFmr = None,
+    gallery: Gallery = None,
+    law: options.Law = None,
+    confidence: Confidence = 0.95,
+    claims: options.Claims = None,
+    cap: options.Cap = None,
+    enrolled: options.Enrolled = 0,
+    distances: options.Distances = False,
+    by: options.By = None,
+    beside: options.Beside = None,
+    stream: options.Stream = False,
+    report: options.Report = None,
+    plot: options.Plot = None,
+    table: options.TableFile = None,
+    out: options.Out = None,
     as_json: Json = False,
 ) -> None:
     """Give rates, curve and threshold of scores or candidate lists that somebody else produced."""
-    from biomatch.curves.build import IdentificationCurve
-    from biomatch.scorefiles import read_scores, stream_scores
+    from biomatch.scorefiles import read_scores
     from biomatch.scorefiles.read import doubts
     from biomatch.tuning.claims import claims_of
 
     if max_fpir is not None and max_fmr is not None:
         raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
+    if law is not None and gallery is None:
+        raise SettingsError(
+            f"--law {law}", allowed="with --max-fpir and --gallery", remedy="say how large N is"
+        )
+    for name, given in (("--gallery", gallery), ("--out", out)):
+        if given is not None and max_fpir is None and (name == "--gallery" or max_fmr is None):
+            raise SettingsError(
+                f"{name} {given}", allowed="with --max-fpir", remedy="say how rare false alarms shall be"
+            )
     wanted = [claim for text in claims or [] for claim in claims_of(text)]
     target = max_fpir if max_fpir is not None else max_fmr
     if by is not None and (stream or target is None):
         raise SettingsError(f"--by {by}", allowed="with --max-fpir or --max-fmr, without --stream")
+    asked = Wanted(
+        files=files,
+        target=target,
+        confidence=confidence,
+        cap=None if cap is None else int(cap),
+        claims=wanted,
+        by=by,
+        gallery=None if gallery is None else int(gallery),
+        max_fpir=max_fpir,
+        law=law,
+        report=report,
+        plots=tuple(plot or ()),
+        tables=tuple(table or ()),
+        out=out,
+    )
     if stream:
-        if max_fpir is not None or truth is not None or any(claim.of_searches for claim in wanted):
-            raise SettingsError("--stream and searches", allowed="comparisons: --max-fmr, claims of fmr")
-        streamed = stream_scores(files, form=form, distances=distances)
-        once = (f"read in one pass: exact where fewer than {streamed.non_mated.tail:,} errors are made",)
-        _report(streamed, streamed.format, once, files, max_fmr, confidence, cap, wanted, as_json=as_json)
+        _stream(asked, form, truth, beside, distances=distances, as_json=as_json)
         return
-    found = read_scores(files, form=form, truth=truth, enrolled=enrolled, distances=distances)
-    identification = True if max_fpir is not None else False if max_fmr is not None else None
-    if identification is None and wanted:
-        kinds = {claim.of_searches for claim in wanted}
-        identification = kinds.pop() if len(kinds) == 1 else None
-    if identification is None and found.comparisons is None:
-        identification = True
-    curve = found.curve(identification=identification)
-    of_searches = isinstance(curve, IdentificationCurve)
-    apply = [claim for claim in wanted if claim.of_searches == of_searches]
-    if wanted and not apply:
-        kind = "searches" if not of_searches else "comparisons"
-        raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
-    notes = (*found.notes, *doubts(curve))
-    _report(
-        curve, found.format, notes, files, target, confidence, cap, apply, by=by, as_json=as_json
-    )  # fmt: skip
+
+    def read(paths: list[Path]) -> Any:
+        return read_scores(
+            paths, form=form, truth=truth, enrolled=int(enrolled), distances=distances,
+            columns=[name.strip() for name in columns.split(",")] if columns else (),
+            score_column=score_column, label_column=label_column, failed=failed or (),
+            array_names=_pairs(arrays),
+        )  # fmt: skip
+
+    several = None
+    if galleries.of_searches(files):
+        each = [read([path]) for path in files]
+        several = galleries.Galleries(tuple(files), tuple(one.curve(identification=True) for one in each))
+        found, curve = each[0], several.pooled()
+    else:
+        found = read(files)
+        curve = found.curve(identification=_kind(found, max_fpir, max_fmr, gallery, wanted))
+    notes = [f"taken for {found.format}: {found.taken_for}", *found.notes, *doubts(curve)]
+    others = [] if not beside else _beside(read, beside, found, curve)
+    _report(curve, found, notes, asked, others, several, as_json=as_json)
+
+
+def _kind(
+    found: Any, max_fpir: float | None, max_fmr: float | None, gallery: float | None, claims: list[Any]
+) -> bool | None:
+    """Say whether searches (True) or comparisons were asked for; None: what the file holds."""
+    if max_fpir is not None:
+        # 1:1 scores and a gallery: the guarantee is carried from FMR to N.
+        return found.searches is not None or gallery is None
+    if max_fmr is not None:
+        return False
+    kinds = {claim.of_searches for claim in claims}
+    if found.comparisons is None or found.searches is None:
+        return found.comparisons is None
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def _pairs(text: str | None) -> dict[str, str]:
+    """Read OURS=THEIRS,..."""
+    if not text:
+        return {}
+    parts = [part.partition("=") for part in text.split(",")]
+    wrong = [part for part in parts if not part[1] or not part[0].strip() or not part[2].strip()]
+    if wrong:
+        raise SettingsError(f"--arrays {text}", allowed="OURS=THEIRS, as scores=similarity,label=same")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in parts}
+
+
+def _stream(
+    asked: Wanted,
+    form: str | None,
+    truth: Path | None,
+    beside: list[Path] | None,
+    *,
+    distances: bool,
+    as_json: bool,
+) -> None:
+    from biomatch.scorefiles import ScoreFile, stream_scores
+
+    if asked.max_fpir is not None or truth is not None or any(claim.of_searches for claim in asked.claims):
+        raise SettingsError("--stream and searches", allowed="comparisons: --max-fmr, claims of fmr")
+    for name, given in (
+        ("--report", asked.report),
+        ("--plot", asked.plots),
+        ("--table", asked.tables),
+        ("--beside", beside),
+    ):
+        if given:
+            raise SettingsError(f"{name} with --stream", allowed="thresholds, rates and claims",
+                                remedy="leave --stream out: a page needs the whole curve")  # fmt: skip
+    streamed = stream_scores(asked.files, form=form, distances=distances)
+    once = [f"read in one pass: exact where fewer than {streamed.non_mated.tail:,} errors are made"]
+    _report(streamed, ScoreFile(streamed.format), once, asked, [], None, as_json=as_json)
+
+
+def _beside(
+    read: Callable[[list[Path]], Any], others: list[Path], found: Any, curve: Any
+) -> list[tuple[Path, Any, bool]]:
+    """Read the other matchers' files in the same way."""
+    from biomatch.curves.build import IdentificationCurve
+
+    read_all = []
+    for path in others:
+        other = read([path])
+        second = other.curve(identification=isinstance(curve, IdentificationCurve))
+        read_all.append((path, second, bool(found.trials) and found.trials == other.trials))
+    return read_all
 
 
 def _report(
-    curve: Any, form: str, notes: tuple[str, ...], files: list[Path],
-    target: float | None, confidence: float, cap: int | None, claims: list[Any], *,
-    by: str | None = None, as_json: bool,
-) -> None:  # fmt: skip
+    curve: Any,
+    found: Any,
+    notes: list[str],
+    asked: Wanted,
+    others: list[tuple[Path, Any, bool]],
+    several: galleries.Galleries | None,
+    *,
+    as_json: bool,
+) -> None:
     """Print counts, threshold and verdicts; exit code 1 where a claim is not met."""
+    from biomatch.cli import scored
+    from biomatch.curves.build import IdentificationCurve
     from biomatch.tuning.claims import MET, judge
+    from biomatch.tuning.usual import usual
 
+    of_searches = isinstance(curve, IdentificationCurve)
+    claims = [claim for claim in asked.claims if claim.of_searches == of_searches]
+    kind = "comparisons" if of_searches else "searches"
+    if asked.claims and not claims:
+        raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
+    if len(claims) < len(asked.claims):
+        notes.append(
+            f"{len(asked.claims) - len(claims)} claims about {kind} are not judged: give {kind} for them"
+        )
     for text in notes:
         note(f"note: {text}")
-    payload: dict[str, Any] = {"files": [path.absolute() for path in files], "format": form}
-    counts = _counts(curve)
-    payload |= {"notes": list(notes), **counts}
-    lines = [_headline(counts, form)]
-    if target is not None:
-        more, told = _at_target(curve, target, confidence, cap)
+    counts = scored.counts_of(curve)
+    payload: dict[str, Any] = {
+        "files": [path.absolute() for path in asked.files], "format": found.format,
+        "taken_for": found.taken_for, "notes": notes, **counts,
+    }  # fmt: skip
+    lines = [scored.headline(counts, found.format)]
+    carried = None
+    if asked.gallery is not None and not of_searches and asked.max_fpir is not None:
+        more, told, carried = _carried(curve, asked)
+    elif asked.target is not None:
+        more, told = _at_size(curve, asked)
+    else:
+        more, told = {}, []
+    payload |= more
+    lines += told
+    if several is not None and "threshold" in payload:
+        at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
+        more, told = several.told(at)
         payload |= more
         lines += told
-        if by is not None:
-            grouped, told = _by_group(curve, by, payload, target)
-            payload["by"] = grouped
-            lines += told
-    big = max(payload["mated"], payload["non_mated"]) > BIG or not hasattr(curve, "points")
-    payload["curve"] = None if big else _curve(curve)
-    if big and hasattr(curve, "points"):
-        note(f"note: no curve and no EER beyond {BIG:,} scores; one pass in constant memory: --stream")
-    verdicts = [judge(claim, curve, confidence=confidence, cap=cap) for claim in claims]
+    if asked.by is not None:
+        grouped, told = scored.by_group(curve, asked.by, payload, payload["target"])
+        payload["by"] = grouped
+        lines += told
+    streamed = not hasattr(curve, "points")
+    big = max(payload["mated"], payload["non_mated"]) > scored.BIG or streamed
+    payload["curve"] = None if big else scored.points_of(curve)
+    if big and not streamed:
+        note(f"note: no curve and no EER beyond {scored.BIG:,} scores; one pass in constant memory: --stream")
+    tables = None if big or not (payload["mated"] and payload["non_mated"]) else usual(curve)
+    payload["tables"] = tables
+    if tables is not None and asked.target is None and not claims:
+        lines += scored.usual_lines(tables)
+    payload["beside"] = [_compared(one, curve, payload.get("target"), asked, lines) for one in others]
+    verdicts = [judge(claim, curve, confidence=asked.confidence, cap=asked.cap) for claim in claims]
     payload["claims"] = verdicts
     lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})" for v in verdicts]
+    written = _written(curve, asked, payload, verdicts, [(path, one) for path, one, _ in others], carried)
+    payload |= written
+    lines += [f"written: {path.absolute()}" for path in _paths(written)]
     emit(as_json, payload, lines)
     if any(verdict.verdict != MET for verdict in verdicts):
         raise typer.Exit(1)
 
 
-def _counts(curve: Any) -> dict[str, Any]:
-    from biomatch.curves.build import IdentificationCurve
-    from biomatch.scorefiles import StreamedComparisons
+def _at_size(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str]]:
+    """Answer a target; at an operational N by the lower one that the tested gallery must show."""
+    from biomatch.cli import scored
+    from biomatch.tuning.tune import at_tested_size
 
-    if isinstance(curve, IdentificationCurve):
-        median, least, greatest = curve.enrolled_counts
-        return {
-            "kind": "searches",
-            "mated": curve.mated,
-            "non_mated": curve.non_mated,
-            "list_length": curve.list_length,
-            "enrolled": {"median": median, "least": least, "greatest": greatest} if greatest else None,
-            "failure_to_acquire": curve.failure_to_acquire(),
-        }
-    if isinstance(curve, StreamedComparisons):
-        mated, non_mated, equal = curve.mated.total, curve.non_mated.total, None
-    else:
-        mated, non_mated = curve.mated_scores.size, curve.non_mated_scores.size
-        equal = None if non_mated > BIG else curve.eer()
-    return {
-        "kind": "comparisons",
-        "mated": mated,
-        "non_mated": non_mated,
-        "eer": None if equal is None else {"value": equal.value, "threshold": equal.threshold},
-    }
+    if asked.gallery is None:
+        return scored.at_target(curve, float(asked.target or 0.0), asked.confidence, asked.cap)
+    lowered = at_tested_size(curve, asked.gallery, asked.max_fpir)
+    more, told = scored.at_target(curve, lowered, asked.confidence, asked.cap)
+    tested, how = curve.enrolled_counts[0], "binomial growth"
+    larger = {"gallery": asked.gallery, "max_fpir": asked.max_fpir, "tested": tested, "how": how}
+    line = (
+        f"N = {asked.gallery:,}: FPIR <= {asked.max_fpir:g} asks for FPIR <= {lowered:.3g} at the tested "
+        f"N = {tested:,} ({how})"
+    )
+    return {**more, "larger_gallery": larger}, [line, *told]
 
 
-def _headline(counts: dict[str, Any], form: str) -> str:
-    tail = ""
-    if counts["kind"] == "searches":
-        enrolled = counts["enrolled"]
-        size = "unknown (say --enrolled)" if enrolled is None else f"{enrolled['median']:,}"
-        tail = f"; N = {size}, L = {counts['list_length']:,}; FTA {counts['failure_to_acquire']}"
-    elif counts["eer"] is not None:
-        tail = f"; EER {counts['eer']['value']:.4g} at {counts['eer']['threshold']:.6g}"
-    return f"{form}: {counts['mated']:,} mated and {counts['non_mated']:,} non-mated {counts['kind']}{tail}"
+def _carried(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str], Any]:
+    """Carry 1:1 scores to a gallery of N."""
+    from biomatch.cli import scored
+    from biomatch.tuning.one_to_many import one_to_many
+
+    found = one_to_many(
+        curve, max_fpir=float(asked.max_fpir or 0.0), gallery=int(asked.gallery or 1),
+        confidence=asked.confidence, cap=asked.cap,
+    )  # fmt: skip
+    more, told = scored.at_target(curve, found.max_fmr, asked.confidence, asked.cap)
+    estimate, said = scored.by_law(curve, asked.law, found)
+    larger = {**found.to_json(), "law": estimate}
+    return {**more, "larger_gallery": larger}, [*scored.gallery_lines(found), *said, *told], found
 
 
-def _at_target(
-    curve: Any, target: float, confidence: float, cap: int | None
-) -> tuple[dict[str, Any], list[str]]:
-    from biomatch.curves.build import IdentificationCurve
-    from biomatch.tuning.curve_guarantee import guarantee_of
+def _compared(
+    one: tuple[Path, Any, bool], curve: Any, target: float | None, asked: Wanted, lines: list[str]
+) -> dict[str, Any]:
+    from biomatch.decimals import text
+    from biomatch.tuning.beside import beside
 
-    of_searches = isinstance(curve, IdentificationCurve)
-    name, measure, miss = ("max_fpir", "fpir", "fnir") if of_searches else ("max_fmr", "fmr", "fnmr")
-    realised = curve.threshold(**{name: target})
-    low, high = curve.threshold_interval(**{name: target})
-    payload: dict[str, Any] = {
-        "target": target,
-        "threshold": realised,
-        "threshold_interval": [low, high],
-        measure: getattr(curve, measure)(realised),
-    }
-    lines = [f"threshold {realised:.9g} (point estimate): {measure.upper()} {payload[measure]}"]
-    misses = _misses(curve, miss, realised)
-    payload |= misses
-    lines += [f"  {key.upper()} {value}" for key, value in misses.items() if value is not None]
-    try:
-        held = guarantee_of(curve, confidence=confidence, cap=cap, **{name: target})
-    except ResultsError as fault:
-        payload["guarantee"] = None
-        payload["refusal"] = str(fault)
-        lines.append(f"no guarantee: {fault}")
-        return payload, lines
-    at_held = _misses(curve, miss, held.threshold)
-    payload["guarantee"] = {**held.to_json(), **at_held}
-    lines.append(f"guaranteed: {held}")
-    lines += [f"  {key.upper()} {value}" for key, value in at_held.items() if value is not None]
-    return payload, lines
+    path, other, paired = one
+    at = target if target is not None else 0.01
+    found = beside(curve, other, at, confidence=asked.confidence, paired=paired)
+    how = "paired by trial" if paired else "not paired: the files do not name the same trials in one order"
+    misses = [f"{rate} at {text(where)}" for rate, where in zip(found.misses, found.thresholds, strict=True)]
+    low, high = found.interval
+    lines.append(
+        f"beside {path.name} ({how}), each where false positives are at most {at:g}: misses "
+        f"{' and '.join(misses)}; difference {found.difference:+.3g} ({low:+.2g} to {high:+.2g}): "
+        f"{found.verdict}"
+    )
+    return {"file": path.absolute(), **found.to_json()}
 
 
-def _by_group(
-    curve: Any, by: str, payload: dict[str, Any], target: float
-) -> tuple[dict[str, Any], list[str]]:
-    """Break the guaranteed threshold down by group, or, where there is none, the point estimate."""
-    from biomatch.cli.groups import crossed_lines, told
-    from biomatch.curves.build import IdentificationCurve
-    from biomatch.curves.groups import cross_group, group_report
+def _written(
+    curve: Any,
+    asked: Wanted,
+    payload: dict[str, Any],
+    verdicts: list[Any],
+    others: list[tuple[Path, Any]],
+    carried: Any,
+) -> dict[str, Any]:
+    """Write report, pictures, tables and operating point; give what was written."""
+    from biomatch.reporting.own import outputs
 
-    at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
-    of_searches = isinstance(curve, IdentificationCurve)
-    report = group_report(curve, by, at, target=target, rank=curve.list_length if of_searches else None)
-    found, lines = told(report.to_json())
-    lines.insert(0, f"by {by} at threshold {at:.6g}:")
-    # Whom a false positive was taken for: the group of the best candidate, or of the reference compared.
-    other, strata = f"{'candidate' if of_searches else 'reference'}_{by}", curve.non_mated_strata
-    found["cross_group"] = None
-    if other in strata:
-        table = cross_group(
-            curve.non_mated_top_scores if of_searches else curve.non_mated_scores,
-            strata[by], strata[other], at, subjects=curve.non_mated_subjects,
-        ).to_dicts()  # fmt: skip
-        found["cross_group"] = table
-        lines += crossed_lines(table)
-    return found, lines
-
-
-def _misses(curve: Any, miss: str, threshold: float) -> dict[str, Any]:
-    if miss == "fnmr":
-        return {"fnmr": curve.fnmr(threshold)}
-    unlimited = curve.fnir(threshold) if threshold > curve.mates_known_above else None
-    found = {"fnir": unlimited, "fnir_rank_1": curve.fnir(threshold, 1)}
-    found["fnir_rank_l"] = curve.fnir(threshold, curve.list_length)
-    found["system_miss_rate"] = curve.system_miss_rate(threshold, curve.list_length)
-    return found
+    facts = outputs.Facts(
+        curve, list(asked.files), payload.get("guarantee"), payload.get("target"), asked.confidence,
+        tuple(verdicts), payload.get("tables"), payload.get("by"), tuple(others), carried,
+        str(payload["taken_for"]), tuple(payload["notes"]), payload.get("refusal"), tuple(payload["beside"]),
+    )  # fmt: skip
+    written: dict[str, Any] = {}
+    if asked.report is not None:
+        written["report"] = outputs.write_report(facts, asked.report)
+    if asked.plots:
+        written["plots"] = [outputs.write_plot(facts, path) for path in asked.plots]
+    if asked.tables:
+        written["table_files"] = [outputs.write_table(facts, path) for path in asked.tables]
+    if asked.out is not None:
+        written["point"] = outputs.write_point(facts, asked.out)
+    return written
 
 
-def _curve(curve: Any) -> dict[str, list[Any]]:
-    """Thin the curve to points that are evenly spread over the false-positive counts' logarithm."""
-    import numpy as np
-
-    points = curve.points() if not hasattr(curve, "list_length") else curve.points(curve.list_length)
-    # One threshold for each false-positive count: the lowest, with the fewest misses.
-    counts, first = np.unique(points.false_positives, return_index=True)
-    wanted = np.unique(np.geomspace(1, counts.size, CURVE_POINTS).round().astype(int) - 1)
-    at = np.sort(first[wanted])
-    return {
-        "thresholds": points.thresholds[at].astype(float).tolist(),
-        "false_positives": points.false_positives[at].tolist(),
-        "misses": points.misses[at].tolist(),
-    }
+def _paths(written: dict[str, Any]) -> list[Path]:
+    return [path for one in written.values() for path in (one if isinstance(one, list) else [one])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from biomatch import decimals
 from biomatch.evaluation.alerts.judge import AT_PREVALENCE, EVENTS, FRAUD, JOINT
 from biomatch.evaluation.alerts.precision import Precision
 from biomatch.evaluation.result import Result
@@ -16,7 +17,8 @@ def search_lines(result: Result) -> list[str]:
     """Say the rates of the further searches, each with its own N and T."""
     primary = result.point.system.gallery.policy
     return [
-        f"search {policy}: FPIR(N={one.enrolled[0]:,}, T={one.threshold:.4f}) = {one.fpir}; FNIR {one.fnir}"
+        f"search {policy}: FPIR(N={one.enrolled[0]:,}, T={decimals.text(one.threshold)}) = {one.fpir}; "
+        f"FNIR {one.fnir}"
         for policy, one in result.searches.items()
         if policy != primary
     ]

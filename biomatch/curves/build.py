@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.curves import counting
 from biomatch.curves.identification import IdentificationCurve
 from biomatch.curves.thresholds import Points
@@ -47,6 +48,7 @@ def identification_curve(
     lineages: Sequence[int] = (),
     system: Mapping[str, Any] | None = None,
     resubstitution: bool = False,
+    distances: bool = False,
 ) -> IdentificationCurve:
     """Make a curve from the scores of searches whose truth is known.
 
@@ -72,6 +74,9 @@ def identification_curve(
         See `IdentificationCurve`.
     lineages, system, resubstitution
         Provenance; see `IdentificationCurve`.
+    distances : bool
+        Whether lower is closer. Every threshold that the curve takes or gives is then a distance, and a
+        missing score is +inf.
 
     Returns
     -------
@@ -88,8 +93,8 @@ def identification_curve(
     >>> print(curve.fnir(0.5).value, curve.fpir(0.5).numerator, curve.threshold(max_fpir=0.34) > 0.3)
     0.5 1 True
     """
-    mated = counting.checked_scores(mated_scores, "mated scores", padding=True)
-    tops = counting.checked_scores(non_mated_top_scores, "non-mated top scores", padding=True)
+    mated = _similarities(mated_scores, "mated scores", distances)
+    tops = _similarities(non_mated_top_scores, "non-mated top scores", distances)
     ranks = np.asarray(mated_ranks)
     if ranks.shape != mated.shape:
         raise ResultsError(f"{ranks.size} ranks for {mated.size} mated scores", allowed="one rank a score")
@@ -139,7 +144,18 @@ def identification_curve(
         tuple(int(seed) for seed in lineages),
         system,
         resubstitution,
+        distances,
     )
+
+
+def _similarities(values: ArrayLike, what: str, distances: bool) -> counting.Floats:
+    """Check scores; give distances negated, so that higher is closer."""
+    if not distances:
+        return counting.checked_scores(values, what, padding=True)
+    given = np.asarray(values)
+    if given.dtype.kind in "fiu":
+        given = -given if given.dtype in (np.float32, np.float64) else -given.astype(np.float64)
+    return counting.checked_scores(given, what, padding=True)
 
 
 def verification_curve(
@@ -148,24 +164,60 @@ def verification_curve(
     *,
     mated_subjects: ArrayLike | None = None,
     non_mated_subjects: ArrayLike | None = None,
+    non_mated_references: ArrayLike | None = None,
     mated_strata: Mapping[str, ArrayLike] | None = None,
     non_mated_strata: Mapping[str, ArrayLike] | None = None,
+    mated_failures: int = 0,
+    non_mated_failures: int = 0,
     lineages: Sequence[int] = (),
+    distances: bool = False,
 ) -> VerificationCurve:
     """Make a curve from 1:1 comparison scores; parameters and errors as of `identification_curve`.
+
+    Parameters
+    ----------
+    mated_scores, non_mated_scores : array_like
+        Shapes (m,) and (k,); -inf (of distances +inf): a comparison that gave no score.
+    mated_subjects, non_mated_subjects : array_like, optional
+        Whose probe it was. Without them every comparison counts as a subject of its own.
+    non_mated_references : array_like, optional
+        Shape (k,): whose reference it was; needs `non_mated_subjects`. The same label is the same person.
+    mated_strata, non_mated_strata : mapping, optional
+        Labels for breakdowns.
+    mated_failures, non_mated_failures : int
+        Failures to acquire; they are no comparisons.
+    lineages : sequence of int
+        Root seeds of the worlds that went in.
+    distances : bool
+        Whether lower is closer; every threshold is then a distance.
 
     Examples
     --------
     >>> curve = verification_curve([0.5, 0.6, 0.7, 0.3], [0.1, 0.2, 0.3, 0.5])
     >>> curve.eer().value, curve.fmr(0.5).value, curve.fnmr(0.5).value
     (0.25, 0.25, 0.25)
+    >>> verification_curve([0.10, 0.20], [0.30, 0.60], distances=True).threshold(max_fmr=0)
+    0.2
     """
-    mated = counting.checked_scores(mated_scores, "mated scores", padding=True)
-    other = counting.checked_scores(non_mated_scores, "non-mated scores", padding=True)
+    mated = _similarities(mated_scores, "mated scores", distances)
+    other = _similarities(non_mated_scores, "non-mated scores", distances)
+    if non_mated_references is not None and non_mated_subjects is None:
+        raise ResultsError(
+            "subjects of the references without those of the probes", remedy="give non_mated_subjects too"
+        )
     people = counting.subject_codes(
         counting.checked_labels(mated_subjects, mated.size, "mated subjects"),
         counting.checked_labels(non_mated_subjects, other.size, "non-mated subjects"),
+        counting.checked_labels(non_mated_references, other.size, "non-mated references"),
     )
+    if people[2] is not None:
+        same = np.flatnonzero(people[1] == people[2])
+        if same.size:
+            raise ResultsError(
+                f"non-mated comparison {same[0]} has one subject on both sides",
+                allowed="two people",
+                remedy="is it a mated comparison?",
+            )
     return VerificationCurve(
         mated,
         other,
@@ -174,4 +226,8 @@ def verification_curve(
         counting.checked_strata(mated_strata, mated.size, "mated"),
         counting.checked_strata(non_mated_strata, other.size, "non-mated"),
         tuple(int(seed) for seed in lineages),
+        people[2],
+        checks.whole(mated_failures, "mated_failures"),
+        checks.whole(non_mated_failures, "non_mated_failures"),
+        distances,
     )

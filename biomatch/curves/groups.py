@@ -1,7 +1,7 @@
 """How a threshold treats each group: rates with intervals, who is taken for whom, and inequity in one number.
 
 ISO/IEC 19795-10:2024 asks for error rates and failures to acquire by group with their uncertainty. The
-summaries are the two that NIST prints (Gini, MXOG) and two from the literature (FDR, GARBE).
+summaries are those that NIST prints (INEQ, Gini, MXOG) and two from the literature (FDR, GARBE).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from numpy.typing import ArrayLike, NDArray
 from biomatch import portable
 from biomatch.cards import Card, Carded, facts
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
-from biomatch.curves.clustered_rates import by_subject
+from biomatch.curves.clustered_rates import by_person, by_subject, rate_of
 from biomatch.curves.counting import Floats
+from biomatch.curves.thresholds import turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
-from biomatch.rates import Rate, clustered_rate
+from biomatch.rates import Rate
 from biomatch.streams import stream
 
 RESAMPLES = 1000
@@ -43,6 +44,20 @@ def gini(rates: Sequence[float]) -> float | None:
         return None
     differences = np.abs(x[:, None] - x[None, :]).sum()
     return float(x.size / (x.size - 1) * differences / (2.0 * x.size**2 * x.mean()))
+
+
+def ineq(rates: Sequence[float]) -> float | None:
+    """Give INEQ, the greatest rate over the least: 1 where all are equal, without upper limit.
+
+    None for fewer than two groups, and where a group shows no error.
+
+    Examples
+    --------
+    >>> ineq([0.002, 0.01])
+    5.0
+    """
+    x = np.asarray(rates, dtype=np.float64)
+    return None if x.size < 2 or (x <= 0).any() else float(x.max() / x.min())
 
 
 def mxog(rates: Sequence[float]) -> float | None:
@@ -107,7 +122,7 @@ class GroupReport(Carded):
         A row a group: group, then value, numerator, denominator, low, high of fpir, fnir and fta (fta null
         where failures carry no labels), and the verdict on the target. Of comparisons fmr and fnmr.
     inequity : mapping
-        gini, mxog of FPIR and of FNIR (FMR, FNMR), fdr and garbe of both, each with `low` and `high`
+        ineq, gini, mxog of FPIR and of FNIR (FMR, FNMR), fdr and garbe of both, each with `low` and `high`
         (bootstrap over subjects within groups, 95%; they hold the estimate: resampling
         adds the noise of each group's rate, which raises inequality, so its lower end is widened to it).
     unlabelled : int
@@ -215,6 +230,8 @@ def cross_group(
     threshold: float,
     *,
     subjects: ArrayLike | None = None,
+    reference_subjects: NDArray[np.int64] | None = None,
+    of_comparisons: bool = False,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """Count who is taken for whom: false positives by group of the probe and of the best candidate.
@@ -229,13 +246,16 @@ def cross_group(
         Equality accepts.
     subjects : array_like, optional
         Shape (k,): clusters of the intervals.
-    confidence : float
-        Two-sided.
+    reference_subjects : ndarray of int64, optional
+        Shape (k,), in the codes of `subjects`: the subjects on the other side of comparisons.
+    of_comparisons : bool
+        Whether each score is a 1:1 comparison and not the best of a search.
 
     Returns
     -------
     polars.DataFrame
-        probe_group, reference_group, value, numerator, denominator, low, high. The denominator is all
+        probe_group, reference_group, value, numerator, denominator, low, high. Of comparisons the
+        denominator is those between the two groups. A search meets all groups at once: there it is all
         searches of the probe group, so that a row of the matrix sums to the group's FPIR.
     """
     probes, references = np.asarray(probe_groups).astype(str), np.asarray(reference_groups).astype(str)
@@ -250,41 +270,60 @@ def cross_group(
     )
     rows = []
     for probe in np.unique(probes):
-        own = probes == probe
         for reference in np.unique(references):
-            events = hits[own] & (references[own] == reference)
-            found = clustered_rate(*by_subject(events, who[own]), confidence)
+            met = references == reference
+            tried = (probes == probe) & met if of_comparisons else probes == probe
+            others = reference_subjects[tried] if reference_subjects is not None else None
+            found = rate_of((hits & met)[tried], who_of(who, subjects, tried), others, confidence)
             cells = {key.removeprefix("x_"): value for key, value in _cells("x", found).items()}
             rows.append({"probe_group": str(probe), "reference_group": str(reference), **cells})
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
+def who_of(codes: NDArray[np.int64], subjects: ArrayLike | None, tried: NDArray[np.bool_]) -> Any:
+    """Give the clusters of some trials: the subjects as they were named, or each trial by itself."""
+    return codes[tried] if subjects is None else np.asarray(subjects)[tried]
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Errors and trials of each subject; `pairs`: each trial is counted for the subjects on both sides."""
+
+    errors: NDArray[np.int64]
+    trials: NDArray[np.int64]
+    pairs: bool = False
+
+
 def _clusters(
     part: IdentificationCurve | VerificationCurve, threshold: float, rank: int | None, *, mated: bool = True
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> Clusters:
     scores = _scores(part)[0 if mated else 1]
     subjects = part.mated_subjects if mated else part.non_mated_subjects
-    events = accept(scores, threshold)
+    events = accept(scores, turned(threshold, part.distances))
     if mated:
         if rank is not None and isinstance(part, IdentificationCurve):
             events = events & (part.mated_ranks >= 1) & (part.mated_ranks <= rank)
         events = ~events
-    return by_subject(events, np.arange(scores.size) if subjects is None else subjects)
+    others = part.non_mated_references if isinstance(part, VerificationCurve) and not mated else None
+    if subjects is not None and others is not None:
+        return Clusters(*by_person(events, subjects, others), pairs=True)
+    return Clusters(*by_subject(events, np.arange(scores.size) if subjects is None else subjects))
 
 
 def _inequity(
-    samples: list[Any], resamples: int, names: tuple[str, str]
+    samples: list[tuple[Clusters, Clusters]], resamples: int, names: tuple[str, str]
 ) -> dict[str, dict[str, float | None]]:
     """Compute the summaries, and their bootstrap intervals over subjects within groups."""
 
     def summarise(fp: list[float], fn: list[float]) -> dict[str, float | None]:
         return {
+            f"ineq_{names[0]}": ineq(fp), f"ineq_{names[1]}": ineq(fn),
             f"gini_{names[0]}": gini(fp), f"gini_{names[1]}": gini(fn),
             f"mxog_{names[0]}": mxog(fp), f"mxog_{names[1]}": mxog(fn),
             "fdr": fairness_discrepancy(fp, fn), "garbe": garbe(fp, fn),
         }  # fmt: skip
 
-    usable = [pair for pair in samples if pair[0][1].size and pair[1][1].size]
+    usable = [pair for pair in samples if pair[0].trials.size and pair[1].trials.size]
     if len(usable) < 2:
         return {key: {"value": None, "low": None, "high": None} for key in summarise([], [])}
     draws = [
@@ -307,19 +346,24 @@ def _inequity(
     return report
 
 
-def _resampled(part: Any, resamples: int, key: int) -> NDArray[np.float64]:
-    errors, trials = part
+def _resampled(part: Clusters, resamples: int, key: int) -> NDArray[np.float64]:
+    errors, trials = part.errors, part.trials
     rng = stream(0, "evaluation.groups", key)
     rates = np.empty(resamples)
+    share = _share(part)
     for b in range(resamples):
         times = rng.multinomial(errors.size, np.full(errors.size, 1.0 / errors.size))
-        rates[b] = (times * errors).sum() / (times * trials).sum()
+        if part.pairs:
+            # To first order a comparison's weight is the sum of its two subjects' deviations (Owen, 2007).
+            moved = ((times - 1) * errors).sum() - share * ((times - 1) * trials).sum()
+            rates[b] = min(1.0, max(0.0, share + float(moved) / (trials.sum() / 2)))
+        else:
+            rates[b] = (times * errors).sum() / (times * trials).sum()
     return rates
 
 
-def _share(part: Any) -> float:
-    errors, trials = part
-    return float(errors.sum() / trials.sum())
+def _share(part: Clusters) -> float:
+    return float(part.errors.sum() / part.trials.sum())
 
 
 def _cells(what: str, found: Rate | None) -> dict[str, Any]:

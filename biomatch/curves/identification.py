@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
-from biomatch.curves.thresholds import Points, lower_end, points_of
+from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
 from biomatch.rates import Rate, rate
 
@@ -61,6 +62,9 @@ class IdentificationCurve(Carded):
         Settings of the system that made the lists.
     resubstitution : bool
         Whether the system's own training saw these lineages and that was asked for.
+    distances : bool
+        Whether the scores came as distances. The arrays then hold them negated; every threshold that a
+        method takes or gives is a distance, and lower accepts.
     further : mapping of str to IdentificationCurve
         Curves of the system's further searches (everyone at entry, a watchlist), by policy; each has an N of
         its own and is tuned for itself.
@@ -90,6 +94,7 @@ class IdentificationCurve(Carded):
     lineages: tuple[int, ...] = ()
     system: Mapping[str, Any] | None = None
     resubstitution: bool = False
+    distances: bool = False
     further: Mapping[str, IdentificationCurve] = field(default_factory=dict)
 
     def card(self) -> Card:
@@ -162,10 +167,13 @@ class IdentificationCurve(Carded):
             unknown.
         """
         wanted = np.asarray(thresholds, dtype=np.float64)
+        wanted = 0.0 - wanted if self.distances else wanted
         if rank is None and wanted.size and float(wanted.min()) <= self.mates_known_above:
+            known = turned(self.mates_known_above, self.distances)
             raise ResultsError(
-                f"FNIR with unlimited rank at threshold {float(wanted.min()):g}",
-                allowed=f"thresholds above {self.mates_known_above:g}, where every full list ends",
+                f"FNIR with unlimited rank at threshold {turned(float(wanted.min()), self.distances):g}",
+                allowed=f"thresholds {'below' if self.distances else 'above'} {known:g}, where every full "
+                "list ends",
                 remedy=f"give rank={self.list_length}, or lists that are longer",
             )
         return (
@@ -178,7 +186,8 @@ class IdentificationCurve(Carded):
 
         The interval treats a subject's searches as one cluster; value None where nothing was searched.
         """
-        return rate_above(self.non_mated_top_scores, self.non_mated_subjects, threshold, confidence)
+        inner = turned(threshold, self.distances)
+        return rate_above(self.non_mated_top_scores, self.non_mated_subjects, inner, confidence)
 
     def fnir(self, threshold: float, rank: int | None = None, confidence: float = 0.95) -> Rate:
         """Give FNIR(N, R, T), in [0, 1]: mated searches whose mate is not in the top R at or above T.
@@ -190,7 +199,8 @@ class IdentificationCurve(Carded):
         if rank is not None:
             counts = (self.mated_ranks >= 1) & (self.mated_ranks <= rank)
             scores = np.where(counts, scores, scores.dtype.type(-np.inf))
-        return rate_above(scores, self.mated_subjects, threshold, confidence, complement=True)
+        inner = turned(threshold, self.distances)
+        return rate_above(scores, self.mated_subjects, inner, confidence, complement=True)
 
     def system_miss_rate(self, threshold: float, rank: int | None = None, confidence: float = 0.95) -> Rate:
         """Give (misses + mated failures to acquire) / (mated searches + mated failures to acquire).
@@ -212,7 +222,8 @@ class IdentificationCurve(Carded):
             scores = np.where(counts, scores, scores.dtype.type(-np.inf))
         scores = np.r_[scores, np.full(self.mated_failures, -np.inf, dtype=scores.dtype)]
         subjects = np.r_[self.mated_subjects, own]
-        return rate_above(scores, subjects, threshold, confidence, complement=True)
+        inner = turned(threshold, self.distances)
+        return rate_above(scores, subjects, inner, confidence, complement=True)
 
     def failure_to_acquire(self, confidence: float = 0.95) -> Rate:
         """Give FTA, in [0, 1]: captures that were due and failed, of all that were due."""
@@ -221,28 +232,34 @@ class IdentificationCurve(Carded):
         failed = self.mated_failures + self.non_mated_failures
         return rate(failed, failed + self.mated + self.non_mated, confidence)
 
-    def threshold_interval(self, *, max_fpir: float) -> tuple[float, float]:
-        """Give (low, high]: the lowest thresholds with a realised FPIR of at most ``max_fpir``."""
+    def _interval(self, max_fpir: float) -> tuple[float, float]:
         if not self.non_mated:
             raise ResultsError("no non-mated search", remedy="FPIR needs probes that are not in the gallery")
-        target = counting.checked_target(max_fpir, "max_fpir")
+        target = checks.share(max_fpir, "max_fpir")
         return counting.threshold_interval(self.non_mated_top_scores, target)
 
-    def threshold(self, *, max_fpir: float) -> float:
-        """Give the lowest threshold whose realised FPIR is at most ``max_fpir``: a point estimate.
+    def threshold_interval(self, *, max_fpir: float) -> tuple[float, float]:
+        """Give (low, high]: the lowest thresholds with a realised FPIR of at most ``max_fpir``.
 
-        It is the lower end of `threshold_interval` (the next number above the best non-mated score that
-        must be refused), which misses least. Where all may be accepted it is the lowest score seen.
-        For a guarantee about the true rate use `biomatch.tuning.tune`.
+        Of distances [low, high): the highest.
         """
-        return lower_end(
-            self.threshold_interval(max_fpir=max_fpir)[0], self.non_mated_top_scores, self.mated_scores
-        )
+        low, high = self._interval(max_fpir)
+        return (turned(high, True), turned(low, True)) if self.distances else (low, high)
+
+    def threshold(self, *, max_fpir: float) -> float:
+        """Give the threshold with the fewest misses whose realised FPIR is at most ``max_fpir``.
+
+        A point estimate: the shortest decimal above the highest refused score and not above the lowest
+        accepted one, mated or not (`biomatch.decimals.shortest`; of distances below and not below). For a
+        guarantee about the true rate use `biomatch.tuning.tune`.
+        """
+        return turned(decided(self._interval(max_fpir), self.mated_scores), self.distances)
 
     def points(self, rank: int | None = None) -> Points:
         """Give the counts at every threshold that makes a difference."""
         above = self.mates_known_above if rank is None else -np.inf
-        return points_of(self._non_mated_sorted, self.hits(rank), self.mated, above)
+        points = points_of(self._non_mated_sorted, self.hits(rank), self.mated, above)
+        return points.turned() if self.distances else points
 
     def cmc(self) -> Ints:
         """Count, for each rank 1 to L, the mated searches whose mate stands at that rank or better: (L,)."""

@@ -1,4 +1,4 @@
-"""Counts at every threshold that makes a difference, and the lowest threshold of an interval."""
+"""Counts at every threshold that makes a difference, and the threshold of an interval as a decimal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from biomatch.curves import counting
 from biomatch.curves.counting import Floats, Ints, next_above
+from biomatch.decimals import shortest
 from biomatch.errors import ResultsError
 
 
@@ -16,13 +18,16 @@ class Points(NamedTuple):
     Attributes
     ----------
     thresholds : ndarray
-        Shape (t,), ascending; every observed score once, then one above all (rejects everything).
+        Shape (t,), from the most lenient to the strictest (ascending; of distances descending); every
+        observed score once, then one beyond all (rejects everything).
     false_positives : ndarray of int64
         Shape (t,): non-mated searches (comparisons) accepted at that threshold.
     misses : ndarray of int64
         Shape (t,): mated searches (comparisons) missed at that threshold.
     non_mated, mated : int
         The two denominators.
+    above : float
+        Thresholds at or below this similarity were left out.
     """
 
     thresholds: Floats
@@ -30,17 +35,53 @@ class Points(NamedTuple):
     misses: Ints
     non_mated: int
     mated: int
+    above: float = -np.inf
+
+    def decimal(self, at: int) -> float:
+        """Give the shortest decimal that decides as ``thresholds[at]`` does."""
+        here = float(self.thresholds[at])
+        distances = bool(self.thresholds.size > 1 and self.thresholds[0] > self.thresholds[-1])
+        low = turned(float(self.thresholds[at - 1]), distances) if at else self.above
+        last = at == self.thresholds.size - 1 and at > 0
+        return turned(shortest(low, np.inf if last else turned(here, distances)), distances)
+
+    def turned(self) -> Points:
+        """Give the same counts at thresholds of distances."""
+        return self._replace(thresholds=0.0 - self.thresholds)
 
 
-def lower_end(low: float, non_mated: Floats, mated: Floats) -> float:
-    """Turn the open low end of an interval into the lowest threshold that a float can hold."""
-    if low > -np.inf:
-        return next_above(non_mated.dtype.type(low))
-    finite = [part[~np.isneginf(part)] for part in (non_mated, mated)]
-    least = [float(part.min()) for part in finite if part.size]
-    if not least:
+def decided(interval: tuple[float, float], mated: Floats) -> float:
+    """Give the threshold of an interval: the shortest decimal that keeps the decision about every score.
+
+    Parameters
+    ----------
+    interval : tuple of float
+        (low, high]: the highest non-mated score that is refused (-inf: none) and the lowest one that is
+        accepted (inf: none).
+    mated : ndarray
+        Shape (m,), in any order; those above the low end are accepted too.
+
+    Returns
+    -------
+    float
+        See `biomatch.decimals.shortest`: above the highest refused score, not above the lowest accepted
+        one, and the same decision whether it is read back in single or in double precision.
+
+    Raises
+    ------
+    ResultsError
+        Where there is no score at all.
+    """
+    low, high = interval
+    high = min(high, counting.lowest_above(mated, low))
+    if low == -np.inf and high == np.inf:
         raise ResultsError("no score at all: every list is empty", remedy="check the searches")
-    return min(least)
+    return shortest(low, high)
+
+
+def turned(threshold: float, distances: bool) -> float:
+    """Turn a threshold of similarities into one of distances, or back; 0 stays 0 and never becomes -0."""
+    return 0.0 - threshold if distances else threshold
 
 
 def points_of(non_mated: Floats, hits: Floats, mated: int, above: float = -np.inf) -> Points:
@@ -91,7 +132,7 @@ def points_of(non_mated: Floats, hits: Floats, mated: int, above: float = -np.in
     if above == -np.inf:
         return points
     kept = points.thresholds > above
-    return Points(points.thresholds[kept], points.false_positives[kept], points.misses[kept], k, mated)
+    return Points(points.thresholds[kept], points.false_positives[kept], points.misses[kept], k, mated, above)
 
 
 def _starts(ascending: Floats) -> Ints:

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
-from biomatch.curves.thresholds import Points, lower_end, points_of
+from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
-from biomatch.rates import Rate
+from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
 
@@ -51,10 +52,18 @@ class VerificationCurve(Carded):
         that gave no score (rejected at every threshold).
     mated_subjects, non_mated_subjects : ndarray of int64 or None
         Whose probe it was: the clusters of every interval.
+    non_mated_references : ndarray of int64 or None
+        Shape (k,): whose reference it was, in the same codes: intervals and guarantees of FMR then heed
+        dependence through either side. (A mated comparison has one subject on both sides.)
     mated_strata, non_mated_strata : mapping
         Name of a breakdown to a label for each comparison.
     lineages : tuple of int
         Root seeds of the worlds that went in.
+    mated_failures, non_mated_failures : int
+        Comparisons that were due and could not be made (failures to acquire); they are no comparisons.
+    distances : bool
+        Whether the scores came as distances. The arrays then hold them negated; every threshold that a
+        method takes or gives is a distance, and lower accepts.
 
     Examples
     --------
@@ -70,6 +79,10 @@ class VerificationCurve(Carded):
     mated_strata: Labels = field(default_factory=dict)
     non_mated_strata: Labels = field(default_factory=dict)
     lineages: tuple[int, ...] = ()
+    non_mated_references: Ints | None = None
+    mated_failures: int = 0
+    non_mated_failures: int = 0
+    distances: bool = False
 
     def card(self) -> Card:
         """Say what is shown: the comparisons, and the curve itself."""
@@ -101,35 +114,91 @@ class VerificationCurve(Carded):
 
     def at(self, thresholds: ArrayLike) -> tuple[Ints, Ints]:
         """Count false matches and false non-matches at each threshold (any shape; two int64 arrays)."""
+        wanted = np.asarray(thresholds, dtype=np.float64)
+        wanted = 0.0 - wanted if self.distances else wanted
         return (
-            counting.accepted(self._non_mated_sorted, thresholds),
-            self.mated_scores.size - counting.accepted(self._mated_sorted, thresholds),
+            counting.accepted(self._non_mated_sorted, wanted),
+            self.mated_scores.size - counting.accepted(self._mated_sorted, wanted),
         )
 
     def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FMR, in [0, 1]: non-mated comparisons at or above T, of all; None where there are none."""
-        return rate_above(self.non_mated_scores, self.non_mated_subjects, threshold, confidence)
+        inner = turned(threshold, self.distances)
+        return rate_above(
+            self.non_mated_scores, self.non_mated_subjects, inner, confidence,
+            references=self.non_mated_references,
+        )  # fmt: skip
 
     def fnmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FNMR, in [0, 1]: mated comparisons below T, of all; None where there are none."""
-        return rate_above(self.mated_scores, self.mated_subjects, threshold, confidence, complement=True)
+        inner = turned(threshold, self.distances)
+        return rate_above(self.mated_scores, self.mated_subjects, inner, confidence, complement=True)
 
-    def threshold_interval(self, *, max_fmr: float) -> tuple[float, float]:
-        """Give (low, high]: the lowest interval of thresholds with a realised FMR of at most ``max_fmr``."""
+    def failure_to_acquire(self, confidence: float = 0.95) -> Rate:
+        """Give FTA, in [0, 1]: comparisons that were due and could not be made, of all that were due."""
+        failed = self.mated_failures + self.non_mated_failures
+        made = self.mated_scores.size + self.non_mated_scores.size
+        return rate(failed, failed + made, confidence)
+
+    def false_reject_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FRR of the system, in [0, 1]: misses and mated failures, of all that were due.
+
+        A failed comparison counts as a subject of its own.
+        """
+        failed = self.mated_failures
+        scores = np.r_[self.mated_scores, np.full(failed, -np.inf, dtype=self.mated_scores.dtype)]
+        people = self.mated_subjects
+        if people is not None:
+            people = np.r_[people, np.arange(failed) + (people.max() + 1 if people.size else 0)]
+        inner = turned(threshold, self.distances)
+        return rate_above(scores, people, inner, confidence, complement=True)
+
+    def false_accept_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FAR of the system, in [0, 1]: false matches, of all non-mated comparisons that were due."""
+        failed = self.non_mated_failures
+        scores = np.r_[self.non_mated_scores, np.full(failed, -np.inf, dtype=self.non_mated_scores.dtype)]
+        people, others = self.non_mated_subjects, self.non_mated_references
+        inner = turned(threshold, self.distances)
+        if people is None:
+            return rate_above(scores, None, inner, confidence)
+        new = 1 + max(int(part.max(initial=0)) for part in (people, others) if part is not None)
+        alone = np.arange(failed) + new
+        return rate_above(
+            scores, np.r_[people, alone], inner, confidence,
+            references=None if others is None else np.r_[others, alone + failed],
+        )  # fmt: skip
+
+    def _interval(self, max_fmr: float) -> tuple[float, float]:
         if not self.non_mated_scores.size:
             raise ResultsError("no non-mated comparison", remedy="FMR needs pairs of different people")
-        target = counting.checked_target(max_fmr, "max_fmr")
-        return counting.threshold_interval(self.non_mated_scores, target)
+        return counting.threshold_interval(self.non_mated_scores, checks.share(max_fmr, "max_fmr"))
+
+    def threshold_interval(self, *, max_fmr: float) -> tuple[float, float]:
+        """Give (low, high]: the lowest interval of thresholds with a realised FMR of at most ``max_fmr``.
+
+        Of distances [low, high): the highest.
+        """
+        low, high = self._interval(max_fmr)
+        return (turned(high, True), turned(low, True)) if self.distances else (low, high)
 
     def threshold(self, *, max_fmr: float) -> float:
-        """Give the lowest threshold whose realised FMR is at most ``max_fmr``: a point estimate."""
-        return lower_end(
-            self.threshold_interval(max_fmr=max_fmr)[0], self.non_mated_scores, self.mated_scores
-        )
+        """Give the threshold with the fewest misses whose realised FMR is at most ``max_fmr``.
+
+        A point estimate: the shortest decimal above the highest refused score and not above the lowest
+        accepted one, mated or not (`biomatch.decimals.shortest`; of distances below and not below).
+
+        Examples
+        --------
+        >>> from biomatch.curves.build import verification_curve
+        >>> verification_curve([30] * 200, [10] * 900 + [20] * 100).threshold(max_fmr=0.05)
+        30.0
+        """
+        return turned(decided(self._interval(max_fmr), self.mated_scores), self.distances)
 
     def points(self) -> Points:
         """Give the counts at every threshold that makes a difference."""
-        return points_of(self._non_mated_sorted, self._mated_sorted, self.mated_scores.size)
+        points = points_of(self._non_mated_sorted, self._mated_sorted, self.mated_scores.size)
+        return points.turned() if self.distances else points
 
     def by(self, name: str) -> dict[str, VerificationCurve]:
         """Split the curve by a breakdown (``"sex"``), of the probes; labels in sorted order."""
@@ -152,6 +221,11 @@ class VerificationCurve(Carded):
             non_mated_scores=self.non_mated_scores[other],
             mated_subjects=None if self.mated_subjects is None else self.mated_subjects[mated],
             non_mated_subjects=None if self.non_mated_subjects is None else self.non_mated_subjects[other],
+            non_mated_references=None
+            if self.non_mated_references is None
+            else self.non_mated_references[other],
+            mated_failures=0,
+            non_mated_failures=0,
             mated_strata={key: labels[mated] for key, labels in self.mated_strata.items()},
             non_mated_strata={key: labels[other] for key, labels in self.non_mated_strata.items()},
         )
@@ -168,6 +242,6 @@ class VerificationCurve(Carded):
         gap = np.abs(fm - fn)
         best = np.flatnonzero(gap == gap.min())
         at = best[np.argmin((fm + fn)[best])]
-        threshold = float(points.thresholds[at])
+        threshold = points.decimal(int(at))
         value = float(fm[at] + fn[at]) / (2.0 * points.mated * points.non_mated)
         return EqualError(value, threshold, self.fmr(threshold), self.fnmr(threshold))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from biomatch import decimals
 from biomatch.demo.answers import Answers
 
 MOST_LINES = 15
@@ -37,9 +38,9 @@ def _identification(answers: Answers) -> list[str]:
         shown = f"FPIR at most {asked.target:g} with {asked.confidence:.0%} confidence"
         if asked.not_shown:
             shown += f" ({asked.asked:g} is not shown: {asked.not_shown})"
-    found = [f"identification, threshold {point.face_threshold:.4f}: {shown}"]
+    found = [f"identification, threshold {decimals.text(point.face_threshold)}: {shown}"]
     for policy, one in answers.result.searches.items():
-        own = "" if one.threshold == point.face_threshold else f", T = {one.threshold:.4f}"
+        own = "" if one.threshold == point.face_threshold else f", T = {decimals.text(one.threshold)}"
         who = f"{SEARCHES.get(policy, policy)}, N = {one.enrolled[0]:,}{own}"
         found.append(f"  {who}: FPIR {one.fpir}; FNIR {one.fnir}")
     return found

@@ -11,6 +11,23 @@ from biomatch.gallery import Gallery
 from biomatch.gallery.scoring import exact_scores
 
 
+def same_images(references: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Say which probes are an enrolled image itself, bit for bit: such a search finds itself.
+
+    Parameters
+    ----------
+    references, probes : ndarray
+        Shapes (n, d) and (m, d), float32.
+
+    Returns
+    -------
+    ndarray of bool
+        Shape (m,).
+    """
+    known = {row.tobytes() for row in references}
+    return np.array([row.tobytes() in known for row in probes], dtype=bool)
+
+
 def identify_own(
     references: NDArray[np.float32],
     reference_labels: NDArray[np.str_],
@@ -40,7 +57,8 @@ def identify_own(
     Returns
     -------
     IdentificationCurve
-        Subjects are the clusters of its intervals.
+        N counts people, not images; a rank counts candidates, which are images. Subjects are the clusters
+        of its intervals.
 
     Raises
     ------
@@ -81,7 +99,7 @@ def identify_own(
         own[mated],
         ranks[mated],
         tops[~mated],
-        enrolled_count=len(references),
+        enrolled_count=int(np.unique(of_reference).size),
         list_length=list_length,
         mated_subjects=names[of_probe[mated]],
         non_mated_subjects=names[of_probe[~mated]],

@@ -90,11 +90,15 @@ class Comparison:
         A field that differs never raises the sum, however common its value is, and one that is missing
         leaves it as it is.
         """
+        return np.asarray(self.weights(m).sum(axis=1), dtype=np.float64)
+
+    def weights(self, m: M | None = None) -> Floats:
+        """Give the weight of each field of `FIELDS`, whose sum is `llr`; shape (n, 5)."""
         with np.errstate(divide="ignore"):
             log_m = portable.log(np.maximum(m_table(m), 1e-9))
         weights = log_m[np.arange(len(FIELDS)), self.level] - self.log_u
         weights = np.where(self.level == DIFFERS, np.minimum(weights, 0.0), weights)
-        return np.asarray(np.where(self.level == MISSING, 0.0, weights).sum(axis=1), dtype=np.float64)
+        return np.asarray(np.where(self.level == MISSING, 0.0, weights), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,9 +2,10 @@
 
 from biomatch.gallery.gallery import Gallery
 from biomatch.gallery.scoring import Candidates, exact_scores
+from biomatch.gallery.upgrade import Upgrade, upgrade
 from biomatch.gallery.where import Where
 
-__all__ = ["Candidates", "Gallery", "Where", "exact_scores"]
+__all__ = ["Candidates", "Gallery", "Upgrade", "Where", "exact_scores", "upgrade"]
 
 
 def __dir__() -> list[str]:

@@ -27,30 +27,46 @@ class AutoIndex:
         d.
     compressed : callable
         Makes the compressed index when it is needed.
+    chosen : FlatIndex or CompressedIndex, optional
+        What has been chosen; None: exact search.
+    rows : int
+        How many rows it knows of.
     """
 
     probes_a_pass = PROBES_A_PASS
 
-    def __init__(self, dimension: int, compressed: Callable[[], CompressedIndex]) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        compressed: Callable[[], CompressedIndex],
+        chosen: FlatIndex | CompressedIndex | None = None,
+        rows: int = 0,
+    ) -> None:
         self.dimension = dimension
         self._make = compressed
-        self.chosen: FlatIndex | CompressedIndex = FlatIndex()
-        self._rows = 0
+        self.chosen = FlatIndex() if chosen is None else chosen
+        self._rows = rows
 
-    def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
+    def _next(self, chosen: FlatIndex | CompressedIndex, rows: int) -> AutoIndex:
+        return AutoIndex(self.dimension, self._make, chosen, rows)
+
+    def added(self, store: Store, first: int, templates: NDArray[np.float32]) -> AutoIndex:
         """Learn of new rows; switch when there are enough."""
-        self._rows = first + len(templates)
-        if isinstance(self.chosen, FlatIndex) and self._rows * self.dimension > EXACT_VALUES:
-            self.chosen = self._make()
+        rows = first + len(templates)
+        if isinstance(self.chosen, FlatIndex) and rows * self.dimension > EXACT_VALUES:
+            chosen = self._make()
             for begin, stretch in store.stretches():
-                self.chosen.add(store, begin, stretch)
-            return
-        self.chosen.add(store, first, templates)
+                chosen = chosen.added(store, begin, stretch)
+            return self._next(chosen, rows)
+        return self._next(self.chosen.added(store, first, templates), rows)
 
-    def keep(self, store: Store, rows: NDArray[np.int64]) -> None:
+    def kept(self, store: Store, rows: NDArray[np.int64]) -> AutoIndex:
         """Forget all rows but these."""
-        self._rows = len(rows)
-        self.chosen.keep(store, rows)
+        return self._next(self.chosen.kept(store, rows), len(rows))
+
+    def pieces(self) -> list[Any]:
+        """Give what the chosen index holds."""
+        return self.chosen.pieces()
 
     def choose(
         self,
@@ -77,18 +93,18 @@ class AutoIndex:
         """Give what the chosen index has learnt."""
         return self.chosen.codebook()
 
-    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def codes(self, store: Store, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Give the codes of rows, shape (n, 0) while exact."""
-        return self.chosen.codes(rows)
+        return self.chosen.codes(store, rows)
 
-    def restore(
+    def restored(
         self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
-    ) -> None:
+    ) -> AutoIndex:
         """Take up what was saved; a codebook says that codes had been chosen."""
-        self._rows = sum(len(stretch) for _, stretch in store.stretches())
-        if codebook is not None or self._rows * self.dimension > EXACT_VALUES:
-            self.chosen = self._make()
-        self.chosen.restore(store, codebook, codes)
+        rows = sum(len(stretch) for _, stretch in store.stretches())
+        compressed = codebook is not None or rows * self.dimension > EXACT_VALUES
+        fresh: FlatIndex | CompressedIndex = self._make() if compressed else FlatIndex()
+        return self._next(fresh.restored(store, codebook, codes), rows)
 
     def loss_bound(self, store: Store, score: float | None) -> float:
         """Give the bound of the chosen index."""

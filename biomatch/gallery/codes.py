@@ -10,23 +10,34 @@ in segments, which are shared out among threads.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import Any
 
-import faiss as faiss_typed
 import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.segments import (
+    SUB_DIMENSION,
+    Codes,
+    code_bytes,
+    codebook_shape,
+    cut,
+    faiss,
+    faiss_threads,
+    joined,
+    packed,
+    places,
+    without,
+)
 
-faiss: Any = faiss_typed  # its type hints lack half of what it offers
 SEGMENT_ROWS = 1 << 18
 """Enough that a scan of one outweighs its start, few enough that two threads share a million rows evenly."""
-_SUB_DIMENSION = 3
 _SPARE_FETCH = 32
 """Rows more than a segment's even share."""
 _BATCH_SCAN = 15
@@ -57,29 +68,27 @@ class Scan:
         return Scan(self.scores[probes], self.rows[probes], self.reach[probes])
 
 
-@contextmanager
-def faiss_threads(threads: int) -> Iterator[None]:
-    """Run a block with this many FAISS threads; the caller's number comes back afterwards."""
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(threads)
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
+class Helpers:
+    """Threads that scan segments beside the asking one; made when they are first needed, and shared."""
 
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self._pool: ThreadPoolExecutor | None = None
+        self._making = Lock()
 
-def codebook_shape(dimension: int) -> tuple[int, int, int]:
-    """Give the shape of the centroids: sub-spaces, 16, values a sub-space."""
-    return -(-dimension // _SUB_DIMENSION), 16, _SUB_DIMENSION
-
-
-def code_bytes(dimension: int) -> int:
-    """Give the bytes of one code: 4 bits a sub-space."""
-    return -(-codebook_shape(dimension)[0] // 2)
+    def submit(self, work: Callable[[], None]) -> Future[None]:
+        """Have a helper do something."""
+        with self._making:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self.threads - 1)
+        return self._pool.submit(work)
 
 
 class CodeSegments:
     """The codes of rows 0, 1, ..., in the order in which they were added.
+
+    What is there is never changed: `trained`, `added`, `kept` and `restored` give the next one, which shares
+    the segments that stay the same.
 
     Parameters
     ----------
@@ -92,16 +101,21 @@ class CodeSegments:
     def __init__(self, dimension: int, threads: int) -> None:
         self.dimension, self.threads = dimension, threads
         self._subspaces = codebook_shape(dimension)[0]
-        self._segments = [self._empty()]
-        self._pool: ThreadPoolExecutor | None = None
+        self._segments: tuple[Any, ...] = (self._empty(),)
+        self._helpers = Helpers(threads)
 
     def _empty(self) -> Any:
-        width = self._subspaces * _SUB_DIMENSION
+        width = self._subspaces * SUB_DIMENSION
         return faiss.IndexPQFastScan(width, self._subspaces, 4, faiss.METRIC_INNER_PRODUCT)
 
     def _another(self) -> Any:
         made = self._empty()
         made.pq, made.is_trained = self._segments[0].pq, True
+        return made
+
+    def _of(self, segments: Iterable[Any]) -> CodeSegments:
+        made = copy(self)
+        made._segments = tuple(segments)
         return made
 
     def __len__(self) -> int:
@@ -117,58 +131,55 @@ class CodeSegments:
         """Whether there is a codebook."""
         return bool(self._segments[0].is_trained)
 
-    def train(self, templates: NDArray[np.float32]) -> None:
-        """Learn the codebook, once, from templates of shape (n, d)."""
+    def trained_on(self, templates: NDArray[np.float32]) -> CodeSegments:
+        """Give codes without rows whose codebook was learnt from templates of shape (n, d)."""
+        made = self._empty()
         # One thread: thousands of tiny k-means steps gain nothing from more, and the result is the same
         # whatever the gallery's own number of threads.
         with faiss_threads(1):
-            self._segments[0].train(self._padded(templates))
+            made.train(self._padded(templates))
+        return self._of([made])
 
     def _padded(self, templates: NDArray[np.float32]) -> NDArray[np.float32]:
-        width = self._subspaces * _SUB_DIMENSION
+        width = self._subspaces * SUB_DIMENSION
         if width == self.dimension:
             return np.ascontiguousarray(templates)
         padded = np.zeros((len(templates), width), np.float32)
         padded[:, : self.dimension] = templates
         return padded
 
-    def add(self, templates: NDArray[np.float32]) -> None:
-        """Encode rows at the end."""
-        begin = 0
+    def added(self, templates: NDArray[np.float32]) -> CodeSegments:
+        """Encode rows at the end; only the last segment is copied."""
+        segments, begin, own = list(self._segments), 0, False
         with faiss_threads(self.threads):
             while begin < len(templates):
-                room = SEGMENT_ROWS - int(self._segments[-1].ntotal)
+                room = SEGMENT_ROWS - int(segments[-1].ntotal)
                 if room <= 0:
-                    self._segments.append(self._another())
+                    segments.append(self._another())
+                    own = True
                     continue
-                self._segments[-1].add(self._padded(templates[begin : begin + room]))
+                if not own:
+                    segments[-1], own = faiss.clone_index(segments[-1]), True
+                segments[-1].add(self._padded(templates[begin : begin + room]))
                 begin += room
+        return self._of(segments)
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Forget all rows but these (ascending), overwriting the codes of the others."""
-        for first, segment in list(self._stretches()):
-            count = int(segment.ntotal)
-            gone = np.ones(count, np.bool_)
-            begin, end = np.searchsorted(rows, [first, first + count])
+    def kept(self, rows: NDArray[np.int64]) -> CodeSegments:
+        """Give the codes of these rows (ascending); segments that lose some are copied."""
+        segments: list[tuple[Any, bool]] = []
+        for first, segment in self._stretches():
+            gone = np.ones(int(segment.ntotal), np.bool_)
+            begin, end = np.searchsorted(rows, [first, first + len(gone)])
             gone[rows[begin:end] - first] = False
-            if gone.any():
-                # FAISS moves other codes into their place, but leaves what stood at the end.
-                nothing = np.zeros(segment.code_size, np.uint8)
-                pack = segment.get_CodePacker().pack_1_c
-                for place, block in _places(segment, np.flatnonzero(gone)):
-                    pack(faiss.swig_ptr(nothing), place, block)
-                segment.remove_ids(faiss.IDSelectorBitmap(np.packbits(gone, bitorder="little")))
-        self._join()
+            if gone.all():
+                continue
+            segments.append((without(segment, gone), True) if gone.any() else (segment, False))
+        left = joined(segments, SEGMENT_ROWS)
+        return self._of(left or [self._another() if self.trained else self._empty()])
 
-    def _join(self) -> None:
-        """Drop empty segments and put together neighbours that fit into one."""
-        joined = self._segments[:1]
-        for segment in self._segments[1:]:
-            if int(joined[-1].ntotal) + int(segment.ntotal) <= SEGMENT_ROWS:
-                joined[-1].merge_from(segment)
-            else:
-                joined.append(segment)
-        self._segments = joined
+    def pieces(self) -> list[Codes]:
+        """Give the segments, to be overwritten after an erasure."""
+        return [Codes(segment) for segment in self._segments]
 
     def _stretches(self) -> Iterator[tuple[int, Any]]:
         first = 0
@@ -193,17 +204,22 @@ class CodeSegments:
             for first, segment in self._stretches():
                 begin, end = np.searchsorted(rows, [first, first + int(segment.ntotal)])
                 unpack = segment.get_CodePacker().unpack_1_c
-                for at, (place, block) in enumerate(_places(segment, rows[begin:end] - first), int(begin)):
+                for at, (place, block) in enumerate(places(segment, rows[begin:end] - first), int(begin)):
                     unpack(block, place, faiss.swig_ptr(found[at]))
         return found
 
-    def restore(self, codebook: NDArray[np.float32], codes: list[NDArray[np.uint8]]) -> None:
-        """Take up a codebook and codes that were saved, in a fresh object."""
+    def encoded(self, templates: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Give the codes that templates would have, shape (n, bytes a row), without adding them."""
+        found: NDArray[np.uint8] = self._segments[0].pq.compute_codes(self._padded(templates))
+        return found
+
+    def restored(self, codebook: NDArray[np.float32], codes: list[NDArray[np.uint8]]) -> CodeSegments:
+        """Give a codebook and codes that were saved."""
         wanted = codebook_shape(self.dimension)
         if codebook.shape != wanted or not np.isfinite(codebook).all():
             raise GalleryError(f"a codebook of shape {codebook.shape}", allowed=f"finite, {wanted}")
-        packed = [_packed(codebook, some) for some in _cut(codes, SEGMENT_ROWS)]
-        self._segments = packed or [_packed(codebook, np.empty((0, 0), np.uint8))]
+        made = [packed(codebook, some) for some in cut(codes, SEGMENT_ROWS)]
+        return self._of(made or [packed(codebook, np.empty((0, 0), np.uint8))])
 
     # -- scanning -----------------------------------------------------------------------------------
 
@@ -284,8 +300,6 @@ class CodeSegments:
 
     def _shared_out(self, jobs: list[Callable[[], Scan]]) -> list[Scan]:
         """Run scans in this thread and in others: this one need not wait for the others to wake up."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads - 1)
         found: list[Any] = [None] * len(jobs)
         waiting = deque(range(len(jobs)))
 
@@ -297,7 +311,7 @@ class CodeSegments:
                     return
                 found[at] = jobs[at]()
 
-        others = [self._pool.submit(work) for _ in range(min(self.threads, len(jobs)) - 1)]
+        others = [self._helpers.submit(work) for _ in range(min(self.threads, len(jobs)) - 1)]
         work()
         for other in others:
             other.result()
@@ -339,44 +353,3 @@ def _replaced(scan: Scan, who: NDArray[np.int64], new: Scan) -> Scan:
     scores[:, :width], rows[:, :width], reach = scan.scores, scan.rows, scan.reach.copy()
     scores[who], rows[who], reach[who] = new.scores, new.rows, new.reach
     return Scan(scores, rows, reach)
-
-
-def _places(segment: Any, rows: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
-    """Give, for each row of a segment, its place within its block of codes, and a pointer to the block."""
-    stride = segment.get_block_stride()
-    table = faiss.rev_swig_ptr(segment.codes.get(), segment.codes.size())
-    for row in rows.tolist():
-        block, place = divmod(row, segment.bbs)
-        yield place, faiss.swig_ptr(table[block * stride :])
-
-
-def _packed(codebook: NDArray[np.float32], codes: NDArray[np.uint8]) -> Any:
-    """Make a segment of codes, shape (n, bytes a row)."""
-    subspaces, _, width = codebook.shape
-    plain = faiss.IndexPQ(subspaces * width, subspaces, 4, faiss.METRIC_INNER_PRODUCT)
-    faiss.copy_array_to_vector(np.array(codebook).ravel(), plain.pq.centroids)
-    plain.is_trained = True
-    plain.ntotal = len(codes)
-    plain.codes.resize(plain.ntotal * plain.pq.code_size)
-    if plain.ntotal:
-        faiss.rev_swig_ptr(plain.codes.data(), plain.ntotal * plain.pq.code_size)[:] = codes.ravel()
-    made = faiss.IndexPQFastScan(plain)
-    made.orig_codes = None  # would dangle: `plain` ends here
-    return made
-
-
-def _cut(parts: list[NDArray[np.uint8]], size: int) -> Iterator[NDArray[np.uint8]]:
-    """Cut rows that come in parts into stretches of `size` rows."""
-    waiting: list[NDArray[np.uint8]] = []
-    held = 0
-    for part in parts:
-        begin = 0
-        while begin < len(part):
-            taken = part[begin : begin + size - held]
-            waiting.append(taken)
-            held, begin = held + len(taken), begin + len(taken)
-            if held == size:
-                yield np.concatenate(waiting)
-                waiting, held = [], 0
-    if held:
-        yield np.concatenate(waiting)

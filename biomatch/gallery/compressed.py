@@ -5,7 +5,7 @@ The codes' scores only choose (see `biomatch.gallery.codes`); how many are chose
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
 from threading import Lock
 from typing import Any
 
@@ -14,16 +14,20 @@ from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.codes import DEEPER, CodeSegments, Scan
-from biomatch.gallery.flat import FlatIndex
+from biomatch.gallery.flat import FlatIndex, Part, best_rows
 from biomatch.gallery.floor import leader_floor
 from biomatch.gallery.law import LossLaw
+from biomatch.gallery.reach import Search, reaching
 from biomatch.gallery.rerank import STORE_KINDS, StoreKind, may_be_listed, ranker_of
-from biomatch.gallery.store import Store, taken
+from biomatch.gallery.store import Store, rows_between, taken
 
 TRAINING_ROWS = 8192
 """FAISS trains 16 centroids on at most 256 points each (4,096); twice that is there to sample from."""
 EXACT_BELOW = 16_384
 """Up to so many searched rows an exact scan is as fast, so nothing is risked."""
+TAIL_ROWS = 1024
+"""Rows are given codes so many at a time: an enrolment copies no segment of codes, and a search compares at
+most so many more rows (a thousandth of a gallery of a million)."""
 LOSS_BUDGET = 1e-6
 _SLACK = 8
 _FIRST_FETCH, _MOST_FIRST, _MOST_PILOT = 64, 1024, 2048
@@ -76,15 +80,14 @@ class CompressedIndex:
         self.ranker = ranker_of(rank_from, dimension)
         self._flat = FlatIndex()
         self._codes = CodeSegments(dimension, threads)
+        self._rows = 0
         self.spare = 40  # rows beyond 3 L that are looked at, whatever their code score
-        self._law: LossLaw | None = None
-        self._level, self._code_score = 0, 0.0
-        self._fetch, self._searches, self._looked_at = _FIRST_FETCH, 0, 0
-        self._counting = Lock()  # passes run at once
+        self._laws: dict[int, tuple[LossLaw, float]] = {}  # of the rows below a power of two
+        self._effort = _Effort()
         if training is not None:
             if len(training) < TRAINING_ROWS:
                 raise GalleryError(f"{len(training)} training templates", allowed=f"at least {TRAINING_ROWS}")
-            self._codes.train(training)
+            self._codes = self._codes.trained_on(training)
 
     # -- learning of rows ---------------------------------------------------------------------------
 
@@ -93,23 +96,42 @@ class CompressedIndex:
         """Whether there are codes yet."""
         return self._codes.trained
 
-    def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
+    def added(self, store: Store, first: int, templates: NDArray[np.float32]) -> CompressedIndex:
         """Learn of new rows; the first `TRAINING_ROWS` also train the quantiser."""
-        self.ranker.add(templates)
-        if self.trained:
-            self._codes.add(templates)
-        elif first + len(templates) >= TRAINING_ROWS:
-            self._codes.train(taken(store, np.arange(TRAINING_ROWS)))
-            for _, stretch in store.stretches():
-                for begin in range(0, len(stretch), 1 << 16):
-                    self._codes.add(stretch[begin : begin + (1 << 16)])
+        made = copy(self)
+        made.ranker = self.ranker.added(templates)
+        made._rows = first + len(templates)
+        if not self.trained and made._rows >= TRAINING_ROWS:
+            made._codes = self._codes.trained_on(taken(store, np.arange(TRAINING_ROWS)))
+        made._encode(store)
+        return made
 
-    def keep(self, store: Store, rows: NDArray[np.int64]) -> None:  # noqa: ARG002
-        """Forget all rows but these, overwriting the codes of the others."""
-        self.ranker.keep(rows)
-        if len(self._codes):
-            self._codes.keep(rows)
-            self._law = None
+    def _encode(self, store: Store) -> None:
+        """Give codes to the rows that are to have some: all but those since the last multiple of `TAIL_ROWS`.
+
+        Which rows have codes follows from their number alone, not from how they came.
+        """
+        wanted = self._rows - self._rows % TAIL_ROWS
+        if not self.trained or len(self._codes) == wanted:
+            return
+        if len(self._codes) > wanted:
+            self._codes = self._codes.kept(np.arange(wanted))
+        for _, stretch in rows_between(store, len(self._codes), wanted):
+            for begin in range(0, len(stretch), 1 << 16):
+                self._codes = self._codes.added(stretch[begin : begin + (1 << 16)])
+
+    def kept(self, store: Store, rows: NDArray[np.int64]) -> CompressedIndex:
+        """Forget all rows but these."""
+        made = copy(self)
+        made.ranker = self.ranker.kept(rows)
+        made._rows, made._laws = len(rows), {}
+        made._codes = self._codes.kept(rows[: int(np.searchsorted(rows, len(self._codes)))])
+        made._encode(store)
+        return made
+
+    def pieces(self) -> list[Any]:
+        """Give the codes and the coarse copies, to be overwritten after an erasure."""
+        return [*self.ranker.pieces(), *self._codes.pieces()]
 
     # -- saving -------------------------------------------------------------------------------------
 
@@ -117,21 +139,34 @@ class CompressedIndex:
         """Give the centroids; None while untrained."""
         return self._codes.codebook()
 
-    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Give the codes of rows (ascending), shape (n, bytes a row)."""
-        return self._codes.codes(rows)
+    def codes(self, store: Store, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Give the codes of rows (ascending), shape (n, bytes a row); the last rows are encoded for it."""
+        if not self.trained:
+            return self._codes.codes(rows)
+        there = int(np.searchsorted(rows, len(self._codes)))
+        found = self._codes.codes(rows[:there])
+        if there < len(rows):
+            found = np.concatenate([found, self._codes.encoded(taken(store, rows[there:]))])
+        return found
 
-    def restore(
+    def restored(
         self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
-    ) -> None:
-        """Take up centroids and codes that were saved, in a fresh index."""
+    ) -> CompressedIndex:
+        """Take up centroids and codes that were saved."""
+        made = copy(self)
         for _, stretch in store.stretches():
-            self.ranker.add(stretch)
+            made.ranker = made.ranker.added(stretch)
+        made._rows = sum(len(stretch) for _, stretch in store.stretches())
         if codebook is None:
-            if sum(len(stretch) for _, stretch in store.stretches()) >= TRAINING_ROWS:
+            if made._rows >= TRAINING_ROWS:
                 raise GalleryError("a gallery of this size without its codebook", remedy="take a whole copy")
-            return
-        self._codes.restore(codebook, codes)
+            return made
+        left, some = made._rows - made._rows % TAIL_ROWS, []
+        for part in codes:
+            some.append(part[:left])
+            left -= len(some[-1])
+        made._codes = self._codes.restored(codebook, some)
+        return made
 
     # -- searching ----------------------------------------------------------------------------------
 
@@ -145,18 +180,42 @@ class CompressedIndex:
         alone: bool = True,
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give pairs that hold every probe's best L of the rows that were looked at again."""
-        total = len(self._codes)
-        count = total if searched is None else int(searched.sum())
-        if count <= EXACT_BELOW:
+        count = self._rows if searched is None else int(searched.sum())
+        if count <= EXACT_BELOW or not self.trained:
             return self._flat.choose(store, probes, list_length, searched)
+        # The last rows have no codes: each of them is compared.
+        total = len(self._codes)
+        parts: list[Part] = [
+            (first, rows, None if searched is None else searched[first : first + len(rows)])
+            for first, rows in rows_between(store, total, self._rows)
+        ]
+        who, rows = self._of_codes(store, probes, list_length, searched, alone=alone)
+        if not parts:
+            return who, rows
+        coded = rows < total  # where codes could not tell, the exact scan has given the last rows as well
+        tail_who, tail_rows = best_rows(probes, parts, list_length)
+        return np.concatenate([who[coded], tail_who]), np.concatenate([rows[coded], tail_rows])
+
+    def _of_codes(
+        self,
+        store: Store,
+        probes: NDArray[np.float32],
+        list_length: int,
+        searched: NDArray[np.bool_] | None,
+        *,
+        alone: bool,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give the pairs of `choose` among the rows that have codes (and more, at times)."""
+        total = len(self._codes)
+        count = total if searched is None else int(searched[:total].sum())
         code_score = np.float32(self.code_score(store))
         # The tail of a list is strangers, whom codes tell apart badly: more of them are looked at.
         wanted = min(3 * list_length + self.spare, count)
         # Rows that are not searched take places among the best codes: so many more are fetched.
-        fetch = min(int((wanted + _SLACK) * total / count) + self._fetch, total)
+        fetch = min(int((wanted + _SLACK) * total / count) + self._effort.fetch, total)
         if fetch > min(_MOST, _MOST_AT_ONCE // len(probes)):
             return self._flat.choose(store, probes, list_length, searched)
-        search = _Search(store, list_length, wanted, code_score, searched, alone)
+        search = Search(store, list_length, wanted, code_score, searched, alone)
         if alone or not self._codes.pilot_rows:
             return self._chosen(search, probes, self._codes.scan(probes, fetch, alone=alone), adapt=True)
         # Some probes have ten times as many strangers near them as others: the first segment tells.
@@ -172,11 +231,11 @@ class CompressedIndex:
             found_rows.append(rows)
         return np.concatenate(found_who), np.concatenate(found_rows)
 
-    def _needed(self, search: _Search, pilot: Scan) -> NDArray[np.int64]:
+    def _needed(self, search: Search, pilot: Scan) -> NDArray[np.int64]:
         """Estimate how many rows must be fetched, from what the first segment gave; time only hangs on it."""
         share = self._codes.pilot_rows / len(self._codes)
         wanted = min(int(search.wanted * share) + 1, pilot.rows.shape[1])
-        _, _, short, lowest = _reaching([pilot], search, wanted)
+        _, _, short, lowest = reaching([pilot], search, wanted)
         self._adapt(short, _MOST_PILOT)
         reached = (pilot.scores >= lowest[:, None]).sum(axis=1)
         reached[short[:, 0]] *= 2
@@ -188,17 +247,17 @@ class CompressedIndex:
 
     def _adapt(self, short: NDArray[np.bool_], most: int) -> None:
         # How many are fetched at first changes the time only: the answer is what reaches the code score.
-        if self._fetch < most and short.mean() > _OFTEN:
-            self._fetch *= 2
+        if self._effort.fetch < most and short.mean() > _OFTEN:
+            self._effort.fetch *= 2
 
     def _chosen(
-        self, search: _Search, probes: NDArray[np.float32], scans: list[Scan], *, adapt: bool = False
+        self, search: Search, probes: NDArray[np.float32], scans: list[Scan], *, adapt: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Give the pairs of `choose`, going deeper where scans do not reach far enough."""
         found_who, found_rows = [], []
         left = np.arange(len(probes))
         while True:
-            rows, valid, short, _ = _reaching(scans, search, search.wanted)
+            rows, valid, short, _ = reaching(scans, search, search.wanted)
             if adapt:
                 self._adapt(short, _MOST_FIRST)
             whole, adapt = np.logical_not(short.any(axis=1)), False
@@ -207,9 +266,9 @@ class CompressedIndex:
             )
             found_who.append(left[whole][who])
             found_rows.append(kept)
-            with self._counting:
-                self._looked_at += int(valid[whole].sum())
-                self._searches += int(whole.sum())
+            with self._effort.counting:
+                self._effort.looked_at += int(valid[whole].sum())
+                self._effort.searches += int(whole.sum())
             left, short = left[~whole], short[~whole]
             if not len(left):
                 break
@@ -229,26 +288,30 @@ class CompressedIndex:
 
     def prepare(self, store: Store) -> None:
         """Measure the law before passes that run at once ask for it."""
-        if len(self._codes) > EXACT_BELOW:
+        if self.trained and self._rows > EXACT_BELOW:
             self.law(store)
 
     # -- the bound ----------------------------------------------------------------------------------
 
-    def floor(self) -> float:
+    def floor(self, level: int = 1) -> float:
         """Score from which on losses are bounded: what was declared, else the leader's threshold at N."""
-        return leader_floor(self._level or 1) if self.floor_score is None else self.floor_score
+        return leader_floor(level) if self.floor_score is None else self.floor_score
+
+    @property
+    def level(self) -> int:
+        """The power of two below which the rows lie that the law is measured on."""
+        return 1 << max(0, self._rows.bit_length() - 1)
 
     def code_score(self, store: Store) -> float:
         """Give the code score from which rows are looked at again."""
-        self.law(store)
-        return self._code_score
+        return self._known_law(store)[1]
 
     def loss_bound(self, store: Store, score: float | None) -> float:
         """Bound the chance that a mate of this score (None: the floor) is lost; 0 while exact."""
-        if not self.trained or len(self._codes) <= EXACT_BELOW:
+        if not self.trained or self._rows <= EXACT_BELOW:
             return 0.0
-        law = self.law(store)
-        return law.bound(self.floor() if score is None else score, self._code_score)
+        law, code_score = self._known_law(store)
+        return law.bound(self.floor(self.level) if score is None else score, code_score)
 
     def law(self, store: Store) -> LossLaw:
         """Give the law of the codes, measured again whenever the gallery has doubled.
@@ -256,12 +319,19 @@ class CompressedIndex:
         It is measured on rows below a power of two, so that it follows from the rows and not from when
         somebody searched.
         """
-        level = 1 << (len(self._codes).bit_length() - 1)
-        if self._law is None or level != self._level:
-            self._level = level
-            self._law = self._measured(store, level)
-            self._code_score = self._law.code_score(self.floor(), self.loss_budget)
-        return self._law
+        return self._known_law(store)[0]
+
+    def _known_law(self, store: Store) -> tuple[LossLaw, float]:
+        level = self.level
+        known = self._laws.get(level)
+        if known is None:
+            with self._effort.measuring:  # the threads that wait for it need not measure it as well
+                known = self._laws.get(level)
+                if known is None:
+                    law = self._measured(store, level)
+                    known = law, law.code_score(self.floor(level), self.loss_budget)
+                    self._laws[level] = known
+        return known
 
     def _measured(self, store: Store, level: int) -> LossLaw:
         references = taken(store, np.linspace(0, level - 1, _SAMPLED_REFERENCES).astype(np.int64))
@@ -271,54 +341,28 @@ class CompressedIndex:
 
     def about(self) -> dict[str, Any]:
         """Describe the index in plain data."""
+        known = self._laws.get(self.level)
+        floor = self.floor(1 if known is None else self.level)
         found: dict[str, Any] = {
             "index": "compressed",
             "codes": self._codes.name,
             "rank_from": self.rank_from,
             "trained": self.trained,
-            "floor_score": self.floor(),
+            "floor_score": floor,
             "floor_from": "the leader profile's threshold at N" if self.floor_score is None else "declared",
             "loss_budget": self.loss_budget,
         }
-        if self._law is not None:
-            found["looked_at_from_code_score"] = self._code_score
-            found["index_loss_bound"] = self._law.bound(self.floor(), self._code_score)
-        if self._searches:
-            found["looked_at_mean"] = self._looked_at / self._searches
+        if known is not None:
+            found["looked_at_from_code_score"] = known[1]
+            found["index_loss_bound"] = known[0].bound(floor, known[1])
+        if self._effort.searches:
+            found["looked_at_mean"] = self._effort.looked_at / self._effort.searches
         return found
 
 
-@dataclass(frozen=True, eq=False)
-class _Search:
-    """What is asked for: of every probe of a pass the same."""
+class _Effort:
+    """What searches have cost so far: it changes the time of the next, never an answer."""
 
-    store: Store
-    list_length: int
-    wanted: int
-    code_score: np.float32
-    searched: NDArray[np.bool_] | None
-    alone: bool
-
-
-def _reaching(
-    scans: list[Scan], search: _Search, wanted: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.float32]]:
-    """Give rows (m, k), which of them are looked at again, and where a scan did not reach far enough.
-
-    Looked at again is every searched row whose code reaches the code score, and those that share the best
-    codes down to the `wanted`-th: a set that does not depend on how many were fetched, the batch or threads.
-    The third result has shape (m, segments); the others are good for probes without a short scan. The last
-    is the code score, shape (m,), down to which rows are looked at.
-    """
-    codes = np.concatenate([scan.scores for scan in scans], axis=1)
-    rows = np.concatenate([scan.rows for scan in scans], axis=1)
-    valid = rows >= 0
-    if search.searched is not None:
-        valid &= search.searched[np.maximum(rows, 0)]
-    last = codes.shape[1] - wanted
-    at_least = np.partition(np.where(valid, codes, -np.inf), last, axis=1)[:, last]
-    lowest = np.minimum(search.code_score, at_least)
-    valid &= codes >= lowest[:, None]
-    # Rows that tie with the last fetched may be missing: enough is who needs none of those.
-    short = np.stack([scan.reach for scan in scans], axis=1) >= lowest[:, None]
-    return rows, valid, short, lowest
+    def __init__(self) -> None:
+        self.fetch, self.searches, self.looked_at = _FIRST_FETCH, 0, 0
+        self.counting, self.measuring = Lock(), Lock()  # passes run at once

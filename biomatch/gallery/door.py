@@ -15,6 +15,8 @@ from biomatch.errors import GalleryError
 
 NORM_TOLERANCE = 1e-3
 """How far a template's length may be from 1: a float16 original is off by up to 5e-4 (2^-11)."""
+MOST_CANDIDATES = 1 << 31
+"""Places in the lists of one call (26 GB): a slip of the keyboard should not take the machine's memory."""
 _CHUNK = 8192
 
 
@@ -25,8 +27,8 @@ def checked_templates(templates: Any, dimension: int | None, what: str = "templa
     ----------
     templates : ndarray
         Shape (n, d), float32, every row finite and of length 1 within 1e-3. One template of shape (d,)
-        is refused: make it ``template[None]``. Other memory orders are copied; other types are refused,
-        because a conversion changes scores and belongs into the caller's sight.
+        is refused: make it ``template[None]``. Other memory orders are copied, which changes no value; other
+        types are refused, because a conversion changes scores and belongs into the caller's sight.
     dimension : int or None
         The d that is wanted; None: any.
     what : str
@@ -37,7 +39,7 @@ def checked_templates(templates: Any, dimension: int | None, what: str = "templa
     GalleryError
         For another type or shape, or with the first offending row.
     """
-    array = templates if isinstance(templates, np.ndarray) else np.asarray(templates)
+    array = _plain(templates, what)
     if array.dtype != np.float32 or not array.dtype.isnative:
         raise GalleryError(
             f"{what} of type {array.dtype}",
@@ -56,6 +58,20 @@ def checked_templates(templates: Any, dimension: int | None, what: str = "templa
         if len(bad):
             _refuse(block[bad[0]], begin + int(bad[0]), what)
     return clean
+
+
+def _plain(values: Any, what: str) -> NDArray[Any]:
+    """Make an array of what was given; what a mask hides would come back to life in it, so it is refused."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise GalleryError(
+            f"{what} in a masked array",
+            allowed="plain arrays",
+            remedy="take out what is masked, and give the others as a plain array",
+        )
+    try:
+        return values if isinstance(values, np.ndarray) else np.asarray(values)
+    except (ValueError, TypeError, OverflowError) as fault:
+        raise GalleryError(f"{what} that are no array ({str(fault)[:100]})", allowed="an array") from None
 
 
 def _refuse(row: NDArray[np.float32], number: int, what: str) -> None:
@@ -82,7 +98,10 @@ def checked_ids(reference_ids: Any, count: int | None = None, *, unique: bool = 
     GalleryError
         For another type or shape, a negative id (-1 is the padding of candidate lists), or an id twice.
     """
-    array = np.asarray(reference_ids)
+    listed = reference_ids if isinstance(reference_ids, (list, tuple)) else ()
+    if any(isinstance(one, (bool, np.bool_)) for one in listed):
+        raise GalleryError("reference ids with True or False among them", allowed="int64 (n,)")
+    array = _plain(reference_ids, "reference ids")
     if array.size == 0 and array.ndim == 1:
         array = array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -107,10 +126,24 @@ def checked_ids(reference_ids: Any, count: int | None = None, *, unique: bool = 
     return ids
 
 
-def checked_length(list_length: Any) -> int:
-    """Check the list length L: a whole number from 1. More than N is no fault: the list is padded."""
+def checked_length(list_length: Any, probes: int = 1) -> int:
+    """Check the list length L: a whole number from 1. More than N is no fault: the list is padded.
+
+    Parameters
+    ----------
+    list_length
+        As it was given.
+    probes : int
+        m; lists of more than `MOST_CANDIDATES` places together are refused.
+    """
     if isinstance(list_length, (bool, np.bool_)) or not isinstance(list_length, (int, np.integer)):
         raise GalleryError(f"list_length = {list_length!r}", allowed="a whole number from 1")
     if list_length < 1:
         raise GalleryError(f"list_length = {int(list_length)}", allowed="a whole number from 1")
+    if int(list_length) * max(1, probes) > MOST_CANDIDATES:
+        raise GalleryError(
+            f"list_length = {int(list_length)} for {probes} probes",
+            allowed=f"{MOST_CANDIDATES:,} places in all lists of one call",
+            remedy="ask for shorter lists, or for fewer probes at a time",
+        )
     return int(list_length)

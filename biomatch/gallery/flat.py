@@ -9,7 +9,7 @@ proven bound of a float32 dot product's error, not an experience. Then `exact_sc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,11 +226,17 @@ class FlatIndex:
     probes_a_pass = PROBES_A_PASS
     workers = 1  # the matrix product uses all threads by itself
 
-    def add(self, store: Store, first: int, templates: NDArray[np.float32]) -> None:
+    def added(self, store: Store, first: int, templates: NDArray[np.float32]) -> Self:  # noqa: ARG002
         """Learn of new rows: nothing to do."""
+        return self
 
-    def keep(self, store: Store, rows: NDArray[np.int64]) -> None:
+    def kept(self, store: Store, rows: NDArray[np.int64]) -> Self:  # noqa: ARG002
         """Forget rows: nothing to do."""
+        return self
+
+    def pieces(self) -> list[Any]:
+        """Give what holds copies of templates: nothing."""
+        return []
 
     def choose(
         self,
@@ -260,14 +266,18 @@ class FlatIndex:
         """Give what an index has learnt: nothing."""
         return
 
-    def codes(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def codes(self, store: Store, rows: NDArray[np.int64]) -> NDArray[np.uint8]:  # noqa: ARG002
         """Give the codes of rows, shape (n, 0): none."""
         return np.empty((len(rows), 0), np.uint8)
 
-    def restore(
-        self, store: Store, codebook: NDArray[np.float32] | None, codes: list[NDArray[np.uint8]]
-    ) -> None:
+    def restored(
+        self,
+        store: Store,  # noqa: ARG002
+        codebook: NDArray[np.float32] | None,  # noqa: ARG002
+        codes: list[NDArray[np.uint8]],  # noqa: ARG002
+    ) -> Self:
         """Take up what was saved: nothing to do."""
+        return self
 
     def loss_bound(self, store: Store, score: float | None) -> float:  # noqa: ARG002
         """Give 0: every reference is compared."""

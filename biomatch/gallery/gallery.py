@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
-from threading import RLock
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,20 +13,17 @@ from numpy.typing import NDArray
 from biomatch.cards import Card, Carded, facts
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
-from biomatch.gallery.flat import FlatIndex
 from biomatch.gallery.folder import Folder
-from biomatch.gallery.local import Index, LocalGallery
+from biomatch.gallery.kinds import IndexKind, Options, checked_floor
+from biomatch.gallery.local import Index, closed_error
 from biomatch.gallery.milvus import MilvusGallery
+from biomatch.gallery.opening import Keeper, new_keeper, opened_again, opened_keeper
 from biomatch.gallery.rerank import StoreKind
 from biomatch.gallery.scoring import Candidates
 from biomatch.gallery.stored import StoredGallery, write_copy
 from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
 from biomatch.registry import INDEXES
-
-IndexKind = str
-"""One of `KINDS`, or a name that `register_index` was given."""
-KINDS = ("flat", "compressed", "milvus", "auto")
 
 
 class Gallery(Carded):
@@ -37,8 +33,8 @@ class Gallery(Carded):
     ----------
     dimension : int
         d, the length of a template.
-    index : {"flat", "compressed", "milvus", "auto"} or str
-        How it is searched; a name given to `register_index` will do.
+    index : {"flat", "compressed", "milvus", "auto"}
+        How it is searched.
     path : path, optional
         New or empty folder to keep it in, so that every change is on disk when its call returns;
         None: in memory. One that exists is opened with `open`. For `milvus`: the URI of a cluster, or a
@@ -57,6 +53,14 @@ class Gallery(Carded):
 
     Notes
     -----
+    Every change is all or nothing, in memory and on disk: whatever interrupts it leaves the state before or
+    after. Threads may search while one of them changes the gallery; each search sees one state. (With
+    `milvus` one call runs at a time.) A change prepares what it touches beside what is there: erasing and
+    compacting need room in memory for the pieces that lose rows.
+
+    A gallery belongs to the process that made it. After a fork it refuses; a copy or a pickle of a gallery on
+    disk is opened again, read-only, where it is used; one in memory has to be saved first.
+
     Answers are deterministic: scores come from `biomatch.gallery.scoring.exact_scores`, equal scores
     are in ascending order of reference_id, and neither batch size nor threads change a byte.
 
@@ -85,82 +89,117 @@ class Gallery(Carded):
         loss_budget: float = 1e-6,
         training: NDArray[np.float32] | None = None,
     ) -> None:
-        if isinstance(dimension, bool) or not isinstance(dimension, (int, np.integer)) or dimension < 1:
-            raise GalleryError(f"dimension = {dimension!r}", allowed="a whole number from 1")
-        if index not in KINDS and index not in INDEXES:
-            raise GalleryError(f"index = {index!r}", allowed=", ".join([*KINDS, *INDEXES]))
-        if index == "milvus" and path is None:
-            raise GalleryError(
-                "index = 'milvus' without a path", allowed="a URI, or a path that ends in .db (Milvus Lite)"
-            )
-        self.dimension = int(dimension)
-        self.threads = thread_count(threads)
-        if training is not None:
-            training = checked_templates(training, self.dimension, "training templates")
-        self._options: dict[str, Any] = {
-            "floor_score": _checked_floor(floor_score),
-            "loss_budget": loss_budget,
-            "rank_from": rank_from,
-            "training": training,
-        }
-        self._lock = RLock()  # the arrays grow in place: no search while they do
-        self._kind: IndexKind = index
-        self._keeper: LocalGallery | MilvusGallery
-        if index == "milvus" and path is not None:
-            self._keeper = MilvusGallery(self.dimension, path)
-            return
-        self._keeper = LocalGallery(self.dimension, self._index(index))
-        if path is not None:
-            folder = Folder(path, create=True)
-            if folder.files:
-                folder.close()
-                raise GalleryError(f"{path} holds a gallery already", remedy="use Gallery.open(path)")
-            stored = StoredGallery(folder, self.dimension, self._index(index), self._settings())
-            stored.create()
-            self._keeper = stored
+        count = thread_count(threads)
+        options = Options(index, dimension, count, floor_score, loss_budget, rank_from, training)
+        self._take(options, new_keeper(options, path), read_only=False)
+
+    def _take(self, options: Options, keeper: Keeper, *, read_only: bool) -> None:
+        self._options, self._keeper, self._process = options, keeper, os.getpid()
+        self.dimension, self.threads, self.read_only = options.dimension, options.threads, read_only
 
     @classmethod
     def open(
-        cls, path: str | Path, *, threads: int | None = None, check: Literal["full", "quick"] = "full"
+        cls,
+        path: str | Path,
+        *,
+        threads: int | None = None,
+        check: Literal["full", "quick"] = "full",
+        read_only: bool = False,
+        expect_hash: str | None = None,
     ) -> Self:
         """Open a gallery that was kept on disk; its templates are memory-mapped.
 
         Parameters
         ----------
         path : path
-            Its folder.
+            Its folder. A folder of the older form (format 1) is read as well; the first change writes it in
+            today's form, as `biomatch.gallery.upgrade` does at once.
         threads : int, optional
             As for a new gallery.
         check : {"full", "quick"}
             ``full`` reads everything once and compares hashes, which also finds altered templates;
             ``quick`` leaves the templates' content unread (their sizes are checked).
+        read_only : bool
+            Only to search. Several processes may read one folder at once, beside one that writes; each goes
+            on seeing the state that it opened. Nothing is written: the folder may lie on a read-only mount.
+        expect_hash : str, optional
+            The `content_hash` that the folder must have, as whoever gave it said; asks for a full check.
 
         Raises
         ------
         GalleryError
-            When the folder is no gallery, is in use, was cut short or altered.
+            When the folder is no gallery, is in use, was cut short or altered, or has another hash.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with Gallery(dimension=4, path=folder.name) as gallery:
+        ...     gallery.enrol(np.array([10]), np.eye(4, dtype=np.float32)[:1])
+        ...     printed = gallery.content_hash
+        >>> with Gallery.open(folder.name, read_only=True, expect_hash=printed) as gallery:
+        ...     gallery.identify(np.eye(4, dtype=np.float32)[:1], list_length=1).reference_id.tolist()
+        [[10]]
+        >>> folder.cleanup()
         """
         if check not in ("full", "quick"):
-            raise GalleryError(f"check = {check!r}", allowed="full, quick")
-        folder = Folder(path, create=False)
-        try:
-            about = folder.about
-            try:
-                options = {name: about[name] for name in ("floor_score", "loss_budget", "rank_from")}
-                gallery = cls(about["dimension"], about["index"], threads=threads, **options)
-            except (KeyError, TypeError) as fault:
-                raise GalleryError(
-                    f"{path} lacks {fault} in its contents", remedy="take a whole copy"
-                ) from None
-            index = gallery._index(gallery._kind)
-            keeper = StoredGallery(folder, gallery.dimension, index, gallery._settings())
-            with blas_threads(gallery.threads):
-                keeper.load(full=check == "full")
-            gallery._keeper = keeper
-        except BaseException:
-            folder.close()
-            raise
+            raise GalleryError(f"check = {check!r:.80}", allowed="full, quick")
+        if expect_hash is not None and check != "full":
+            raise GalleryError(
+                "expect_hash with a quick check", allowed="check='full', which reads all of it"
+            )
+        options, keeper = opened_keeper(
+            path, thread_count(threads), full=check == "full", read_only=read_only, expect_hash=expect_hash
+        )
+        gallery = cls.__new__(cls)
+        gallery._take(options, keeper, read_only=bool(read_only))
         return gallery
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 over the hashes of all files of a gallery on disk and what they are, 64 digits.
+
+        It is for people who exchange folders: who gives one says it by another way, who takes one hands it to
+        `open`. It changes with every change, also with one of form (compaction, `upgrade`).
+        """
+        keeper = self._ready()
+        if not isinstance(keeper, StoredGallery):
+            raise GalleryError(
+                "the content hash of a gallery that is not in a folder", remedy="save it, and open the copy"
+            )
+        return keeper.content_hash
+
+    def _ready(self, *, change: bool = False) -> Keeper:
+        """Give the keeper, after checking that it may be asked."""
+        if os.getpid() != self._process:
+            raise GalleryError(
+                "a gallery of another process, after a fork",
+                allowed="use in the process that made it",
+                remedy="open its folder here: Gallery.open(path, read_only=True)",
+            )
+        if self._keeper.closed:
+            raise closed_error()
+        if change and self.read_only:
+            raise GalleryError(
+                "a change of a gallery that was opened read-only", remedy="open it without read_only=True"
+            )
+        return self._keeper
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy or pickle a gallery on disk as a way to open the same state again, read-only."""
+        keeper = self._ready()
+        if not isinstance(keeper, StoredGallery):
+            raise GalleryError(
+                "a copy or pickle of a gallery that is not in a folder",
+                allowed="galleries on disk, which are opened again read-only",
+                remedy="save it, and open the copy where it is needed: Gallery.open(path, read_only=True)",
+            )
+        return opened_again, (
+            type(self),
+            str(keeper.folder.path.absolute()),
+            keeper.content_hash,
+            self.threads,
+        )
 
     def save(self, path: str | Path) -> None:
         """Write the enrolled references to a folder; what was retired is not copied.
@@ -168,20 +207,16 @@ class Gallery(Carded):
         A gallery that was made with `path` is on disk after every call anyway; this makes a copy, or
         replaces the gallery that stands at `path`, in one step. A copy out of Milvus is `flat`.
         """
-        with self._lock:
-            if (
-                isinstance(self._keeper, StoredGallery)
-                and self._keeper.folder.path.resolve() == Path(path).resolve()
-            ):
-                return
-            source, settings = self._keeper, self._settings()
-            if isinstance(source, MilvusGallery):
-                source, settings = source.as_local(), {**settings, "index": "flat"}
-            folder = Folder(path, create=True)
-            try:
-                write_copy(source, folder, settings)
-            finally:
-                folder.close()
+        source, settings = self._ready(), self._options.settings()
+        if isinstance(source, StoredGallery) and source.folder.path.resolve() == Path(path).resolve():
+            return
+        if isinstance(source, MilvusGallery):
+            source, settings = source.as_local(), {**settings, "index": "flat"}
+        folder = Folder(path, "new")
+        try:
+            source.ask(lambda state: write_copy(state, self.dimension, folder, settings))
+        finally:
+            folder.close()
 
     def card(self) -> Card:
         """Say what is shown: what is enrolled, and how it is searched."""
@@ -193,8 +228,8 @@ class Gallery(Carded):
         )
 
     def close(self) -> None:
-        """Let others open the folder; a gallery on disk can do nothing more after this."""
-        with self._lock:
+        """Let others write to the folder; the gallery answers nothing after this, in memory neither."""
+        if os.getpid() == self._process:
             self._keeper.close()
 
     def __enter__(self) -> Self:
@@ -203,27 +238,8 @@ class Gallery(Carded):
     def __exit__(self, *about: object) -> None:
         self.close()
 
-    def _settings(self) -> dict[str, Any]:
-        kept = {name: value for name, value in self._options.items() if name != "training"}
-        return {**kept, "index": self._kind, "biomatch": version("biomatch")}
-
-    def _index(self, kind: IndexKind) -> Index:
-        if kind == "flat":
-            return FlatIndex()
-        if kind not in KINDS:
-            made: Index = INDEXES.get(kind)(self.dimension, threads=self.threads, **self._options)
-            return made
-        # FAISS is loaded only by who searches with it.
-        from biomatch.gallery.auto import AutoIndex
-        from biomatch.gallery.compressed import CompressedIndex
-
-        def compressed() -> CompressedIndex:
-            return CompressedIndex(self.dimension, threads=self.threads, **self._options)
-
-        return compressed() if kind == "compressed" else AutoIndex(self.dimension, compressed)
-
     def __len__(self) -> int:
-        return len(self._keeper)
+        return len(self._ready())
 
     def enrol(
         self,
@@ -259,8 +275,7 @@ class Gallery(Carded):
             "kinds": labels(kind, len(ids), "kind"),
             "received": times(received_at, len(ids)),
         }
-        with self._lock:
-            self._keeper.enrol(ids, clean, **about)
+        self._ready(change=True).enrol(ids, clean, **about)
 
     def retire(self, reference_ids: NDArray[np.int64]) -> None:
         """Take references out of every later search, at once.
@@ -273,8 +288,7 @@ class Gallery(Carded):
             When one of them is not enrolled; nothing is retired then.
         """
         ids = checked_ids(reference_ids)
-        with self._lock:
-            self._keeper.retire(ids)
+        self._ready(change=True).retire(ids)
 
     def erase(self, reference_ids: NDArray[np.int64]) -> int:
         """Remove references and the bytes of their templates, retired ones too.
@@ -292,8 +306,7 @@ class Gallery(Carded):
         its file system are out of its reach; with `milvus`, see `biomatch.gallery.milvus`.
         """
         ids = checked_ids(reference_ids)
-        with self._lock:
-            return self._keeper.erase(ids)
+        return self._ready(change=True).erase(ids)
 
     def erase_received_before(self, moment: Any, kinds: Sequence[str] | None = None) -> int:
         """Erase every reference, retired ones too, that was received before a moment.
@@ -315,13 +328,11 @@ class Gallery(Carded):
         GalleryError
             When a reference it could concern was enrolled without ``received_at`` or ``kind``.
         """
-        with self._lock:
-            return self._keeper.erase_where(Where(kinds=kinds, received_before=moment))
+        return self._ready(change=True).erase_where(Where(kinds=kinds, received_before=moment))
 
     def compact(self) -> int:
         """Drop what was retired and give its memory back; the number of rows that went."""
-        with self._lock:
-            return self._keeper.compact()
+        return self._ready(change=True).compact()
 
     def identify(
         self, probes: NDArray[np.float32], list_length: int = 20, where: Where | None = None
@@ -347,12 +358,13 @@ class Gallery(Carded):
         GalleryError
             For probes that are not finite unit rows of d float32, or a length below 1.
         """
+        keeper = self._ready()
         clean = checked_templates(probes, self.dimension, "probes")
-        length = checked_length(list_length)
+        length = checked_length(list_length, len(clean))
         if where is not None and not isinstance(where, Where):
-            raise GalleryError(f"where = {where!r}", allowed="a biomatch.gallery.Where")
-        with self._lock, blas_threads(self.threads):
-            return self._keeper.identify(clean, length, where)
+            raise GalleryError(f"where = {where!r:.80}", allowed="a biomatch.gallery.Where")
+        with blas_threads(self.threads):
+            return keeper.identify(clean, length, where)
 
     def verify(self, reference_ids: NDArray[np.int64], probes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compare probe i with reference i, for every i.
@@ -371,8 +383,7 @@ class Gallery(Carded):
         """
         clean = checked_templates(probes, self.dimension, "probes")
         ids = checked_ids(reference_ids, len(clean), unique=False)
-        with self._lock:
-            return self._keeper.verify(ids, clean)
+        return self._ready().verify(ids, clean)
 
     def index_loss_bound(self, score: float | None = None) -> float:
         """Bound the chance that a search loses a mate to the index, not to the score.
@@ -387,18 +398,14 @@ class Gallery(Carded):
         float
             In [0, 1]; 0 where every reference is compared exactly. See `biomatch.gallery.law`.
         """
-        with self._lock, blas_threads(self.threads):
-            return self._keeper.loss_bound(_checked_floor(score))
+        keeper, checked = self._ready(), checked_floor(score)
+        with blas_threads(self.threads):
+            return keeper.loss_bound(checked)
 
     def about(self) -> dict[str, Any]:
         """Describe the gallery in plain data: dimension, rows held, index and its settings."""
-        return {"enrolled": len(self), "threads": self.threads, **self._keeper.about()}
-
-
-def _checked_floor(score: float | None) -> float | None:
-    if score is not None and not -1 <= score <= 1:
-        raise GalleryError(f"score {score}", allowed="a cosine, -1 to 1")
-    return None if score is None else float(score)
+        keeper = self._ready()
+        return {"enrolled": len(keeper), "threads": self.threads, **keeper.about()}
 
 
 def register_index(name: str, make: Callable[..., Index], *, replace: bool = False) -> None:
@@ -422,6 +429,7 @@ def register_index(name: str, make: Callable[..., Index], *, replace: bool = Fal
     Examples
     --------
     >>> import numpy as np
+    >>> from biomatch.gallery.flat import FlatIndex
     >>> register_index("my-flat", lambda dimension, **options: FlatIndex())
     >>> gallery = Gallery(dimension=4, index="my-flat")
     >>> gallery.enrol(np.array([7]), np.eye(4, dtype=np.float32)[:1])

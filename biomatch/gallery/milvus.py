@@ -11,18 +11,23 @@ disks is Milvus's own affair (compaction and garbage collection, set in the clus
 
 from __future__ import annotations
 
-import json
 import os
+import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.flat import FlatIndex, joined, rounding_margin
-from biomatch.gallery.local import LocalGallery
+from biomatch.gallery.flat import joined, rounding_margin
+from biomatch.gallery.local import LocalGallery, closed_error
+from biomatch.gallery.milvuscopy import local_copy
+from biomatch.gallery.milvustext import quoted, scrubbed, shown, without_user
 from biomatch.gallery.scoring import Candidates, pair_scores, rank
 from biomatch.gallery.where import UNKNOWN_TIME, Where
 
@@ -54,46 +59,101 @@ class MilvusGallery:
                 "index = 'milvus' needs pymilvus, which is not installed",
                 remedy="install the extra: pip install 'biomatch[milvus]'",
             ) from None
-        self.dimension, self.uri, self.collection = dimension, str(uri), collection
+        self.dimension, self.uri, self.collection = dimension, shown(str(uri)), collection
+        self.closed, self.lock = False, RLock()
+        self._pending: NDArray[np.int64] | None = None
+        # The client is never given an address with a password: what it says, or logs, cannot hold it.
+        address, token = without_user(str(uri))
+        token = token or os.environ.get(TOKEN, "")
+        self._secrets = (token, quote(token), *map(quote, token.split(":")))
+        self._faults = (MilvusException, OSError, ValueError, RuntimeError)
+        self._client: Any = None
         try:
-            self._client = MilvusClient(self.uri, token=os.environ.get(TOKEN, ""))
-            if not self._client.has_collection(collection):
-                self._create(DataType)
-        except (MilvusException, OSError, ValueError, RuntimeError) as fault:
-            raise GalleryError(
-                f"Milvus at {self.uri}: {fault}", allowed="a reachable URI, or a path that ends in .db"
-            ) from None
-        fields = self._client.describe_collection(collection)["fields"]
+            self._client = MilvusClient(address, token=token)
+            weakref.finalize(self, self._client.close)
+        except self._faults as fault:
+            raise self._refusal(fault) from None
+        if not self._ask("has_collection", collection):
+            self._create(DataType)
+        fields = self._ask("describe_collection", collection)["fields"]
         sizes = {field["name"]: field["params"].get("dim") for field in fields}
         if int(sizes.get("template") or 0) != dimension:
             raise GalleryError(
                 f"collection {collection!r} has {sizes}", allowed=f"templates of dimension {dimension}"
             )
 
+    def _refusal(self, fault: BaseException) -> GalleryError:
+        return GalleryError(
+            f"Milvus at {self.uri}: {scrubbed(str(fault), self._secrets)}",
+            allowed="a reachable URI, or a path that ends in .db",
+        )
+
+    def _ask(self, what: str, *given: Any, **named: Any) -> Any:
+        """Ask the client for something; its faults become one message without secrets."""
+        if self.closed:
+            raise closed_error()
+        try:
+            return getattr(self._client, what)(*given, **named)
+        except self._faults as fault:
+            raise self._refusal(fault) from None
+
     def _create(self, types: Any) -> None:
-        schema = self._client.create_schema(auto_id=False, enable_dynamic_field=False)
+        schema = self._ask("create_schema", auto_id=False, enable_dynamic_field=False)
         schema.add_field("reference_id", types.INT64, is_primary=True)
         schema.add_field("template", types.FLOAT_VECTOR, dim=self.dimension)
         for name in ("port", "kind"):
             schema.add_field(name, types.VARCHAR, max_length=_LONGEST_NAME)
         schema.add_field("received_at", types.INT64)
-        index = self._client.prepare_index_params()
+        index = self._ask("prepare_index_params")
         index.add_index("template", index_type="FLAT", metric_type="IP")
-        self._client.create_collection(
-            self.collection, schema=schema, index_params=index, consistency_level="Strong"
+        self._ask(
+            "create_collection",
+            self.collection,
+            schema=schema,
+            index_params=index,
+            consistency_level="Strong",
         )
 
     # -- changing -----------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return self._count("")
+        with self.lock:
+            self._settle()
+            return self._count("")
 
     def _count(self, filter_: str) -> int:
-        found = self._client.query(self.collection, filter=filter_, output_fields=["count(*)"])
+        found = self._ask("query", self.collection, filter=filter_, output_fields=["count(*)"])
         return int(found[0]["count(*)"])
+
+    @contextmanager
+    def _change(self, ids: NDArray[np.int64]) -> Iterator[None]:
+        """Change references, of which none may be left when the change does not come to its end.
+
+        Milvus has no transactions: a change of many rows is many requests. What was enrolled by one that was
+        interrupted is deleted again, and what it should have deleted is deleted, at once or by the next
+        call. (A process that is killed in between leaves a part.)
+        """
+        self._pending = ids
+        try:
+            yield
+            self._pending = None
+        except BaseException:
+            with suppress(Exception):
+                self._settle()
+            raise
+
+    def _settle(self) -> None:
+        if self._pending is not None:
+            self._delete(self._pending)
+            self._pending = None
 
     def enrol(self, ids: NDArray[np.int64], templates: NDArray[np.float32], **about: Any) -> None:
         """Add references."""
+        with self.lock:
+            self._settle()
+            self._enrol(ids, templates, **about)
+
+    def _enrol(self, ids: NDArray[np.int64], templates: NDArray[np.float32], **about: Any) -> None:
         there = self._enrolled(ids)
         if len(there):
             raise GalleryError(
@@ -108,35 +168,39 @@ class MilvusGallery:
         for name in {*ports, *kinds}:
             if len(name.encode()) > _LONGEST_NAME:
                 raise GalleryError(f"the name {name[:40]!r}...", allowed=f"up to {_LONGEST_NAME} bytes")
-        for begin in range(0, len(ids), _ROWS):
-            rows = [
-                {
-                    "reference_id": int(ids[i]),
-                    "template": templates[i],
-                    "port": ports[i],
-                    "kind": kinds[i],
-                    "received_at": int(times[i]),
-                }
-                for i in range(begin, min(begin + _ROWS, len(ids)))
-            ]
-            self._client.insert(self.collection, rows)
+        with self._change(ids):
+            for begin in range(0, len(ids), _ROWS):
+                rows = [
+                    {
+                        "reference_id": int(ids[i]),
+                        "template": templates[i],
+                        "port": ports[i],
+                        "kind": kinds[i],
+                        "received_at": int(times[i]),
+                    }
+                    for i in range(begin, min(begin + _ROWS, len(ids)))
+                ]
+                self._ask("insert", self.collection, rows)
 
     def _enrolled(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         found: list[int] = []
         for begin in range(0, len(ids), _ROWS):
             filter_ = f"reference_id in {ids[begin : begin + _ROWS].tolist()}"
-            rows = self._client.query(self.collection, filter=filter_, output_fields=["reference_id"])
+            rows = self._ask("query", self.collection, filter=filter_, output_fields=["reference_id"])
             found += [row["reference_id"] for row in rows]
         return np.sort(np.array(found, np.int64))
 
     def retire(self, ids: NDArray[np.int64]) -> None:
         """Take references out of every later search: they are deleted."""
-        self._refuse_unknown(ids, self._enrolled(ids))
-        self._delete(ids)
+        with self.lock:
+            self._settle()
+            self._refuse_unknown(ids, self._enrolled(ids))
+            with self._change(ids):
+                self._delete(ids)
 
     def _delete(self, ids: NDArray[np.int64]) -> None:
         for begin in range(0, len(ids), _ROWS):
-            self._client.delete(self.collection, ids=ids[begin : begin + _ROWS].tolist())
+            self._ask("delete", self.collection, ids=ids[begin : begin + _ROWS].tolist())
 
     def _refuse_unknown(self, ids: NDArray[np.int64], there: NDArray[np.int64]) -> None:
         missing = ids[~np.isin(ids, there)]
@@ -147,24 +211,36 @@ class MilvusGallery:
 
     def erase(self, ids: NDArray[np.int64]) -> int:
         """Delete references and ask Milvus to drop deleted rows from its files."""
-        there = self._enrolled(ids)
-        self._delete(there)
-        self.compact()
-        return len(there)
+        with self.lock:
+            self._settle()
+            there = self._enrolled(ids)
+            with self._change(there):
+                self._delete(there)
+            self.compact()
+            return len(there)
 
     def erase_where(self, where: Where) -> int:
         """Delete what a filter names; see `erase`."""
-        filter_ = self._filter(where)
+        with self.lock:
+            self._settle()
+            return self._erase_where(self._filter(where))
+
+    def _erase_where(self, filter_: str) -> int:
         count = self._count(filter_)
         if count:
-            self._client.delete(self.collection, filter=filter_)
+            self._ask("delete", self.collection, filter=filter_)
         self.compact()
         return count
 
     def compact(self) -> int:
         """Ask Milvus to drop deleted rows from its files; it does not say how many: 0."""
-        self._client.flush(self.collection)
-        self._client.compact(self.collection)
+        with self.lock:
+            self._settle()
+            return self._compact()
+
+    def _compact(self) -> int:
+        self._ask("flush", self.collection)
+        self._ask("compact", self.collection)
         return 0
 
     # -- searching ----------------------------------------------------------------------------------
@@ -173,6 +249,11 @@ class MilvusGallery:
         """Search; see `Gallery.identify`."""
         if length > MOST - _SLACK:
             raise GalleryError(f"list_length = {length}", allowed=f"up to {MOST - _SLACK} with Milvus")
+        with self.lock:
+            self._settle()
+            return self._identify(probes, length, where)
+
+    def _identify(self, probes: NDArray[np.float32], length: int, where: Where | None) -> Candidates:
         filter_ = self._filter(where)
         enrolled = self._count(filter_)
         pieces = [
@@ -189,7 +270,9 @@ class MilvusGallery:
         for name, wanted in (("port", where.ports), ("kind", where.kinds)):
             if wanted is not None:
                 self._refuse_unsaid(" and ".join([*parts, f'{name} == ""']), name)
-                parts.append(f"{name} in {json.dumps(list(wanted))}" if wanted else "reference_id < 0")
+                parts.append(
+                    f"{name} in [{', '.join(map(quoted, wanted))}]" if wanted else "reference_id < 0"
+                )
         if where.received_before_ms is not None:
             self._refuse_unsaid(" and ".join([*parts, f"received_at == {UNKNOWN_TIME}"]), "received_at")
             parts.append(f"received_at < {where.received_before_ms}")
@@ -242,8 +325,8 @@ class MilvusGallery:
     def _fetched(
         self, probes: NDArray[np.float32], fetch: int, filter_: str
     ) -> tuple[list[NDArray[np.int64]], list[float]]:
-        found = self._client.search(
-            self.collection, data=list(probes), limit=fetch, filter=filter_, output_fields=[]
+        found = self._ask(
+            "search", self.collection, data=list(probes), limit=fetch, filter=filter_, output_fields=[]
         )
         ids = [np.array([hit["reference_id"] for hit in hits], np.int64) for hits in found]
         return ids, [float(hits[-1]["distance"]) if len(hits) else -np.inf for hits in found]
@@ -254,7 +337,8 @@ class MilvusGallery:
         templates = np.empty((len(wanted), self.dimension), np.float32)
         there = []
         for begin in range(0, len(wanted), _ROWS):
-            rows = self._client.query(
+            rows = self._ask(
+                "query",
                 self.collection,
                 filter=f"reference_id in {wanted[begin : begin + _ROWS].tolist()}",
                 output_fields=["reference_id", "template"],
@@ -267,7 +351,9 @@ class MilvusGallery:
 
     def verify(self, ids: NDArray[np.int64], probes: NDArray[np.float32]) -> NDArray[np.float32]:
         """Compare probe i with reference i."""
-        return pair_scores(probes, self.templates_of(ids))
+        with self.lock:
+            self._settle()
+            return pair_scores(probes, self.templates_of(ids))
 
     def loss_bound(self, score: float | None) -> float:  # noqa: ARG002
         """Give 0: every reference is compared."""
@@ -277,26 +363,16 @@ class MilvusGallery:
 
     def _all_rows(self) -> Iterator[list[dict[str, Any]]]:
         fields = ["reference_id", "template", "port", "kind", "received_at"]
-        rows = self._client.query_iterator(self.collection, batch_size=_ROWS, output_fields=fields)
+        rows = self._ask("query_iterator", self.collection, batch_size=_ROWS, output_fields=fields)
         while some := rows.next():
             yield some
         rows.close()
 
     def as_local(self) -> LocalGallery:
         """Copy everything into a gallery in memory, in ascending order of reference_id."""
-        rows = sorted((row for some in self._all_rows() for row in some), key=lambda row: row["reference_id"])
-        local = LocalGallery(self.dimension, FlatIndex())
-        times = np.array([row["received_at"] for row in rows], np.int64)
-        about: dict[str, Any] = {"received": times if (times != UNKNOWN_TIME).any() else None}
-        for name in ("port", "kind"):
-            said = [row[name] for row in rows]
-            if any(said) and not all(said):
-                raise GalleryError(f"some references have a {name} and some have none", allowed="all or none")
-            about[f"{name}s"] = said if any(said) else None
-        if rows:
-            templates = np.array([row["template"] for row in rows], np.float32)
-            local.enrol(np.array([row["reference_id"] for row in rows], np.int64), templates, **about)
-        return local
+        with self.lock:
+            self._settle()
+            return local_copy([row for some in self._all_rows() for row in some], self.dimension)
 
     def about(self) -> dict[str, Any]:
         """Describe the gallery in plain data."""
@@ -304,7 +380,7 @@ class MilvusGallery:
             "index": "milvus",
             "uri": self.uri,
             "collection": self.collection,
-            "engine": str(self._client.get_server_version()),
+            "engine": str(self._ask("get_server_version")),
             "consistency": "Strong",
             "dimension": self.dimension,
             "rows": len(self),
@@ -312,4 +388,6 @@ class MilvusGallery:
 
     def close(self) -> None:
         """End the connection."""
-        self._client.close()
+        with self.lock:
+            self.closed = True
+            self._client.close()

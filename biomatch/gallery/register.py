@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids
-from biomatch.gallery.growing import Growing
+from biomatch.gallery.growing import Column
 from biomatch.gallery.where import UNKNOWN_TIME, Where
 
 RECORD = np.dtype([("id", "<i8"), ("time", "<i8"), ("port", "<i2"), ("kind", "<i2")])
@@ -20,16 +21,17 @@ RECORD = np.dtype([("id", "<i8"), ("time", "<i8"), ("port", "<i2"), ("kind", "<i
 class Register:
     """The rows of a gallery: reference id, searched or not, port, kind, time of receipt.
 
-    Memory is 9 bytes a reference, and as much more as is used: 12 for ids that do not ascend, 2 for
-    ports, 2 for kinds, 8 for times of receipt.
+    A register is never changed: `appended`, `retired` and `kept` give the next one. Memory is 9 bytes a
+    reference, and as much more as is used: 12 for ids that do not ascend, 2 for ports, 2 for kinds, 8 for
+    times of receipt.
     """
 
     def __init__(self) -> None:
-        self._ids, self._active = Growing(np.int64), Growing(np.bool_)
+        self._ids, self._active = Column.empty(np.int64), Column.empty(np.bool_)
         self._labels: dict[str, _Labels] = {"port": _Labels(), "kind": _Labels()}
-        self._times: Growing | None = None
+        self._times: Column | None = None
         self._ascending = 0  # rows [0, _ascending) hold ascending ids: they need no lookup of their own
-        self._runs: list[tuple[NDArray[np.int64], NDArray[np.int32]]] = []
+        self._runs: tuple[tuple[NDArray[np.int64], NDArray[np.int32]], ...] = ()
         self.active_count = 0
 
     def __len__(self) -> int:
@@ -37,38 +39,42 @@ class Register:
 
     @property
     def ids(self) -> NDArray[np.int64]:
-        """Reference id of each row, shape (rows,); a view, good until the next change."""
+        """Reference id of each row, shape (rows,); a view."""
         found: NDArray[np.int64] = self._ids.values
         return found
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Which rows are enrolled and not retired; a view, good until the next change."""
+        """Which rows are enrolled and not retired; a view."""
         found: NDArray[np.bool_] = self._active.values
         return found
 
-    def append(
+    def appended(
         self,
         ids: NDArray[np.int64],
         ports: Sequence[str] | None = None,
         kinds: Sequence[str] | None = None,
         received: NDArray[np.int64] | None = None,
-    ) -> None:
-        """Add rows; the ids have been checked by `refuse_enrolled`."""
-        first = len(self)
+    ) -> Register:
+        """Give a register with more rows; the ids have been checked by `refuse_enrolled`."""
+        first, made = len(self), copy(self)
         if len(ids) == 0:
-            return
-        self._ids.append(ids)
-        self._active.append(np.ones(len(ids), np.bool_))
-        for name, given in (("port", ports), ("kind", kinds)):
-            self._labels[name].append(given, first, len(ids))
+            return made
+        made._ids = self._ids.appended(ids)
+        made._active = self._active.appended(np.ones(len(ids), np.bool_))
+        given = {"port": ports, "kind": kinds}
+        made._labels = {
+            name: names.appended(given[name], first, len(ids)) for name, names in self._labels.items()
+        }
         if received is not None and self._times is None:
-            self._times = Growing(np.int64)
-            self._times.append(np.full(first, UNKNOWN_TIME))
-        if self._times is not None:
-            self._times.append(np.full(len(ids), UNKNOWN_TIME) if received is None else received)
-        self.active_count += len(ids)
-        self._look_up_later(ids, first)
+            made._times = Column.of(np.full(first, UNKNOWN_TIME))
+        if made._times is not None:
+            made._times = made._times.appended(
+                np.full(len(ids), UNKNOWN_TIME) if received is None else received
+            )
+        made.active_count = self.active_count + len(ids)
+        made._look_up_later(ids, first)
+        return made
 
     def _look_up_later(self, ids: NDArray[np.int64], first: int) -> None:
         last = self.ids[first - 1] if first else -1
@@ -78,15 +84,16 @@ class Register:
         rows = np.arange(first, first + len(ids), dtype=np.int32)
         order = np.argsort(ids)
         run = ids[order], rows[order]
+        runs = list(self._runs)
         # Runs are merged while the older one is not twice as long: each row is merged O(log N) times.
-        while self._runs and len(self._runs[-1][0]) < 2 * len(run[0]):
-            older = self._runs.pop()
+        while runs and len(runs[-1][0]) < 2 * len(run[0]):
+            older = runs.pop()
             merged, where = np.concatenate([older[0], run[0]]), np.concatenate([older[1], run[1]])
             used = self.active[where]
             merged, where = merged[used], where[used]
             order = np.argsort(merged, kind="stable")
             run = merged[order], where[order]
-        self._runs.append(run)
+        self._runs = (*runs, run)
 
     def rows_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Row of each id, int64, -1 where it is not enrolled (or was retired)."""
@@ -131,10 +138,12 @@ class Register:
         """Every row, retired ones too, that still holds something of these ids; ascending."""
         return np.flatnonzero(np.isin(self.ids, ids))
 
-    def retire(self, rows: NDArray[np.int64]) -> None:
-        """Take rows out of every later search."""
-        self.active_count -= int(self.active[rows].sum())
-        self.active[rows] = False
+    def retired(self, rows: NDArray[np.int64]) -> Register:
+        """Give a register in which these rows are not searched."""
+        made = copy(self)
+        made.active_count = self.active_count - int(self.active[rows].sum())
+        made._active = self._active.changed(rows, False)
+        return made
 
     def searched(self, where: Where | None) -> NDArray[np.bool_] | None:
         """Which rows a search may return, shape (rows,); None: all of them."""
@@ -161,23 +170,31 @@ class Register:
             mask &= named
         return mask
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Forget every row but these (ascending)."""
-        for column in (self._ids, self._active, self._times):
-            if column is not None:
-                column.keep(rows)
-        for names in self._labels.values():
-            names.keep(rows)
+    def kept(self, rows: NDArray[np.int64]) -> Register:
+        """Give a register of these rows (ascending)."""
+        made = copy(self)
+        made._ids, made._active = self._ids.kept(rows), self._active.kept(rows)
+        made._times = None if self._times is None else self._times.kept(rows)
+        made._labels = {name: names.kept(rows) for name, names in self._labels.items()}
+        made._look_up_all()
+        return made
+
+    def _look_up_all(self) -> None:
+        """Count who is enrolled and make the lookup anew."""
         self.active_count = int(self.active.sum())
-        self._runs, self._ascending = [], 0
-        ids = self.ids
+        self._runs, ids = (), self.ids
         falls = np.flatnonzero(ids[1:] <= ids[:-1])
         self._ascending = int(falls[0]) + 1 if len(falls) else len(ids)
         if self._ascending < len(ids):
             rest = np.arange(self._ascending, len(ids), dtype=np.int32)
             rest = rest[self.active[rest]]
             order = np.argsort(ids[rest], kind="stable")
-            self._runs = [(ids[rest][order], rest[order])]
+            self._runs = ((ids[rest][order], rest[order]),)
+
+    def pieces(self) -> list[NDArray[Any]]:
+        """Give the arrays that hold what is known of the rows, to be overwritten after an erasure."""
+        found = [self._ids.room] if self._times is None else [self._ids.room, self._times.room]
+        return found + [array for run in self._runs for array in run]
 
     # -- on disk ------------------------------------------------------------------------------------
 
@@ -194,8 +211,11 @@ class Register:
         """Give the names that the codes of records stand for."""
         return {name: list(names.known) for name, names in self._labels.items()}
 
-    def load(self, records: NDArray[np.void], names: dict[str, list[str]], active: NDArray[np.bool_]) -> None:
-        """Fill an empty register from records.
+    @classmethod
+    def of(
+        cls, records: NDArray[np.void], names: Mapping[str, Sequence[str]], active: NDArray[np.bool_]
+    ) -> Register:
+        """Make a register from records.
 
         Raises
         ------
@@ -205,15 +225,16 @@ class Register:
         ids = np.ascontiguousarray(records["id"]).astype(np.int64)
         checked_ids(ids, unique=False)
         checked_ids(ids[active])
-        for name, column in self._labels.items():
-            column.load(records[name].astype(np.int16), names[name], name)
-        self._ids.append(ids)
-        self._active.append(active)
+        made = cls()
+        made._labels = {
+            name: _Labels.of(records[name].astype(np.int16), names[name], name) for name in made._labels
+        }
+        made._ids, made._active = Column.of(ids), Column.of(active)
         times = np.ascontiguousarray(records["time"]).astype(np.int64)
         if (times != UNKNOWN_TIME).any():
-            self._times = Growing(np.int64)
-            self._times.append(times)
-        self.keep(np.arange(len(ids)))
+            made._times = Column.of(times)
+        made._look_up_all()
+        return made
 
 
 def _refuse_unknown(unknown: NDArray[np.bool_], name: str) -> None:
@@ -228,22 +249,21 @@ def _refuse_unknown(unknown: NDArray[np.bool_], name: str) -> None:
 class _Labels:
     """A column of names, kept as int16 codes; no memory until the first name is given."""
 
-    def __init__(self) -> None:
-        self._codes: Growing | None = None
-        self.known: dict[str, int] = {}
+    def __init__(self, codes: Column | None = None, known: dict[str, int] | None = None) -> None:
+        self._codes = codes
+        self.known = {} if known is None else known
 
-    def append(self, names: Sequence[str] | None, first: int, count: int) -> None:
+    def appended(self, names: Sequence[str] | None, first: int, count: int) -> _Labels:
         if names is None and self._codes is None:
-            return
-        if self._codes is None:
-            self._codes = Growing(np.int16)
-            self._codes.append(np.full(first, -1, np.int16))
+            return self
+        codes = Column.of(np.full(first, -1, np.int16)) if self._codes is None else self._codes
         if names is None:
-            self._codes.append(np.full(count, -1, np.int16))
-            return
-        for name in dict.fromkeys(names):
-            self.known.setdefault(name, len(self.known))
-        self._codes.append(np.array([self.known[name] for name in names], np.int16))
+            return _Labels(codes.appended(np.full(count, -1, np.int16)), self.known)
+        known = self.known
+        new = [name for name in dict.fromkeys(names) if name not in known]
+        if new:
+            known = {**known, **{name: len(known) + at for at, name in enumerate(new)}}
+        return _Labels(codes.appended(np.array([known[name] for name in names], np.int16)), known)
 
     def filter(self, mask: NDArray[np.bool_], wanted: Sequence[str], name: str) -> None:
         if self._codes is None:
@@ -253,19 +273,17 @@ class _Labels:
         codes = [self.known[label] for label in wanted if label in self.known]
         mask &= np.isin(self._codes.values, np.array(codes, np.int16))
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        if self._codes is not None:
-            self._codes.keep(rows)
+    def kept(self, rows: NDArray[np.int64]) -> _Labels:
+        return _Labels(None if self._codes is None else self._codes.kept(rows), self.known)
 
     def codes(self, rows: NDArray[np.int64]) -> NDArray[np.int16]:
         return np.full(len(rows), -1, np.int16) if self._codes is None else self._codes.values[rows]
 
-    def load(self, codes: NDArray[np.int16], known: list[str], name: str) -> None:
+    @classmethod
+    def of(cls, codes: NDArray[np.int16], known: Sequence[str], name: str) -> _Labels:
         if not all(isinstance(label, str) for label in known) or len(set(known)) != len(known):
-            raise GalleryError(f"names of {name}: {known!r}", allowed="different words")
+            raise GalleryError(f"names of {name}: {list(known)!r:.200}", allowed="different words")
         if len(codes) and not (codes.min() >= -1 and codes.max() < len(known)):
             raise GalleryError(f"a reference's {name} has no name", remedy="take a copy that is whole")
-        self.known = {label: code for code, label in enumerate(known)}
-        if (codes >= 0).any():
-            self._codes = Growing(np.int16)
-            self._codes.append(codes)
+        said = bool((codes >= 0).any())
+        return cls(Column.of(codes) if said else None, {label: code for code, label in enumerate(known)})

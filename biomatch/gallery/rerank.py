@@ -7,14 +7,15 @@ the best L is handed on, and exact scores decide: this step loses nothing.
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from copy import copy
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.gallery.door import NORM_TOLERANCE
 from biomatch.gallery.flat import rounding_margin
-from biomatch.gallery.growing import Growing
+from biomatch.gallery.growing import Column, Rows
 from biomatch.gallery.store import Store, taken
 
 StoreKind = Literal["exact", "int8", "float16"]
@@ -26,11 +27,14 @@ _BLOCK = 4096
 class Ranker(Protocol):
     """Rows to rank by, and how far a score from them can be off."""
 
-    def add(self, templates: NDArray[np.float32]) -> None:
-        """Store rows at the end."""
+    def added(self, templates: NDArray[np.float32]) -> Self:
+        """Give a ranker with more rows at the end; this one stays as it is."""
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Keep these rows (ascending)."""
+    def kept(self, rows: NDArray[np.int64]) -> Self:
+        """Give a ranker of these rows (ascending); this one stays as it is."""
+
+    def pieces(self) -> list[NDArray[Any]]:
+        """Give the arrays that hold copies of templates, to be overwritten after an erasure."""
 
     def look(
         self, store: Store, rows: NDArray[np.int64], probe: NDArray[np.float32]
@@ -48,11 +52,17 @@ class Ranker(Protocol):
 class ExactRanker:
     """Ranks by the float32 templates themselves, in memory or mapped from disk: nothing more is kept."""
 
-    def add(self, templates: NDArray[np.float32]) -> None:
+    def added(self, templates: NDArray[np.float32]) -> ExactRanker:  # noqa: ARG002
         """Store nothing."""
+        return self
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
+    def kept(self, rows: NDArray[np.int64]) -> ExactRanker:  # noqa: ARG002
         """Forget nothing."""
+        return self
+
+    def pieces(self) -> list[NDArray[Any]]:
+        """Give nothing."""
+        return []
 
     def look(
         self, store: Store, rows: NDArray[np.int64], probe: NDArray[np.float32]
@@ -75,32 +85,40 @@ class CoarseRanker:
 
     def __init__(self, dimension: int, kind: Literal["int8", "float16"]) -> None:
         self.kind = kind
-        self._rows = Growing(np.int8 if kind == "int8" else np.float16, dimension)
-        self._scales = Growing(np.float32)
+        self._rows = Rows(np.int8 if kind == "int8" else np.float16, dimension)
+        self._scales = Column.empty(np.float32)
         self._off = 0.0
         """Largest distance of a stored row from its template, in units of its scale (float16: of 1)."""
 
-    def add(self, templates: NDArray[np.float32]) -> None:
-        """Store rows at the end, and note how far the worst of them lies from its template."""
+    def added(self, templates: NDArray[np.float32]) -> CoarseRanker:
+        """Give a ranker with more rows, and with how far the worst of all lies from its template."""
+        made = copy(self)
         for begin in range(0, len(templates), _BLOCK):
             block = templates[begin : begin + _BLOCK]
             if self.kind == "int8":
                 scales = (np.abs(block).max(axis=1) / np.float32(127)).astype(np.float32)
                 coarse = np.rint(block / scales[:, None]).astype(np.int8)
-                self._scales.append(scales)
+                made._scales = made._scales.appended(scales)
                 far = np.linalg.norm(coarse * scales[:, None] - block, axis=1) / scales
             else:
                 coarse = block.astype(np.float16)
                 far = np.linalg.norm(coarse.astype(np.float32) - block, axis=1)
-            self._rows.append(coarse)
+            made._rows = made._rows.appended(coarse)
             # The distance is itself a float32 sum: a hundredth more covers its rounding many times.
-            self._off = max(self._off, 1.01 * float(far.max(initial=0)))
+            made._off = max(made._off, 1.01 * float(far.max(initial=0)))
+        return made
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Keep these rows (ascending)."""
-        self._rows.keep(rows)
+    def kept(self, rows: NDArray[np.int64]) -> CoarseRanker:
+        """Give a ranker of these rows (ascending)."""
+        made = copy(self)
+        made._rows = self._rows.kept(rows)
         if self.kind == "int8":
-            self._scales.keep(rows)
+            made._scales = self._scales.kept(rows)
+        return made
+
+    def pieces(self) -> list[NDArray[Any]]:
+        """Give the arrays that hold the copies."""
+        return [*self._rows.pieces, self._scales.room]
 
     def look(
         self,
@@ -110,7 +128,7 @@ class CoarseRanker:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Compare with the copies; a row of larger values is rounded more coarsely."""
         # vecdot, not @: that would call upon the threads of the BLAS, which other searches use as well.
-        scores = np.vecdot(self._rows.values.take(rows, axis=0).astype(np.float32), probe)
+        scores = np.vecdot(self._rows.take(rows).astype(np.float32), probe)
         if self.kind == "float16":
             return scores, np.full(len(rows), self._off, np.float32)
         scales = self._scales.values.take(rows)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.gallery.growing import Growing
+from biomatch.gallery.growing import Rows, taken_from
 from biomatch.gallery.scoring import exact_scores, pair_scores
 
 _PAIRS = 4096
@@ -20,55 +20,69 @@ class Store(Protocol):
     """What a gallery asks of its templates, in memory or on disk."""
 
     def stretches(self) -> Sequence[Stretch]:
-        """Give the templates as they lie, in row order; views, good until the next change."""
+        """Give the templates as they lie, in row order: views, never changed under a reader."""
 
 
 class KeptStore(Store, Protocol):
-    """A store that can be changed."""
+    """A store of which there can be a next one."""
 
-    def append(self, templates: NDArray[np.float32]) -> None:
-        """Add templates at the end."""
+    def appended(self, templates: NDArray[np.float32]) -> Self:
+        """Give a store with more templates at the end; this one stays as it is."""
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Keep these rows (ascending) and give up the others."""
+    def kept(self, rows: NDArray[np.int64]) -> Self:
+        """Give a store of these rows (ascending); this one stays as it is."""
+
+    def pieces(self) -> list[NDArray[Any]]:
+        """Give the arrays in memory that hold the templates, to be overwritten after an erasure."""
 
 
 class MemoryStore:
-    """Templates in memory, in one piece."""
+    """Templates in memory.
 
-    def __init__(self, dimension: int) -> None:
-        self._templates = Growing(np.float32, dimension)
+    Parameters
+    ----------
+    dimension : int
+        d.
+    rows : Rows, optional
+        What is there; None: nothing.
+    """
+
+    def __init__(self, dimension: int, rows: Rows | None = None) -> None:
+        self.dimension = dimension
+        self.rows = Rows(np.float32, dimension) if rows is None else rows
 
     def stretches(self) -> Sequence[Stretch]:
         """Give the templates; see `Store`."""
-        return [(0, self._templates.values)]
+        return self.rows.stretches()
 
-    def append(self, templates: NDArray[np.float32]) -> None:
-        """Add templates at the end."""
-        self._templates.append(templates)
+    def appended(self, templates: NDArray[np.float32]) -> MemoryStore:
+        """Give a store with more templates at the end."""
+        return MemoryStore(self.dimension, self.rows.appended(templates))
 
-    def keep(self, rows: NDArray[np.int64]) -> None:
-        """Keep these rows (ascending); the memory of the others is overwritten."""
-        self._templates.keep(rows)
+    def kept(self, rows: NDArray[np.int64]) -> MemoryStore:
+        """Give a store of these rows (ascending)."""
+        return MemoryStore(self.dimension, self.rows.kept(rows))
+
+    def pieces(self) -> list[NDArray[Any]]:
+        """Give the arrays that hold the templates."""
+        return list(self.rows.pieces)
 
 
 def taken(store: Store, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Copy some rows of a store, shape (n, d)."""
     stretches = store.stretches()
-    if len(stretches) == 1:
-        return np.asarray(stretches[0][1].take(rows, axis=0))
-    order = np.argsort(rows)
-    ascending = rows[order]
-    ends = [*np.searchsorted(ascending, [first for first, _ in stretches[1:]]).tolist(), len(rows)]
-    sorted_ = np.empty((len(rows), stretches[0][1].shape[1] if stretches else 0), np.float32)
-    begin = 0
-    for (first, templates), end in zip(stretches, ends, strict=True):
-        if end > begin:
-            # "clip": numpy writes into `out` at once; the rows are those of the store.
-            templates.take(ascending[begin:end] - first, axis=0, out=sorted_[begin:end], mode="clip")
-        begin = end
-    found = np.empty_like(sorted_)
-    found[order] = sorted_
+    width = stretches[0][1].shape[1] if stretches else 0
+    found: NDArray[np.float32] = taken_from(stretches, rows, np.float32, width)
+    return found
+
+
+def rows_between(store: Store, begin: int, end: int) -> list[Stretch]:
+    """Give the stretches of rows `begin` to `end` (not included), as views."""
+    found = []
+    for first, templates in store.stretches():
+        low, high = max(begin - first, 0), min(end - first, len(templates))
+        if low < high:
+            found.append((first + low, templates[low:high]))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids
 
 UNKNOWN_TIME = np.iinfo(np.int64).min
+LONGEST_NAME = 1024
+"""Letters of a port's or kind's name; Milvus takes 1,024 bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,9 +47,9 @@ class Where:
             value = getattr(self, name)
             if value is None:
                 continue
-            if isinstance(value, str) or not all(isinstance(item, str) for item in value):
-                raise GalleryError(f"{name} = {value!r}", allowed="a sequence of names")
-            object.__setattr__(self, name, tuple(value))
+            if isinstance(value, str) or not isinstance(value, Iterable):
+                raise GalleryError(f"{name} = {value!r:.200}", allowed="a sequence of names")
+            object.__setattr__(self, name, tuple(checked_name(item, name) for item in value))
         if self.reference_ids is not None:
             object.__setattr__(self, "reference_ids", checked_ids(self.reference_ids))
         if self.received_before is not None:
@@ -67,16 +69,28 @@ def milliseconds(moment: Any) -> int:
     GalleryError
         For anything that is no moment.
     """
+    found: int | None = None
     if isinstance(moment, dt.datetime):
         aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-        return (aware - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
-    if isinstance(moment, np.datetime64) and not np.isnat(moment):
-        return int(moment.astype("datetime64[ms]").astype(np.int64))
-    if isinstance(moment, (int, np.integer)) and not isinstance(moment, bool):
-        return int(moment)
-    raise GalleryError(
-        f"time {moment!r}", allowed="a datetime, numpy.datetime64, or milliseconds since 1970 (UTC)"
-    )
+        found = (aware - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(milliseconds=1)
+    elif isinstance(moment, np.datetime64) and not np.isnat(moment):
+        found = int(_as_milliseconds(np.array([moment]))[0])
+    elif isinstance(moment, (int, np.integer)) and not isinstance(moment, bool):
+        found = int(moment)
+    if found is None or not UNKNOWN_TIME < found <= np.iinfo(np.int64).max:
+        raise GalleryError(
+            f"time {moment!r:.80}",
+            allowed="a datetime, numpy.datetime64, or milliseconds since 1970 (UTC) of 64 bits",
+        )
+    return found
+
+
+def _as_milliseconds(moments: NDArray[Any]) -> NDArray[np.int64]:
+    """Convert an array of datetime64; numpy lets what does not fit wrap round."""
+    found = moments.astype("datetime64[ms]")
+    if (found.astype(moments.dtype) != moments)[~np.isnat(moments)].any():
+        raise GalleryError("a time too far away", allowed="64 bits of milliseconds since 1970")
+    return found.astype(np.int64)
 
 
 def times(received_at: Any, count: int) -> NDArray[np.int64] | None:
@@ -89,10 +103,12 @@ def times(received_at: Any, count: int) -> NDArray[np.int64] | None:
     """
     if received_at is None:
         return None
+    if isinstance(received_at, np.ma.MaskedArray):
+        raise GalleryError("received_at in a masked array", allowed="a time for each reference")
     if isinstance(received_at, np.ndarray) and received_at.ndim == 1:
         if received_at.dtype.kind == "M":
-            found = received_at.astype("datetime64[ms]").astype(np.int64)
-        elif received_at.dtype.kind in "iu":
+            found = _as_milliseconds(received_at)
+        elif received_at.dtype.kind in "iu" and (received_at <= np.iinfo(np.int64).max).all():
             found = received_at.astype(np.int64)
         else:
             raise GalleryError(f"received_at of type {received_at.dtype}", allowed="datetime64 or int64")
@@ -111,10 +127,30 @@ def labels(names: Any, count: int, what: str) -> Sequence[str] | None:
     """Give the names of ports or kinds, one for each reference; None where none were given."""
     if names is None:
         return None
-    found = [names] * count if isinstance(names, str) else [str(name) for name in names]
-    if len(found) != count or not all(found):
+    if isinstance(names, str):
+        return [checked_name(names, what)] * count
+    found = list(names) if isinstance(names, Iterable) else [names]
+    if len(found) != count:
         raise GalleryError(
-            f"{what} has {len(found)} names, {found.count('')} of them empty",
-            allowed=f"one for all, or {count}: one for each reference",
+            f"{what} has {len(found)} names", allowed=f"one for all, or {count}: one for each reference"
         )
-    return found
+    return [checked_name(name, what) for name in found]
+
+
+def checked_name(name: Any, what: str) -> str:
+    """Check the name of a port or kind: a word that is not empty and that UTF-8 can hold.
+
+    Raises
+    ------
+    GalleryError
+        For anything else; None and numbers are no names.
+    """
+    if not isinstance(name, str) or not name or len(name) > LONGEST_NAME:
+        raise GalleryError(
+            f"{what} named {name!r:.80}", allowed=f"a word that is not empty, up to {LONGEST_NAME} letters"
+        )
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise GalleryError(f"{what} named {name!r:.80}", allowed="letters that UTF-8 can hold") from None
+    return str(name)

@@ -17,7 +17,7 @@ def fold(products: NDArray[Any]) -> NDArray[Any]:
     Parameters
     ----------
     products : ndarray
-        Shape (..., d), d at least 1; any kind of float.
+        Shape (..., d); any kind of float. The sum of nothing is 0.
 
     Returns
     -------
@@ -30,6 +30,8 @@ def fold(products: NDArray[Any]) -> NDArray[Any]:
     [6.0]
     """
     width = products.shape[-1]
+    if width == 0:
+        return np.zeros(products.shape[:-1], dtype=products.dtype)
     while width > _NARROW:
         half = width // 2
         products[..., :half] += products[..., width - half : width]

@@ -17,6 +17,7 @@ from biomatch.reporting import adversary, calibrated, charts, explained, front, 
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.opening import Opening
+from biomatch.reporting.sections import waits_charts
 from biomatch.reporting.tables import Table
 
 SCRIPTS = ("format.js", "tables.js", "charts.js", "main.js")
@@ -30,6 +31,11 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "alerts": {"alerts": "rows:alerts"},
     "adversary": {"pools": "rows:pools", "expected": "rows:expected"},
     "alerts-front": {"front": "rows:front", "chosen": "rows:chosen"},
+    "waits-front": {"front": "rows:waits-front", "marks": "rows:waits-marks"},
+    "waits-parts": {"parts": "rows:waits-parts"},
+    "waits-lanes": {"lanes": "rows:waits-lanes"},
+    "waits-day": {"day": "rows:waits-day"},
+    "waits-trade": {"trade": "rows:waits-trade"},
     "reliability": {"bins": "rows:bins", "diagonal": "rows:diagonal"},
     "explained-caught": {"steps": "rows:explained-caught"},
     "explained-false": {"steps": "rows:explained-false"},
@@ -92,6 +98,11 @@ def specifications() -> dict[str, dict[str, Any]]:
         "alerts": charts.alerts_of({}),
         "adversary": adversary.adversary_chart({}),
         "alerts-front": front.front_chart({}),
+        "waits-front": waits_charts.waits_front_of({}),
+        "waits-parts": waits_charts.waits_parts_of({}),
+        "waits-lanes": waits_charts.waits_lanes_of({}),
+        "waits-day": waits_charts.waits_day_of({}),
+        "waits-trade": waits_charts.waits_trade_of({}),
         "reliability": calibrated.reliability_chart({}),
         "explained-caught": explained.waterfall_of({}),
         "explained-false": explained.waterfall_of({}),

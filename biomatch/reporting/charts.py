@@ -28,6 +28,8 @@ from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth
 from biomatch.reporting.sections.fraud import HEADS, alerts_table
 from biomatch.reporting.sections.rates import breakdown_table, misses_table
+from biomatch.reporting.sections.waits_charts import port_day as port_day
+from biomatch.reporting.sections.waits_charts import waits as waits
 from biomatch.reporting.tables import Table
 
 if TYPE_CHECKING:

@@ -23,7 +23,9 @@ from biomatch.reporting.sections import (
     rates,
     recommendation,
     review,
+    waits,
 )
+from biomatch.reporting.sections.at_port import AtPort, PortWaits
 from biomatch.reporting.tables import OWN_THRESHOLD, Along, Table, Value
 
 FEW = 4
@@ -80,8 +82,12 @@ class Content:
         }
 
 
-def content(result: Result, label: str, *, several: bool = False) -> Content:
-    """Make the content of a result (``several``: sparingly, since many share one file)."""
+def content(result: Result, label: str, *, several: bool = False, at_port: AtPort | None = None) -> Content:
+    """Make the content of a result (``several``: sparingly, since many share one file).
+
+    With a port its thresholds are priced in waits there.
+    """
+    waiting = None if at_port is None else PortWaits.of(result, at_port)
     slider = Slider.of(result)
     tracks = Tracks(result, slider)
     curve = points.drawn_curve(result)
@@ -125,6 +131,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
         None if several else calibrated.bins_table(result.alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
+        *waits.tables(waiting),
         None if several else thresholds_table(slider, made, leads, recommendation.gallery(result)),
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
@@ -141,6 +148,10 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "banner": recommendation.banner(result),
             "gallery": recommendation.gallery(result),
             "growth": growth.sentence(result),
+            "waits-card": waits.card(waiting),
+            "waits": waits.sentence(waiting),
+            "waits-believed": waits.believed(waiting),
+            **{f"waits-head-{k}": text if waiting else "" for k, text in enumerate(waits.HEADINGS, start=1)},
             "front-head": front.HEADING if front.front_of(result) and not several else "",
             "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
             "adversary": adversary.sentence(result.alerts),
@@ -165,6 +176,7 @@ def content(result: Result, label: str, *, several: bool = False) -> Content:
             "expected": expected,
             "front": [] if several else ahead,
             "chosen": [] if several else chosen,
+            **waits.rows(waiting),
             "bins": bins,
             "diagonal": diagonal,
             **{name: steps(one) for name, one in told.items()},

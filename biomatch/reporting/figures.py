@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Self
 
+from biomatch import decimals
 from biomatch.rates import Rate
 
+LONGEST_THRESHOLD = 11
 NO_TRIALS = "no trials"
 NOTHING = "–"
 _UNSAFE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -90,9 +92,9 @@ def significant(value: float, digits: int) -> str:
     return fixed(value, max(0, digits - 1 - exponent))
 
 
-def fixed(value: float, decimals: int) -> str:
+def fixed(value: float, places: int) -> str:
     """Write a number with so many decimals; halves of its exact binary value go up, as JavaScript does."""
-    step = Decimal(1).scaleb(-decimals)
+    step = Decimal(1).scaleb(-places)
     return format(Decimal(value).quantize(step, rounding=ROUND_HALF_UP), "f")
 
 
@@ -132,8 +134,13 @@ def number(value: float) -> str:
 
 
 def threshold(value: float) -> str:
-    """Write a threshold for reading; tables keep every digit."""
-    return fixed(value, 4)
+    """Write a threshold so that it reads back to the same decision.
+
+    Tuned thresholds are short decimals (`biomatch.decimals`). Steps of a slider between them, which nobody
+    applies, are numbers of single precision with many digits: they are rounded to four places.
+    """
+    shown = decimals.text(value)
+    return shown if len(shown) <= LONGEST_THRESHOLD else fixed(value, 4)
 
 
 def clean(text: object) -> str:

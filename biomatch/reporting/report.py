@@ -6,37 +6,45 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
 from biomatch.reporting.explained import explained_of
 from biomatch.reporting.opening import Opening
-from biomatch.reporting.sections import growth
+from biomatch.reporting.sections import growth, waits_charts
+from biomatch.reporting.sections.at_port import AtPort, PortWaits
+from biomatch.reporting.sections.waits import rows
 from biomatch.tables import storage
 
 if TYPE_CHECKING:
     import altair as alt
 
 PICTURES = ("png", "svg")
+Curve = IdentificationCurve | VerificationCurve
 
 
 def report(
-    results: Result | Sequence[Result],
+    results: Result | Sequence[Result] | Curve,
     path: str | Path = "report.html",
     *,
     opening: Opening | None = None,
+    at_port: AtPort | None = None,
 ) -> Path:
-    """Write the report of one result, or of several side by side.
+    """Write the report of one result, of several side by side, or of a user's own scores.
 
     Parameters
     ----------
-    results : Result or sequence of Result
-        What was judged, or several side by side; the first stands in the page without scripts.
+    results : Result, sequence of Result, IdentificationCurve or VerificationCurve
+        What was judged (the first stands in the page without scripts); or the curve of own scores, whose
+        page has the sections that scores can fill.
     path : path
         The HTML file; it is whole or absent.
     opening : Opening, optional
         What stands before everything else.
+    at_port : biomatch.reporting.sections.at_port.AtPort, optional
+        A port at which the thresholds are priced in waits.
 
     Returns
     -------
@@ -57,7 +65,13 @@ def report(
     >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
     >>> report(bm.evaluate(done, made.truth, grid=5)).name
     'report.html'
+    >>> report(bm.verification_curve([0.8, 0.9], [0.1] * 99 + [0.3]), "own.html").name
+    'own.html'
     """
+    if isinstance(results, IdentificationCurve | VerificationCurve):
+        from biomatch.reporting.own.outputs import report_curve
+
+        return report_curve(results, path)
     results = list(results) if isinstance(results, Sequence) else [results]
     for one in results:
         if not isinstance(one, Result):
@@ -66,21 +80,26 @@ def report(
                 allowed="results of bm.evaluate",
                 remedy="write bm.report(bm.evaluate(run, world.truth))",
             )
-    contents = contents_of(results)
+    contents = contents_of(results, at_port)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)
     storage.write_text(place, assembly.page(contents, comparison, opening))
     return place
 
 
-def contents_of(results: Sequence[Result]) -> list[Content]:
+def contents_of(results: Sequence[Result], at_port: AtPort | None = None) -> list[Content]:
     """Make the content of each result, sparingly where there are many."""
     labels = labels_of(_some(results))
     several = len(results) > FEW
-    return [content(one, label, several=several) for one, label in zip(results, labels, strict=True)]
+    return [
+        content(one, label, several=several, at_port=at_port)
+        for one, label in zip(results, labels, strict=True)
+    ]
 
 
-def write_tables(results: Sequence[Result], folder: str | Path) -> list[Path]:
+def write_tables(
+    results: Sequence[Result], folder: str | Path, *, at_port: AtPort | None = None
+) -> list[Path]:
     """Write every table at the tuned threshold as CSV; of several results, a folder each.
 
     Returns
@@ -88,7 +107,8 @@ def write_tables(results: Sequence[Result], folder: str | Path) -> list[Path]:
     list of pathlib.Path
         The files.
     """
-    contents = [content(one, label) for one, label in zip(results, labels_of(_some(results)), strict=True)]
+    labels = labels_of(_some(results))
+    contents = [content(one, label, at_port=at_port) for one, label in zip(results, labels, strict=True)]
     written = []
     if len(contents) > 1:
         table = comparison_table(results, labels_of(results))
@@ -102,7 +122,9 @@ def write_tables(results: Sequence[Result], folder: str | Path) -> list[Path]:
     return written
 
 
-def write_charts(results: Sequence[Result], folder: str | Path, kind: str = "png") -> list[Path]:
+def write_charts(
+    results: Sequence[Result], folder: str | Path, kind: str = "png", *, at_port: AtPort | None = None
+) -> list[Path]:
     """Write every chart at the tuned threshold as a picture; of several results, a folder each.
 
     Parameters
@@ -113,6 +135,8 @@ def write_charts(results: Sequence[Result], folder: str | Path, kind: str = "png
         Where.
     kind : str
         ``"png"`` (twice the size, for screens of today) or ``"svg"``.
+    at_port : biomatch.reporting.sections.at_port.AtPort, optional
+        A port, whose charts are written too.
     """
     import vl_convert
 
@@ -121,7 +145,7 @@ def write_charts(results: Sequence[Result], folder: str | Path, kind: str = "png
     written = []
     for number, result in enumerate(_some(results), start=1):
         place = _place(Path(folder), number, len(results))
-        for name, chart in pictures(result).items():
+        for name, chart in pictures(result, at_port).items():
             spec = chart.to_dict()
             target = place / f"{name}.{kind}"
             if kind == "svg":
@@ -133,7 +157,7 @@ def write_charts(results: Sequence[Result], folder: str | Path, kind: str = "png
     return written
 
 
-def pictures(result: Result) -> dict[str, alt.LayerChart]:
+def pictures(result: Result, at_port: AtPort | None = None) -> dict[str, alt.LayerChart]:
     """Give every chart that the result has something to show in, by name."""
     curve, tuned = points.drawn_curve(result), result.point.face_threshold
     found: dict[str, alt.LayerChart] = {}
@@ -163,7 +187,21 @@ def pictures(result: Result) -> dict[str, alt.LayerChart]:
         told = explained_of(result.alerts, caught=name == "caught")
         if told is not None:
             found[f"explained-{name}"] = charts.waterfall(told)
-    return found
+    return found | ({} if at_port is None else _port_pictures(result, at_port))
+
+
+def _port_pictures(result: Result, at_port: AtPort) -> dict[str, alt.LayerChart]:
+    """Give the charts of waits at a port that have something to show."""
+    drawn = rows(PortWaits.of(result, at_port))
+    front_of_waits = {"front": drawn["waits-front"], "marks": drawn["waits-marks"]}
+    made = {
+        "waits-front": waits_charts.waits_front_of(front_of_waits),
+        "waits-parts": waits_charts.waits_parts_of({"parts": drawn["waits-parts"]}),
+        "waits-lanes": waits_charts.waits_lanes_of({"lanes": drawn["waits-lanes"]}),
+        "waits-day": waits_charts.waits_day_of({"day": drawn["waits-day"]}),
+        "waits-trade": waits_charts.waits_trade_of({"trade": drawn["waits-trade"]}),
+    }
+    return {name: chart for name, chart in made.items() if drawn[name]}
 
 
 def _some(results: Sequence[Result]) -> Sequence[Result]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from biomatch.scorefiles.accumulator import ScoreAccumulator, accumulate
-from biomatch.scorefiles.read import FORMATS, ScoreFile, read_scores
+from biomatch.scorefiles.read import ScoreFile, read_scores
+from biomatch.scorefiles.recognise import FORMATS
 from biomatch.scorefiles.streamed import StreamedComparisons, stream_scores
 
 __all__ = [

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch import checks
 from biomatch.curves import counting
 from biomatch.curves.counting import Floats
+from biomatch.decimals import shortest
 from biomatch.errors import ResultsError
 
 BINS = 1 << 20
@@ -115,28 +117,41 @@ class ScoreAccumulator:
         return (above + here, above + here) if threshold == _edge(at) else (least, above + here)
 
     def threshold(self, *, max_rate: float) -> float:
-        """Give the lowest threshold that surely accepts at most this share.
+        """Give the shortest decimal that surely accepts at most this share and refuses nothing more.
 
         Exact where it lies in the tail (`exact_above`), else the next edge of a bin above it.
         """
-        return self.threshold_allowing(
-            counting.most_events(counting.checked_target(max_rate, "max_rate"), self.total)
-        )
+        return self.threshold_allowing(counting.most_events(checks.share(max_rate, "max_rate"), self.total))
 
     def threshold_allowing(self, allowed: int) -> float:
-        """Give the lowest threshold that surely accepts at most this many scores; see `threshold`."""
+        """Give the threshold that surely accepts at most this many scores; see `threshold`."""
         if not self.total:
             raise ResultsError("no scores", remedy="add some first")
         self._settle()
         if allowed < self._top.size:
             low = self._top[self._top.size - 1 - allowed]
             if low > -np.inf:
-                return counting.next_above(low)
+                return shortest(float(low), self.next_score(counting.next_above(low)) or np.inf)
         above = np.cumsum(self._bins[::-1])[::-1]
         fits = np.flatnonzero(above <= allowed)
         # Below the least score nothing changes, so the edge of its own bin is low enough.
         least = int(np.flatnonzero(self._bins)[0])
         return _edge(max(int(fits[0]), least)) if fits.size else float(self._top[-1])
+
+    def refused_allowing(self, allowed: int) -> float | None:
+        """Give the highest score that is refused where at most so many are accepted; None where not kept."""
+        self._settle()
+        if allowed >= self._top.size:
+            return None
+        return float(self._top[self._top.size - 1 - allowed])
+
+    def highest_below(self, score: float) -> float | None:
+        """Give the highest score below a number: -inf where there is none, None where it was not kept."""
+        self._settle()
+        at = int(np.searchsorted(self._top, score, side="left")) - 1
+        if at >= 0:
+            return float(self._top[at])
+        return -np.inf if self._top.size == self.total else None
 
     def next_score(self, threshold: float) -> float | None:
         """Give the lowest score at or above a threshold: inf for none, None where it was not kept."""

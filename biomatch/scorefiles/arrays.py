@@ -17,10 +17,11 @@ from biomatch.curves.build import (
     verification_curve,
 )
 from biomatch.errors import TableError
+from biomatch.scorefiles.lines import plain_suffix
+from biomatch.scorefiles.words import LABELS, classes
 
-VERIFICATION = "score and mated (true/false or 1/0), optionally subject"
+VERIFICATION = "score and mated (or label, target, same), optionally subject and reference_subject"
 IDENTIFICATION = "mated, mate_score, mate_rank and top_score, optionally subject and enrolled_count"
-TRUE, FALSE = {"1", "1.0", "true", "mated", "genuine"}, {"0", "0.0", "false", "non-mated", "impostor", "-1"}
 
 
 def load_npy(path: Path) -> NDArray[Any]:
@@ -40,32 +41,99 @@ def load_npz(path: Path) -> Mapping[str, NDArray[Any]]:
         raise TableError(f"{path}: {fault}", allowed="a .npz file of numbers") from None
 
 
-def npz_comparisons(arrays: Mapping[str, NDArray[Any]], path: Path) -> VerificationCurve:
-    """Make a curve from ``mated_scores``, ``non_mated_scores`` (and subjects), or ``scores``, ``label``."""
-    if {"mated_scores", "non_mated_scores"} <= {*arrays}:
-        return verification_curve(
-            arrays["mated_scores"],
-            arrays["non_mated_scores"],
-            mated_subjects=arrays.get("mated_subjects"),
-            non_mated_subjects=arrays.get("non_mated_subjects"),
+LABEL_NAMES = ("label", "labels", "y_true", "mated", "target", "same", "issame", "actual_issame")
+SCORE_NAMES = ("scores", "score", "y_score", "similarity", "similarities", "distances", "dist")
+MATED_NAMES = (
+    "mated_scores",
+    "mated",
+    "genuine",
+    "genuine_scores",
+    "gen",
+    "target_scores",
+    "positives",
+    "tar",
+)
+NON_MATED_NAMES = (
+    "non_mated_scores", "non_mated", "nonmated", "impostor", "impostor_scores", "imp", "nontarget_scores",
+    "negatives", "non",
+)  # fmt: skip
+
+
+def named(
+    arrays: Mapping[str, NDArray[Any]], chosen: Mapping[str, str], path: Path
+) -> dict[str, NDArray[Any]]:
+    """Give the arrays under our names: those that the user named (``--arrays``), else the usual ones.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Our name to the name in the file.
+    """
+    found = dict(arrays)
+    for ours, theirs in chosen.items():
+        if theirs not in arrays:
+            raise TableError(f"{path} holds no array {theirs!r}", allowed=", ".join(arrays) or "none")
+        found[ours] = arrays[theirs]
+    if {"mated_scores", "non_mated_scores"} <= {*found} or "non_mated_top_scores" in found:
+        return found
+    usual = {"scores": SCORE_NAMES, "label": LABEL_NAMES}
+    pair = {"mated_scores": MATED_NAMES, "non_mated_scores": NON_MATED_NAMES}
+    readings = []
+    for names in (usual, pair):
+        reading = {
+            ours: [one for one in theirs if one in found and found[one].ndim == 1]
+            for ours, theirs in names.items()
+        }
+        if all(reading.values()) and len({one for some in reading.values() for one in some}) > 1:
+            readings.append(reading)
+    if len(readings) != 1 or any(len(some) > 1 for some in readings[0].values()):
+        raise TableError(
+            f"{path} holds {', '.join(arrays) or 'nothing'}"
+            + (": more than one of them could be meant" if readings else ""),
+            allowed="mated_scores and non_mated_scores, or scores and label",
+            remedy="say which is which, as --arrays scores=S,label=L or mated_scores=A,non_mated_scores=B",
         )
-    if {"scores", "label"} <= {*arrays}:
-        label, scores = arrays["label"], arrays["scores"]
-        if label.shape != scores.shape:
-            raise TableError(f"{path}: {label.size} labels for {scores.size} scores")
-        known = np.isin(label, [0, 1, -1] if -1 in label else [0, 1])
-        if not known.all():
-            at = int(np.flatnonzero(~known)[0])
-            raise TableError(f"{path}: label {label[at]!r} at position {at}", allowed="1 and 0, or 1 and -1")
-        return verification_curve(scores[label == 1], scores[label != 1])
-    raise TableError(
-        f"{path} holds {', '.join(arrays) or 'nothing'}",
-        allowed="mated_scores and non_mated_scores, or scores and label",
+    return {**found, **{ours: found[some[0]] for ours, some in readings[0].items()}}
+
+
+def npz_comparisons(
+    given: Mapping[str, NDArray[Any]], path: Path, *, distances: bool = False
+) -> VerificationCurve:
+    """Make a curve from ``mated_scores``, ``non_mated_scores`` (and subjects), or ``scores``, ``label``."""
+    if {"mated_scores", "non_mated_scores"} <= {*given}:
+        return verification_curve(
+            given["mated_scores"],
+            given["non_mated_scores"],
+            mated_subjects=given.get("mated_subjects"),
+            non_mated_subjects=given.get("non_mated_subjects"),
+            non_mated_references=given.get("non_mated_references"),
+            distances=distances,
+        )
+    label, scores = given["label"], given["scores"]
+    if label.shape != scores.shape:
+        raise TableError(f"{path}: {label.size} labels for {scores.size} scores")
+    kind = classes(pl.Series(label.astype(int) if label.dtype == bool else label).cast(pl.String))
+    unknown = (kind.is_null() | (kind < 0)).to_numpy()
+    if label.dtype.kind == "f":
+        unknown |= ~np.isfinite(label)
+    if unknown.any():
+        at = int(np.flatnonzero(unknown)[0])
+        raise TableError(f"{path}: label {label[at]!r} at position {at}", allowed=LABELS)
+    own = (kind == 1).to_numpy()
+    people = {one: given[one] for one in ("subjects", "references") if one in given}
+    who, others = people.get("subjects"), people.get("references")
+    return verification_curve(
+        scores[own],
+        scores[~own],
+        mated_subjects=None if who is None else who[own],
+        non_mated_subjects=None if who is None else who[~own],
+        non_mated_references=None if others is None else others[~own],
+        distances=distances,
     )
 
 
 def npz_searches(
-    arrays: Mapping[str, NDArray[Any]], path: Path, *, enrolled: int = 0, sign: int = 1
+    arrays: Mapping[str, NDArray[Any]], path: Path, *, enrolled: int = 0, distances: bool = False
 ) -> IdentificationCurve:
     """Make a curve from ``mated_scores``, ``mated_ranks``, ``non_mated_top_scores`` (and more).
 
@@ -73,35 +141,36 @@ def npz_searches(
     ----------
     enrolled : int
         N, where the file does not hold ``enrolled_count``.
-    sign : int
-        -1 for distances.
+    distances : bool
+        Whether lower is closer; a missing score is then +inf (-inf is understood too).
     """
     needed = {"mated_scores", "mated_ranks", "non_mated_top_scores"}
     if not needed <= {*arrays}:
         raise TableError(f"{path} holds {', '.join(arrays)}", allowed=f"all of {', '.join(sorted(needed))}")
     return identification_curve(
-        similarities(arrays["mated_scores"], sign),
+        missing_last(arrays["mated_scores"], distances),
         arrays["mated_ranks"],
-        similarities(arrays["non_mated_top_scores"], sign),
+        missing_last(arrays["non_mated_top_scores"], distances),
         enrolled_count=arrays.get("enrolled_count", np.array([enrolled])),
         mated_subjects=arrays.get("mated_subjects"),
         non_mated_subjects=arrays.get("non_mated_subjects"),
+        distances=distances,
     )
 
 
-def similarities(scores: NDArray[Any], sign: int) -> NDArray[Any]:
-    """Negate distances (``sign`` -1); -inf, which means "no score", stays."""
-    if sign > 0 or scores.dtype.kind not in "fiu":
+def missing_last(scores: NDArray[Any], distances: bool) -> NDArray[Any]:
+    """Write "no score", which is -inf in files, as the farthest distance where lower is closer."""
+    if not distances or scores.dtype.kind != "f":
         return scores
-    return np.where(np.isneginf(scores), scores, -scores.astype(np.float64))
+    return np.where(np.isneginf(scores), np.inf, scores)
 
 
 def read_frame(path: Path) -> pl.DataFrame:
     """Read a CSV (all text, so that its lines can be named) or Parquet file."""
     try:
-        if path.suffix == ".parquet":
+        if plain_suffix(path) == ".parquet":
             return pl.read_parquet(path)
-        return pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
+        frame = pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
     except (pl.exceptions.PolarsError, OSError) as fault:
         said = str(fault).splitlines()[0]
         if "utf-8" in said:
@@ -109,27 +178,16 @@ def read_frame(path: Path) -> pl.DataFrame:
                 f"{path} is not text", remedy="name its form with --format, or give a text file"
             ) from None
         raise TableError(f"{path}: {said}", remedy="mend the file") from None
-
-
-def frame_comparisons(frame: pl.DataFrame, path: Path) -> VerificationCurve:
-    """Make a curve from the columns score, mated and, where given, subject and strata."""
-    need(frame, ("score", "mated"), VERIFICATION, path)
-    scores = numbers(frame["score"], path, empty=False)
-    mated = flags(frame["mated"], path)
-    subjects = _subjects(frame, path)
-    labels = _strata(frame, ("score", "mated", "subject"))
-    return verification_curve(
-        scores[mated],
-        scores[~mated],
-        mated_subjects=None if subjects is None else subjects[mated],
-        non_mated_subjects=None if subjects is None else subjects[~mated],
-        mated_strata={name: array[mated] for name, array in labels.items()},
-        non_mated_strata={name: array[~mated] for name, array in labels.items()},
-    )
+    names = [name.replace("\ufeff", "").strip() for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise TableError(f"{path} has two columns {twice[0]!r}", allowed="each name once")
+    frame.columns = names
+    return frame
 
 
 def frame_searches(
-    frame: pl.DataFrame, path: Path, *, enrolled: int = 0, sign: int = 1
+    frame: pl.DataFrame, path: Path, *, enrolled: int = 0, distances: bool = False
 ) -> IdentificationCurve:
     """Make a curve from the columns mated, mate_score, mate_rank, top_score; one row a search.
 
@@ -138,20 +196,20 @@ def frame_searches(
     """
     known = ("mated", "mate_score", "mate_rank", "top_score")
     need(frame, known, IDENTIFICATION, path)
-    own = similarities(numbers(frame["mate_score"], path, empty=True), sign)
-    top = similarities(numbers(frame["top_score"], path, empty=True), sign)
+    own = numbers(frame["mate_score"], path, empty=True)
+    top = numbers(frame["top_score"], path, empty=True)
     places = numbers(frame["mate_rank"], path, empty=True)
     mated = flags(frame["mated"], path)
     places = np.where(np.isneginf(places), 0.0, places)
-    closer = "above" if sign > 0 else "below"
+    closer = "below" if distances else "above"
     for wrong, what, remedy in (
         ((places < 0) | (places % 1 != 0), "mate_rank is no whole number from 0", "0: not in the list"),
         (~mated & (np.isfinite(own) | (places > 0)), "a non-mated search has a mate", "is mated right?"),
         (mated & (places > 0) & np.isneginf(own), "the mate has a rank and no score", "give mate_score"),
         (
-            mated & np.isfinite(top) & (own > top),
+            mated & np.isfinite(top) & np.isfinite(own) & (own < top if distances else own > top),
             f"mate_score lies {closer} top_score, the best of all candidates",
-            "give --distances if lower is closer; else mend the columns",
+            "mend the columns" if distances else "give --distances if lower is closer; else mend the columns",
         ),
     ):
         if wrong.any():
@@ -165,10 +223,11 @@ def frame_searches(
     subjects = _subjects(frame, path)
     labels = _strata(frame, (*known, "subject", "enrolled_count"))
     return identification_curve(
-        own[mated],
+        missing_last(own[mated], distances),
         ranks[mated],
-        top[~mated],
+        missing_last(top[~mated], distances),
         enrolled_count=counts,
+        distances=distances,
         mated_subjects=None if subjects is None else subjects[mated],
         non_mated_subjects=None if subjects is None else subjects[~mated],
         mated_strata={name: array[mated] for name, array in labels.items()},
@@ -209,15 +268,17 @@ def need(frame: pl.DataFrame, names: tuple[str, ...], allowed: str, path: Path) 
 
 
 def flags(column: pl.Series, path: Path, first: int = 2) -> NDArray[np.bool_]:
-    """Read the column `mated`, whose first row stands in line `first`; a word that is neither is refused."""
-    words = column.cast(pl.String).fill_null("").str.to_lowercase().str.strip_chars()
-    unknown = ~words.is_in([*TRUE, *FALSE])
+    """Read a column of labels, whose first row stands in line `first`; a word that is neither is refused."""
+    found = classes(column)
+    unknown = found.is_null() | (found < 0)
     if unknown.any():
         row = int(unknown.arg_max() or 0)
         raise TableError(
-            f"{path}, line {row + first}: mated is {column[row]!r}", allowed="1 or 0, true or false"
+            f"{path}, line {row + first}: {column.name} is {column[row]!r}",
+            allowed=LABELS,
+            remedy="write one of two known words on every line, or name the right column with --label-column",
         )
-    return words.is_in([*TRUE]).to_numpy()
+    return (found == 1).to_numpy()
 
 
 def numbers(column: pl.Series, path: Path, *, empty: bool, first: int = 2) -> NDArray[np.float64]:

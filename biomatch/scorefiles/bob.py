@@ -16,6 +16,7 @@ from biomatch.curves.build import (
 )
 from biomatch.errors import TableError
 from biomatch.scorefiles.lines import fault_at, first_line, read_table
+from biomatch.scorefiles.words import LABELS, classes
 
 FOUR = (("claimed", "text"), ("real", "text"), ("probe", "text"), ("score", "score"))
 FIVE = (
@@ -42,13 +43,6 @@ CSV_COLUMNS = {
 }
 
 
-def read_two(path: Path) -> pl.DataFrame:
-    """Read ``label score`` lines; label 1 is mated, any other is not (as `bob measure` counts)."""
-    columns, example = COLUMNS["bob-2"]
-    frame = read_table(path, columns, example=example)
-    return frame.select(is_mated(frame).alias("mated"), "score")
-
-
 def read_columns(path: Path, count: int) -> pl.DataFrame:
     """Read a four- or five-column file: claimed, (model,) real, probe, score."""
     columns, example = COLUMNS[f"bob-{count}"]
@@ -58,13 +52,17 @@ def read_columns(path: Path, count: int) -> pl.DataFrame:
 def is_mated(frame: pl.DataFrame) -> pl.Series:
     """Say which rows are mated: by the label of two columns, or where claimed and real id are the same."""
     if "label" in frame.columns:
-        return frame["label"].is_in(["1", "1.0", "+1"])
+        kind = classes(frame["label"])
+        if kind.is_null().any() or (kind < 0).any():
+            word = frame["label"].filter(kind.is_null() | (kind < 0))[0]
+            raise TableError(f"label {word!r}", allowed=LABELS, remedy="write one of two known words a line")
+        return kind == 1
     return frame["claimed"] == frame["real"]
 
 
 def read_csv(path: Path) -> tuple[pl.DataFrame, int]:
     """Read Bob's CSV; give the bona fide comparisons and the number of presentation attacks left out."""
-    given = first_line(path).split(",")
+    given = [name.strip() for name in first_line(path).split(",")]
     names = {}
     for ours, theirs in CSV_COLUMNS.items():
         found = [name for name in theirs if name in given]
@@ -76,6 +74,7 @@ def read_csv(path: Path) -> tuple[pl.DataFrame, int]:
             names[ours] = found[0]
     try:
         frame = pl.read_csv(path, infer_schema=False).with_columns(pl.all().fill_null(""))
+        frame.columns = [name.strip() for name in frame.columns]
     except pl.exceptions.PolarsError as fault:
         raise TableError(
             f"{path}: {str(fault).splitlines()[0]}", remedy="mend the line that it names"
@@ -95,16 +94,17 @@ def read_csv(path: Path) -> tuple[pl.DataFrame, int]:
 
 
 def comparisons(frame: pl.DataFrame) -> VerificationCurve:
-    """Make the 1:1 curve; the probe's subject is the cluster."""
-    if "mated" in frame.columns:
-        mated = frame["mated"].to_numpy()
-        scores = frame["score"].to_numpy()
-        return verification_curve(scores[mated], scores[~mated])
+    """Make the 1:1 curve; the subjects on both sides are the clusters."""
     same = is_mated(frame).to_numpy()
     scores = frame["score"].to_numpy()
-    subject = frame["real"].rank("dense").to_numpy().astype(np.int64)
+    both = pl.concat([frame["real"], frame["claimed"].alias("real")]).rank("dense").to_numpy()
+    subject, claimed = both[: len(frame)].astype(np.int64), both[len(frame) :].astype(np.int64)
     return verification_curve(
-        scores[same], scores[~same], mated_subjects=subject[same], non_mated_subjects=subject[~same]
+        scores[same],
+        scores[~same],
+        mated_subjects=subject[same],
+        non_mated_subjects=subject[~same],
+        non_mated_references=claimed[~same],
     )
 
 

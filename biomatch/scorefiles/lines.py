@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import math
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
 from biomatch.errors import TableError
 
 NUMBERS = ("score", "number")
+COMPRESSED = (".gz", ".zst")
 BLOCK = 1 << 24
 """Bytes of a text file that are read at once where it may be larger than memory."""
 
@@ -107,7 +111,7 @@ def _parsed(
     kinds = {
         name: {"score": pl.Float64, "number": pl.Int64, "text": pl.String}[kind] for name, kind in columns
     }
-    blanks = separator == " " and (b"\t" in data or _runs(data, columns))
+    blanks = separator == " " and (b"\t" in data or _runs(data, columns) or _padded(data, columns))
     if blanks:
         data = re.sub(rb"[ \t]+", b" ", re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data))
     try:
@@ -123,9 +127,12 @@ def _parsed(
     except pl.exceptions.PolarsError:
         raise _first_fault(path, data, columns, separator, header, example, above) from None
     numbers = [name for name, kind in columns if kind in NUMBERS]
+    # A line with fewer columns than the first leaves the last ones null, texts too; where a text may be
+    # empty (a candidate log), an empty one is null as well.
+    full = [name for name, _ in columns] if separator == " " and "template" not in kinds else numbers
     wrong = frame.select(
         pl.any_horizontal(
-            *(pl.col(name).is_null() for name in numbers),
+            *(pl.col(name).is_null() for name in full),
             *(~pl.col(name).is_finite() for name, kind in columns if kind == "score"),
         ).any()
     ).item()
@@ -154,11 +161,67 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _open(path: Path) -> io.BufferedReader:
+def plain_suffix(path: Path) -> str:
+    """Give the suffix in lower case, without that of a compression: ``.csv`` for ``a.csv.gz``.
+
+    Examples
+    --------
+    >>> plain_suffix(Path("scores.CSV.gz")), plain_suffix(Path("scores.zst"))
+    ('.csv', '')
+    """
+    suffixes = [one.lower() for one in path.suffixes]
+    while suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def _open(path: Path) -> BinaryIO:
     try:
+        if path.suffix.lower() == ".gz":
+            with path.open("rb"):  # a missing file says so here
+                pass
+            return io.BytesIO(_unzipped(path)) if path.stat().st_size < BLOCK else gzip.open(path, "rb")  # type: ignore[return-value]
+        if path.suffix.lower() == ".zst":
+            return io.BytesIO(_unpacked(path))
         return path.open("rb")
     except OSError as fault:
         raise TableError(f"{path}: {fault.strerror}", remedy="give a file that exists") from None
+
+
+def _unzipped(path: Path) -> bytes:
+    try:
+        with gzip.open(path, "rb") as file:
+            return file.read()
+    except (OSError, EOFError, zlib.error) as fault:
+        raise TableError(f"{path}: {fault}", allowed="a whole gzip file", remedy="compress it anew") from None
+
+
+def _unpacked(path: Path) -> bytes:
+    """Give the bytes of a Zstandard file; Polars carries the library, Python before 3.14 does not."""
+    if not path.is_file():
+        raise TableError(f"{path}: No such file", remedy="give a file that exists")
+    try:
+        table = pl.read_csv(
+            path,
+            has_header=False,
+            separator="\x01",
+            quote_char=None,
+            infer_schema=False,
+            new_columns=["line"],
+        )
+    except pl.exceptions.PolarsError as fault:
+        raise TableError(
+            f"{path}: {str(fault).splitlines()[0]}", allowed="a whole Zstandard file of text",
+            remedy="compress it anew",
+        ) from None  # fmt: skip
+    return "\n".join([*table["line"].fill_null("").to_list(), ""]).encode()
+
+
+def _padded(data: bytes, columns: Sequence[tuple[str, str]]) -> bool:
+    """Say whether a line begins or ends with a space (it separates nothing, save an empty text)."""
+    if "template" in dict(columns):
+        return False
+    return data[:1] == b" " or b"\n " in data or b" \n" in data or b" \r" in data or data[-1:] == b" "
 
 
 def _runs(data: bytes, columns: Sequence[tuple[str, str]]) -> bool:

@@ -13,14 +13,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from biomatch import checks
 from biomatch.curves import counting
 from biomatch.curves.counting import Floats
+from biomatch.curves.thresholds import turned
+from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
 from biomatch.rates import Rate, rate
-from biomatch.scorefiles import arrays, bob, pyeer
+from biomatch.scorefiles import arrays, bob, lists, pyeer
 from biomatch.scorefiles.accumulator import ScoreAccumulator
-from biomatch.scorefiles.lines import BLOCK, blocks, read_blocks
-from biomatch.scorefiles.read import FORMATS, checked_form
+from biomatch.scorefiles.lines import BLOCK, blocks, first_line, read_blocks
+from biomatch.scorefiles.read import checked_form
+from biomatch.scorefiles.recognise import FORMATS
+from biomatch.scorefiles.words import role_of
 
 TAIL = 1 << 20
 ROWS = 1 << 22  # rows of an array or a Parquet file at once
@@ -43,37 +48,65 @@ class StreamedComparisons:
     clustered : bool
         Whether the file names subjects. One pass in constant memory cannot keep them, so intervals and
         guarantees, which would have to respect them, are refused.
+    distances : bool
+        Whether the scores came as distances: they are accumulated negated, and every threshold that a
+        method takes or gives is a distance.
     """
 
     format: str
     mated: ScoreAccumulator
     non_mated: ScoreAccumulator
     clustered: bool = False
+    distances: bool = False
 
     def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FMR, in [0, 1]: non-mated comparisons at or above T, of all; None where there are none."""
-        least, most = self.non_mated.accepted(threshold)
+        least, most = self.non_mated.accepted(turned(threshold, self.distances))
         return self._rate("false matches", least, most, self.non_mated.total, threshold, confidence)
 
     def fnmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FNMR, in [0, 1]: mated comparisons below T, of all; None where there are none."""
         # score < T is -score > -T, hence -score >= the next number above -T.
-        least, most = self.mated.accepted(float(np.nextafter(-threshold, np.inf)))
+        inner = turned(threshold, self.distances)
+        least, most = self.mated.accepted(float(np.nextafter(-inner, np.inf)))
         return self._rate("false non-matches", least, most, self.mated.total, threshold, confidence)
 
     def threshold(self, *, max_fmr: float) -> float:
-        """Give the lowest threshold whose realised FMR is at most ``max_fmr``; a point estimate.
+        """Give the threshold with the fewest misses whose realised FMR is at most ``max_fmr``.
 
-        Exact where at most `TAIL` - 1 comparisons may be accepted; else the next edge of a bin above it,
-        higher by a part in 1,024 at most.
+        A point estimate, the shortest decimal that decides so. Exact where at most `TAIL` - 1 comparisons
+        may be accepted; else the next edge of a bin above it, higher by a part in 1,024 at most.
         """
-        return self.non_mated.threshold(max_rate=counting.checked_target(max_fmr, "max_fmr"))
+        target = checks.share(max_fmr, "max_fmr")
+        return self.threshold_allowing(counting.most_events(target, self.non_mated.total))
+
+    def threshold_allowing(self, allowed: int) -> float:
+        """Give the threshold that accepts at most so many non-mated comparisons; see `threshold`."""
+        found = self.non_mated.threshold_allowing(allowed)
+        low = self.non_mated.refused_allowing(allowed)
+        if low is not None and low > -np.inf:
+            # Mated scores are kept negated: the lowest one above `low` is the highest below -low.
+            mated = self.mated.highest_below(-low)
+            if mated is None:
+                found = float(np.nextafter(low, np.inf))
+            elif -mated < found:
+                found = shortest(low, -mated)
+        return turned(found, self.distances)
 
     def threshold_interval(self, *, max_fmr: float) -> tuple[float, float]:
-        """Give (low, high]: thresholds that accept the same non-mated scores as `threshold` does."""
-        threshold = self.threshold(max_fmr=max_fmr)
+        """Give (low, high]: thresholds that accept the same non-mated scores as `threshold` does.
+
+        Of distances [low, high).
+        """
+        threshold = turned(self.threshold(max_fmr=max_fmr), self.distances)
+        target = checks.share(max_fmr, "max_fmr")
+        low = self.non_mated.refused_allowing(counting.most_events(target, self.non_mated.total))
         above = self.non_mated.next_score(threshold)
-        return float(np.nextafter(threshold, -np.inf)), threshold if above is None else above
+        ends = (
+            float(np.nextafter(threshold, -np.inf)) if low is None else low,
+            threshold if above is None else above,
+        )
+        return (turned(ends[1], True), turned(ends[0], True)) if self.distances else ends
 
     def _rate(
         self, what: str, least: int, most: int, trials: int, threshold: float, confidence: float
@@ -110,6 +143,10 @@ def stream_scores(
         Naming the line and what to do.
     """
     form = checked_form(paths, form)
+    if form == "list":
+        width = len(first_line(paths[0]).split())
+        form = f"bob-{width}" if f"bob-{width}" in STREAMED else form
+    form = "pyeer" if form == "pair" else form
     if form not in STREAMED:
         raise TableError(
             f"a {form} file cannot be streamed ({FORMATS[form]})",
@@ -135,7 +172,7 @@ def stream_scores(
             remedy="give --distances if lower is closer; otherwise the classes are swapped",
         )
     clustered = form in ("bob-4", "bob-5") or _names(form, paths)
-    return StreamedComparisons(form, mated, other, clustered)
+    return StreamedComparisons(form, mated, other, clustered, distances)
 
 
 def _finite(negated: Floats) -> Floats:
@@ -148,8 +185,12 @@ def _finite(negated: Floats) -> Floats:
 def _names(form: str, paths: Sequence[Path]) -> bool:
     """Say whether a table names subjects."""
     if form == "parquet":
-        return "subject" in pl.read_parquet_schema(paths[0])
-    return form == "csv" and "subject" in next(blocks(paths[0], 1 << 16)).split(b"\n")[0].decode().split(",")
+        names = list(pl.read_parquet_schema(paths[0]))
+    elif form == "csv":
+        names = next(blocks(paths[0], 1 << 16)).split(b"\n")[0].decode(errors="replace").split(",")
+    else:
+        return False
+    return any(role_of(name) in ("probe", "reference") for name in names)
 
 
 def _parts(form: str, paths: Sequence[Path], block: int) -> Parts:
@@ -202,7 +243,10 @@ def _csv_blocks(path: Path, block: int) -> Iterator[tuple[pl.DataFrame, int]]:
 
 def _table_parts(frames: Iterator[tuple[pl.DataFrame, int]], path: Path) -> Parts:
     for frame, first in frames:
-        arrays.need(frame, ("score", "mated"), arrays.VERIFICATION, path)
-        scores = arrays.numbers(frame["score"], path, empty=False, first=first)
-        own = arrays.flags(frame["mated"], path, first)
+        frame.columns = [name.strip() for name in frame.columns]
+        roles = lists.roles_of(frame.columns, path, lists.Asked())
+        if "label" not in roles:
+            raise TableError(f"{path} lacks the column 'mated'", allowed=arrays.VERIFICATION)
+        scores = arrays.numbers(frame[roles["score"]], path, empty=False, first=first)
+        own = arrays.flags(frame[roles["label"]], path, first)
         yield scores[own], scores[~own]

@@ -102,7 +102,7 @@ class PeopleSettings(Settings):
         return self
 
 
-class Port(Settings):
+class BorderPort(Settings):
     """One port of entry."""
 
     mode: Mode = setting(..., "given by the scenario")

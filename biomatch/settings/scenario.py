@@ -12,9 +12,9 @@ from biomatch.errors import SettingsError
 from biomatch.paths import models_dir
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 from biomatch.settings.border import (
+    BorderPort,
     Mode,
     PeopleSettings,
-    Port,
     RecordSettings,
     StaySettings,
     TrafficSettings,
@@ -239,7 +239,7 @@ class Scenario(Settings):
     restatement_days: int = setting(
         0, "days after the snapshot in which records are still received; FY2024: 129 [S1]", ge=0
     )
-    ports: dict[str, Port] = setting(..., "given by the scenario")
+    ports: dict[str, BorderPort] = setting(..., "given by the scenario")
     people: PeopleSettings = PeopleSettings()
     traffic: TrafficSettings = TrafficSettings()
     stays: StaySettings = StaySettings()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from biomatch.gallery import Gallery
 from biomatch.gallery.flat import exact_top
-from biomatch.gallery.gallery import IndexKind
+from biomatch.gallery.kinds import IndexKind
 from biomatch.settings.system import System
 from biomatch.system.references import references
 from biomatch.system.searches import due_searches

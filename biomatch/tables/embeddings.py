@@ -39,7 +39,7 @@ def read_embeddings(
         vectors, or labels that are missing or too few; names the row.
     """
     place = Path(path)
-    loaded = _load(place)
+    loaded = load_arrays(place)
     if isinstance(loaded, dict):
         vectors = _pick(loaded, TEMPLATE_KEYS, place, "embeddings")
         names = loaded.get(next((key for key in LABEL_KEYS if key in loaded), ""))
@@ -80,7 +80,8 @@ def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
     return np.ascontiguousarray(values / lengths[:, None], dtype=np.float32)
 
 
-def _load(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+def load_arrays(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+    """Load a ``.npy`` or ``.npz`` file; nothing is ever unpickled, and a fault is one clear message."""
     try:
         loaded = np.load(place, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -109,7 +110,7 @@ def _pick(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...], place: Path, w
 
 def _read_labels(place: Path) -> NDArray[Any]:
     if place.suffix == ".npy":
-        loaded = _load(place)
+        loaded = load_arrays(place)
         if isinstance(loaded, np.ndarray):
             return loaded
     try:

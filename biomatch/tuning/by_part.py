@@ -94,7 +94,9 @@ def tune_parts(
     found = guarantee(
         place, kept.non_mated_subjects, target=max_fpir, confidence=confidence, cap=cap, others=ends
     )
-    step = int(np.clip(-found.threshold, 0, STEPS - 1))
+    # The last step before the one that would accept too much; where nothing is refused, the last that errs.
+    lowest = -ends[np.isfinite(ends)].min() if found.refused == -np.inf else -found.refused - 1
+    step = int(np.clip(lowest, 0, STEPS - 1))
     return PartThresholds(by, {label: float(path[i, step]) for i, label in enumerate(labels)}, found)
 
 
@@ -151,7 +153,8 @@ def _path(parts: dict[str, IdentificationCurve], labels: list[str], rank: int) -
                 ]
             )
         # Ties and rounding must not break the nesting.
-        path[i] = np.minimum.accumulate(points.thresholds[chosen])
+        as_decimal = {int(at): points.decimal(int(at)) for at in np.unique(chosen)}
+        path[i] = np.minimum.accumulate([as_decimal[int(at)] for at in chosen])
     return path
 
 

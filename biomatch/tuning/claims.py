@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from biomatch import checks, decimals
 from biomatch.curves.build import IdentificationCurve
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.rates import Rate
@@ -86,11 +87,21 @@ SETS: dict[str, tuple[tuple[str, str], ...]] = {
         ("fnmr<0.01@fmr=0.0005", "EES, face verification: FNMR < 1% at FMR 0.05% (EU 2019/329)"),
         ("fnir<0.01@fpir=0.001", "EES, face and fingerprint identification: FNIR < 1% at FPIR 0.1%"),
     ),
+    # Text of the publication, usnistgov/800-63-4: _sp800-63a/3_ialgen.md, _sp800-63b/3_authenticators.md.
     "sp800-63-4": (
         (
             "fpir<=0.001",
-            "NIST SP 800-63A-4, 3.11: 1:N FPIR at most 1 in 1,000, with a gallery of at least 90% of the "
-            "operational size",
+            "NIST SP 800-63A-4, 3.1.11, requirement 9: 1:N FPIR at most 1 in 1,000, for each demographic "
+            "group, with a gallery of at least 90% of the operational size",
+        ),
+        ("fmr<=0.0001", "NIST SP 800-63A-4, 3.1.11, requirement 8: 1:1 FMR of 1 in 10,000 or better"),
+        (
+            "fnmr<=0.01@fmr=0.0001",
+            "NIST SP 800-63A-4, 3.1.11, requirement 8: 1:1 FNMR of 1 in 100 or better, at that FMR",
+        ),
+        (
+            "fnmr<0.05@fmr=0.0001",
+            "NIST SP 800-63B-4, 3.2.3: FMR of 1 in 10,000 or better, FNMR below 5 % (should)",
         ),
     ),
 }  # fmt: skip
@@ -116,10 +127,7 @@ def parse(text: str, *, source: str = "") -> Claim:
     limit = _share(found["limit"], text)
     value = None
     if given == "threshold":
-        try:
-            value = float(found["value"])
-        except ValueError:
-            raise SettingsError(f"claim {text!r}: threshold {found['value']!r}", allowed="a number") from None
+        value = checks.real(found["value"].strip(), f"claim {text!r}: threshold", error=SettingsError)
     elif given is not None:
         value = _share(found["value"], text)
     pairs = {("fnir", "fpir"), ("fnmr", "fmr"), ("fpir", None), ("fmr", None)}
@@ -165,9 +173,7 @@ def judge(claim: Claim, curve: Curve, *, confidence: float = 0.95, cap: int | No
     if claim.of_searches != isinstance(curve, IdentificationCurve):
         kind = "searches" if claim.of_searches else "comparisons"
         raise ResultsError(f"claim {claim.text!r} is about {kind}", remedy=f"give {kind}")
-    two_sided = 2.0 * confidence - 1.0
-    if not 0.0 < two_sided < 1.0:
-        raise SettingsError(f"confidence {confidence}", allowed="above 0.5 and below 1")
+    two_sided = 2.0 * checks.confidence(confidence, one_sided=True, error=SettingsError) - 1.0
     if claim.given == "threshold":
         rate = _rate(claim, curve, float(claim.value or 0.0), two_sided)
         return _by_interval(claim, rate, float(claim.value or 0.0), confidence)
@@ -211,7 +217,8 @@ def _by_interval(claim: Claim, rate: Rate, threshold: float, confidence: float) 
     verdict = MET if high <= claim.limit else NOT_MET if low > claim.limit else NOT_SHOWN
     reason = (
         f"{claim.measure.upper()} {rate.numerator:,} of {rate.denominator:,} = {rate.value:.4g} at threshold "
-        f"{threshold:.6g}, one-sided {confidence:.0%} bounds {low:.3g} and {high:.3g}, limit {claim.limit:g}"
+        f"{decimals.text(threshold)}, one-sided {confidence:.0%} bounds {low:.3g} and {high:.3g}, "
+        f"limit {claim.limit:g}"
     )
     return Verdict(claim, verdict, threshold, rate, reason)
 

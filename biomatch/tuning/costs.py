@@ -152,7 +152,7 @@ def cheapest(curve: IdentificationCurve, costs: Costs, *, confidence: float = 0.
     cost = costs.alarm_minutes * (false + costs.prevalence - missed) + costs.miss_minutes * missed
     # Rounding must not prefer a higher threshold among equals.
     at = int(np.flatnonzero(cost <= cost.min() * (1.0 + 1e-12))[0])
-    return day(curve, costs, float(points.thresholds[at]), confidence=confidence)
+    return day(curve, costs, points.decimal(at), confidence=confidence)
 
 
 def _check(curve: IdentificationCurve) -> None:

@@ -34,6 +34,7 @@ def guarantee_of(
             confidence=confidence,
             cap=cap,
             others=curve.mated_scores,
+            distances=curve.distances,
         )
     if max_fmr is None or max_fpir is not None:
         raise ResultsError("a verification curve", allowed="the target max_fmr", remedy="give max_fmr")
@@ -45,6 +46,8 @@ def guarantee_of(
         cap=cap,
         measure="FMR",
         others=curve.mated_scores,
+        references=curve.non_mated_references,
+        distances=curve.distances,
     )
 
 
@@ -61,8 +64,11 @@ def _of_stream(curve: StreamedComparisons, target: float, confidence: float, cap
     allowed = most_independent(trials, target, 1.0 - confidence)
     if allowed < 0:
         raise refusal(trials, trials, 1, target, confidence, 1, "FMR")
-    threshold = curve.non_mated.threshold_allowing(allowed)
+    threshold = curve.threshold_allowing(allowed)
     realised = curve.fmr(threshold, confidence)
     errors = realised.numerator
     bound = 1.0 if target >= 1.0 else upper_bound(errors, trials, confidence)
-    return Guarantee("FMR", target, confidence, threshold, realised, bound, trials, errors, 1, 1)
+    return Guarantee(
+        "FMR", target, confidence, threshold, realised, bound, trials, errors, 1, 1,
+        cap_asked=cap, effective=float(trials), named=False, distances=curve.distances,
+    )  # fmt: skip

@@ -11,84 +11,20 @@ monotone losses; fixed-sequence testing).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 from scipy.special import bdtr, bdtrik, betainc, betaincinv
 
-from biomatch import rates
+from biomatch import checks, rates
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
-from biomatch.curves.thresholds import lower_end
+from biomatch.curves.thresholds import decided, turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
-from biomatch.rates import Rate, beta_for_clusters
+from biomatch.rates import beta_for_clusters, effective_subjects
 from biomatch.tuning import clusters
-
-
-@dataclass(frozen=True)
-class Guarantee:
-    """What was shown about a threshold, and from how much data.
-
-    Attributes
-    ----------
-    measure : str
-        ``"FPIR"`` or ``"FMR"``.
-    target : float
-        The true rate is at most this ...
-    confidence : float
-        ... with this one-sided confidence, over tuning sets drawn as this one was.
-    threshold : float
-        The lowest threshold that the data support.
-    realised : Rate
-        The tuning set's own rate there.
-    bound : float
-        One-sided upper bound of the true rate there; at most `target`.
-    subjects, subjects_with_errors : int
-        Clusters, and those that err at the threshold.
-    cap : int
-        The most errors that one subject is allowed to make in the worst case that was considered.
-    largest : int
-        The most trials that one subject made.
-    """
-
-    measure: str
-    target: float
-    confidence: float
-    threshold: float
-    realised: Rate
-    bound: float
-    subjects: int
-    subjects_with_errors: int
-    cap: int
-    largest: int
-
-    def to_json(self) -> dict[str, Any]:
-        """Give plain data; the realised rate in the form of every measured rate."""
-        return {
-            "measure": self.measure,
-            "target": self.target,
-            "confidence": self.confidence,
-            "threshold": self.threshold,
-            "realised": self.realised.to_json(),
-            "bound": self.bound,
-            "subjects": self.subjects,
-            "subjects_with_errors": self.subjects_with_errors,
-            "errors_a_subject_at_most": self.cap,
-            "largest_subject": self.largest,
-            "conditional_on": "the gallery",
-            "method": "fixed sequence of "
-            + ("binomial tests" if self.cap == 1 else "least-favourable-law cluster tests"),
-        }
-
-    def __str__(self) -> str:
-        return (
-            f"{self.measure} at most {self.target:g} with {self.confidence:.0%} confidence at threshold "
-            f"{self.threshold:.6g}: realised {self.realised.numerator:,} of {self.realised.denominator:,}, "
-            f"bound {self.bound:.3g}, {self.subjects:,} subjects ({self.subjects_with_errors:,} with errors)"
-        )
+from biomatch.tuning.guaranteed import Guarantee as Guarantee
+from biomatch.tuning.guaranteed import unit_of
 
 
 def guarantee(
@@ -100,6 +36,8 @@ def guarantee(
     cap: int | None = None,
     measure: str = "FPIR",
     others: Floats | None = None,
+    references: Ints | None = None,
+    distances: bool = False,
 ) -> Guarantee:
     """Find the lowest threshold that the data support.
 
@@ -120,7 +58,11 @@ def guarantee(
     measure : str
         Name of the rate for messages.
     others : ndarray, optional
-        Mated scores: where everything may be accepted, the lowest score of both is the threshold.
+        Mated scores: the threshold does not lie above the lowest of them that is accepted.
+    references : ndarray of int64, optional
+        Shape (n,): the subject on the other side of each comparison, in the same codes as `subjects`.
+    distances : bool
+        Whether the threshold that is given is a distance (`scores` are then negated distances).
 
     Returns
     -------
@@ -132,34 +74,43 @@ def guarantee(
         Where the data cannot support the claim; says how many searches it takes.
     """
     check_claim(int(scores.size), target, confidence, cap, measure)
-    n = int(scores.size)
+    n, level = int(scores.size), 1.0 - confidence
     if subjects is None:
         # No array as long as the scores: they may be a file larger than memory.
-        codes, trials = np.zeros(0, dtype=np.int64), np.ones(1, dtype=np.int64)
+        codes, others_codes, trials = np.zeros(0, dtype=np.int64), None, np.ones(1, dtype=np.int64)
         number = n
     else:
-        codes = np.unique(subjects, return_inverse=True)[1]
-        trials = np.bincount(codes)
+        codes, others_codes, trials = _codes(subjects, references)
         number = int(trials.size)
     largest = int(trials.max())
+    pairs = others_codes is not None and largest > 1
     limit = min(largest, cap) if cap is not None else largest
     if largest == 1:
-        allowed = most_independent(n, target, 1.0 - confidence)
+        allowed = most_independent(n, target, level)
+    elif others_codes is not None:
+        allowed = _most_paired(scores, codes, others_codes, trials, target, level, limit)
     else:
-        allowed = _most_clustered(scores, codes, trials, target, 1.0 - confidence, limit)
+        allowed = _most_clustered(scores, codes, trials, target, level, limit)
     if allowed < 0:
-        raise refusal(n, number, largest, target, confidence, limit, measure)
-    low, _ = counting.interval_allowing(scores, allowed)
-    threshold = lower_end(low, scores, scores if others is None else others)
-    realised = rate_above(scores, None if largest == 1 else codes, threshold, confidence)
+        raise refusal(n, number, largest, target, confidence, limit, measure, pairs=pairs)
+    interval = counting.interval_allowing(scores, allowed)
+    inner = decided(interval, scores if others is None else others)
+    realised = rate_above(
+        scores, None if largest == 1 else codes, inner, confidence, references=others_codes if pairs else None
+    )
     erring, most = realised.numerator, limit
     if largest > 1:
-        per_subject = np.bincount(codes[accept(scores, threshold)], minlength=trials.size)
+        events = accept(scores, inner)
+        per_subject = np.bincount(codes[events], minlength=trials.size)
+        if others_codes is not None:
+            per_subject = per_subject + np.bincount(others_codes[events], minlength=trials.size)
         erring, most = int(np.count_nonzero(per_subject)), max(limit, int(per_subject.max()))
     if target >= 1.0:
         bound = 1.0
     elif largest == 1:
         bound = rates.upper_bound(realised.numerator, n, confidence)
+    elif pairs:
+        bound = _quick_bound(per_subject, trials, most, confidence, pairs=True)
     else:
         # Either test may have let the threshold pass, so the lower of their two bounds is the claim's.
         bound = min(
@@ -167,9 +118,21 @@ def guarantee(
             _quick_bound(per_subject, trials, most, confidence),
         )
     return Guarantee(
-        measure, target, confidence, threshold, realised, bound,
+        measure, target, confidence, turned(inner, distances), realised, bound,
         number, erring, most, largest,
+        cap_asked=cap, effective=float(n) if subjects is None else effective_subjects(trials),
+        named=subjects is not None, both_sides=others_codes is not None, distances=distances,
+        refused=interval[0],
     )  # fmt: skip
+
+
+def _codes(subjects: Ints, references: Ints | None) -> tuple[Ints, Ints | None, Ints]:
+    """Give dense codes of the subjects on either side, and the trials of each."""
+    if references is None:
+        codes = np.unique(subjects, return_inverse=True)[1]
+        return codes, None, np.bincount(codes)
+    both = np.unique(np.concatenate([subjects, references]), return_inverse=True)[1]
+    return both[: subjects.size], both[subjects.size :], np.bincount(both)
 
 
 def most_independent(n: int, target: float, level: float) -> int:
@@ -220,40 +183,76 @@ def _from_first_doubt(who: Ints, trials: Ints, ends: Ints, target: float, level:
     return int(doubtful[0]) if doubtful.size else int(ends.size)
 
 
-def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float) -> float:
-    """Give the wider bound, in closed form, that settles most thresholds; see `_from_first_doubt`."""
-    m = trials.astype(np.float64)
+def _most_paired(
+    scores: Floats, codes: Ints, others: Ints, trials: Ints, target: float, level: float, cap: int
+) -> int:
+    """Give the errors at the last threshold whose bound for pairs of subjects excludes the target; -1: none.
+
+    The bound of `rates.beta_for_clusters` with one imaginary subject that errs in all that `cap` allows:
+    nothing is assumed about how errors hang together through either side.
+    """
+    n = int(scores.size)
+    if target >= 1.0:
+        return n
+    reach = min(n, counting.most_events(target, n) + 1)
+    low, _ = counting.interval_allowing(scores, reach)
+    top = np.flatnonzero(scores > scores.dtype.type(low))
+    order = top[np.argsort(-scores[top], kind="stable")]
+    found = scores[order]
+    who = np.column_stack([codes[order], others[order]]).ravel()
+    _, squares, products = counting.errors_from_the_top(who, trials[who])
+    most = np.maximum.accumulate((np.diff(squares, prepend=0) + 1) // 2)
+    # A threshold stands below a whole group of equal scores; the first accepts nothing.
+    ends = np.flatnonzero(np.r_[found[1:] != found[:-1], True]) if found.size else np.zeros(0, dtype=np.int64)
+    errors = np.r_[0, ends + 1]
     a, b = beta_for_clusters(
-        errors.sum(), (errors**2).sum(), (errors * m).sum(),
-        trials=float(m.sum()), trial_squares=float((m**2).sum()), subjects=int(m.size),
-        extra=float(cap), extra_errs=True,
+        errors, np.r_[0, squares[1::2][ends]], np.r_[0, products[1::2][ends]],
+        trials=float(n), trial_squares=float((trials.astype(np.float64) ** 2).sum()),
+        subjects=int(trials.size), extra=np.r_[cap, np.maximum(cap, most[1::2][ends])], extra_errs=True,
+        pairs=True,
+    )  # fmt: skip
+    doubtful = np.flatnonzero(betainc(a, np.maximum(b, 1e-300), target) < 1.0 - level)
+    first = int(doubtful[0]) if doubtful.size else int(errors.size)
+    return int(errors[first - 1]) if first else -1
+
+
+def _quick_bound(errors: Ints, trials: Ints, cap: int, confidence: float, *, pairs: bool = False) -> float:
+    """Give the wider bound, in closed form, that settles most thresholds; see `_from_first_doubt`."""
+    m, sides = trials.astype(np.float64), 2 if pairs else 1
+    a, b = beta_for_clusters(
+        errors.sum() // sides, (errors**2).sum(), (errors * m).sum(),
+        trials=float(m.sum() / sides), trial_squares=float((m**2).sum()), subjects=int(m.size),
+        extra=float(cap), extra_errs=True, pairs=pairs,
     )  # fmt: skip
     return float(betaincinv(a, b, confidence)) if b > 0 else 1.0
 
 
 def check_claim(n: int, target: float, confidence: float, cap: int | None, measure: str) -> None:
     """Refuse a target, a confidence or a cap that cannot be, and a claim without a trial."""
-    counting.checked_target(target, f"max_{measure.lower()}")
-    if target == 0.0:
-        raise ResultsError(
-            f"max_{measure.lower()}=0",
-            remedy="no amount of data shows a rate of 0; name a small one, as 1e-6",
-        )
-    if not 0.0 < confidence < 1.0:
-        raise ResultsError(f"confidence {confidence}", allowed="a number between 0 and 1, such as 0.95")
-    if cap is not None and cap < 1:
-        raise ResultsError(f"cap={cap}", allowed="a whole number from 1: errors that one subject can make")
+    checks.target(target, f"max_{measure.lower()}")
+    checks.confidence(confidence)
+    if cap is not None:
+        checks.whole(cap, "cap", least=1)
     if not n:
         raise ResultsError(
-            f"no non-mated {_unit(measure)}", remedy=f"{measure} needs people who are not enrolled"
+            f"no non-mated {unit_of(measure)}", remedy=f"{measure} needs people who are not enrolled"
         )
 
 
 def refusal(
-    n: int, subjects: int, largest: int, target: float, confidence: float, cap: int, measure: str
-) -> ResultsError:
+    n: int, subjects: int, largest: int, target: float, confidence: float, cap: int, measure: str,
+    *, pairs: bool = False,
+) -> ResultsError:  # fmt: skip
     """Make the error that says how many searches the claim would take."""
-    unit = _unit(measure)
+    unit = unit_of(measure)
+    if pairs:
+        return ResultsError(
+            f"{n:,} non-mated {unit} between {subjects:,} subjects cannot show {measure} <= {target:g} "
+            f"with {confidence:.0%} confidence",
+            remedy=f"bring more subjects (one of them stands in {largest:,} {unit}, so up to {cap:,} errors "
+            "of one unseen look-alike are allowed for), raise the target, or give a smaller --cap, which is "
+            "an assumption: the most errors that one subject can make",
+        )
     mean = n / subjects
     needed = clusters.subjects_needed(target * mean, cap, confidence)
     advice = f"bring at least {int(np.ceil(needed * mean)):,} {unit}"
@@ -263,14 +262,10 @@ def refusal(
     if cap > 1:
         advice += (
             f" (one subject made {largest} {unit}, so up to {cap} errors of one unseen look-alike "
-            "are allowed for; a smaller cap, stated as an assumption, needs fewer)"
+            "are allowed for; a smaller --cap, stated as an assumption, needs fewer)"
         )
     return ResultsError(
         f"{n:,} non-mated {unit} of {subjects:,} subjects cannot show {measure} <= {target:g} "
         f"with {confidence:.0%} confidence",
         remedy=advice,
     )
-
-
-def _unit(measure: str) -> str:
-    return "comparisons" if measure == "FMR" else "searches"

@@ -1,4 +1,4 @@
-"""How many searches and subjects a claim needs, before anyone collects data."""
+"""How many trials and subjects a claim about an error rate needs, before anyone collects data."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import betabinom, binom
 
+from biomatch import checks
 from biomatch.errors import SettingsError
 from biomatch.rates import upper_bound
 from biomatch.streams import stream
@@ -20,29 +21,41 @@ TABLE = (0, 1, 3, 10, 30)
 """Observed errors for which the least number of searches is tabled."""
 
 
+MEASURES = {
+    "FPIR": ("non-mated searches", "false positives"),
+    "FMR": ("non-mated comparisons", "false matches"),
+    "FNIR": ("mated searches", "misses"),
+    "FNMR": ("mated comparisons", "false non-matches"),
+}
+"""Rates that can be planned for: their trials and their errors."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What to collect; figures of a model, not measurements.
 
     Attributes
     ----------
+    measure, target, expected : str, float, float
+        The rate (one of `MEASURES`), what is claimed of it, and what is hoped for.
     searches, subjects : int
-        Non-mated searches, and the people who make them.
+        Trials (searches or comparisons), and the people who make them.
     errors_allowed : int or None
-        The most false positives with which `searches` independent searches still support the claim; None
+        The most errors with which `searches` independent trials still support the claim; None
         for clusters, where it depends on how they fall.
     design_effect : float
         Variance of the count over that of independent searches, 1 + (m - 1) r.
     expected_errors : float
-        False positives to be expected.
+        Errors to be expected.
     if_errors : mapping
-        Independent searches needed when 0, 1, 3, 10, 30 false positives are seen.
+        Independent trials needed when 0, 1, 3, 10, 30 errors are seen.
     """
 
-    max_fpir: float
+    measure: str
+    target: float
     confidence: float
     power: float
-    expected_fpir: float
+    expected: float
     per_subject: int
     correlation: float
     searches: int
@@ -53,8 +66,11 @@ class Plan:
     if_errors: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Give plain data."""
-        return asdict(self)
+        """Give plain data, with the rate's name in the keys: ``max_fmr``, ``expected_fmr``."""
+        name = self.measure.lower()
+        found = asdict(self)
+        ends = {f"max_{name}": found.pop("target"), f"expected_{name}": found.pop("expected")}
+        return {**ends, **found, "trials": MEASURES[self.measure][0]}
 
 
 def plan(
@@ -65,8 +81,9 @@ def plan(
     correlation: float = 0.0,
     power: float = 0.8,
     confidence: float = 0.95,
+    measure: str = "FPIR",
 ) -> Plan:
-    """Say how many searches and subjects show "FPIR at most ``max_fpir``".
+    """Say how many trials and subjects show "the rate is at most ``max_fpir``".
 
     Parameters
     ----------
@@ -83,6 +100,8 @@ def plan(
         Probability, over data still to be collected, that the claim will then be supported.
     confidence : float
         One-sided confidence of the claim.
+    measure : str
+        Which rate: one of `MEASURES`. The arithmetic is the same; only the trials bear other names.
 
     Returns
     -------
@@ -105,7 +124,11 @@ def plan(
     2995
     >>> plan(0.01, expected_fpir=0.003).searches, plan(0.01, expected_fpir=0.003).errors_allowed
     (913, 4)
+    >>> plan(1e-4, measure="FMR").to_json()["max_fmr"]
+    0.0001
     """
+    if measure not in MEASURES:
+        raise SettingsError(f"measure {measure!r}", allowed=", ".join(MEASURES))
     _check(max_fpir, expected_fpir, per_subject, correlation, power, confidence)
     table = {str(errors): searches_for(errors, max_fpir, confidence) for errors in TABLE}
     effect = 1.0 + (per_subject - 1) * correlation
@@ -120,7 +143,8 @@ def plan(
         subjects = _clustered(max_fpir, expected_fpir, per_subject, correlation, power, confidence)
     searches = subjects * per_subject
     return Plan(
-        max_fpir, confidence, power, expected_fpir, per_subject, correlation, searches, subjects, allowed,
+        measure, max_fpir, confidence, power, expected_fpir, per_subject, correlation, searches, subjects,
+        allowed,
         effect, searches * expected_fpir, table,
     )  # fmt: skip
 
@@ -215,16 +239,14 @@ def _errors_of_a_subject(rate: float, size: int, correlation: float) -> NDArray[
 def _check(
     max_fpir: float, expected: float, per_subject: int, correlation: float, power: float, confidence: float
 ) -> None:
-    for name, value in (("max_fpir", max_fpir), ("power", power), ("confidence", confidence)):
-        if not 0.0 < value < 1.0:
-            raise SettingsError(f"{name}={value}", allowed="a number between 0 and 1", remedy="1% is 0.01")
-    if not 0.0 <= expected < max_fpir:
+    checks.probability(max_fpir, "the target", error=SettingsError)
+    checks.probability(power, "power", error=SettingsError)
+    checks.confidence(confidence, error=SettingsError)
+    if not checks.share(expected, "the expected rate", error=SettingsError) < max_fpir:
         raise SettingsError(
-            f"expected_fpir={expected}",
+            f"an expected rate of {expected}",
             allowed=f"from 0 to below the target {max_fpir:g}",
             remedy="a claim can only be shown where the true rate is lower",
         )
-    if per_subject < 1:
-        raise SettingsError(f"per_subject={per_subject}", allowed="a whole number from 1")
-    if not 0.0 <= correlation <= 1.0:
-        raise SettingsError(f"correlation={correlation}", allowed="0 to 1")
+    checks.whole(per_subject, "per_subject", least=1, error=SettingsError)
+    checks.share(correlation, "correlation", error=SettingsError)

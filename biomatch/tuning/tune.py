@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from biomatch import decimals
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.curves import AlertCurves
@@ -159,7 +160,7 @@ def _tune_searches(
     thresholds: dict[str, dict[str, float]] = {}
     asked = max_fpir
     if gallery is not None:
-        max_fpir = _at_tested_size(curve, gallery, max_fpir)
+        max_fpir = at_tested_size(curve, gallery, max_fpir)
     if costs is not None:
         if max_fpir is not None or max_fmr is not None or by is not None:
             raise ResultsError("costs and another aim", allowed="one target, or costs without --by")
@@ -178,6 +179,8 @@ def _tune_searches(
     _check_floor([chosen, *thresholds.get(by or "", {}).values()], floor_score)
     if subject_to:
         about["subject_to"] = _held(curve, subject_to, chosen, confidence)
+    if curve.distances:
+        about["direction"] = "distance: accepted at or below the threshold"
     system, lineages, again = None, curve.lineages, False
     if isinstance(curve, IdentificationCurve):
         about["enrolled"] = {
@@ -203,7 +206,7 @@ def _tune_searches(
     )
 
 
-def _at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float:
+def at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float:
     """Lower a target at the operational N to the one that the tested gallery must show."""
     if not isinstance(curve, IdentificationCurve) or max_fpir is None:
         raise ResultsError(f"gallery={gallery}", allowed="with max_fpir, of searches")
@@ -281,7 +284,8 @@ def _held(
 def _check_floor(thresholds: list[float], floor_score: float | None) -> None:
     if floor_score is not None and min(thresholds) < floor_score:
         raise ResultsError(
-            f"the threshold {min(thresholds):.6g} lies below the gallery's floor_score {floor_score:.6g}",
+            f"the threshold {decimals.text(min(thresholds))} lies below the gallery's floor_score "
+            f"{floor_score:.6g}",
             allowed="thresholds at which the index's losses are bounded",
             remedy="build the gallery with a lower floor_score, or lower the target",
         )

@@ -13,8 +13,10 @@ import typer
 from biomatch.cli import FAMILIES, build, catalog, demo, run
 from biomatch.worlds import FIRST_RESERVED_SEED
 
-SLOW = {"demo", "bench", "compare", "verify", "embed"}
-"""Their examples are parsed: to run them takes minutes, a study or a user's own face model."""
+SLOW = {
+    "demo", "bench", "compare", "verify", "embed", "link", "waterfall", "review-sample", "gallery", "queue", "port",
+}  # fmt: skip
+"""Their examples are parsed: to run them takes minutes, a study, records or a user's own face model."""
 ORDER = [
     "scenario", "system", "profile", "world", "search", "tune", "run", "evaluate", "report", "groups",
     "review", "identify", "fit", "scores", "stays", "plan", "predict", "completion",
@@ -92,7 +94,10 @@ def test_examples_that_take_long_are_understood(name, tmp_path, monkeypatch):
     app, _ = commands()
     for example in catalog.ENTRIES[name].examples:
         word, *rest = shlex.split(example)[1:]
-        app.commands[word].make_context(word, rest).close()
+        command = app.commands[word]
+        if hasattr(command, "commands"):
+            command, rest = command.commands[rest[0]], rest[1:]
+        command.make_context(word, rest).close()
 
 
 def test_every_other_example_runs(tmp_path, monkeypatch, capsys):

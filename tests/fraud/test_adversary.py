@@ -122,7 +122,7 @@ def test_the_face_model_expects_what_is_measured(made, done, threshold):
     point = bm.OperatingPoint.of(threshold, bm.System.load("today"))
     alerts = done.alerts.with_columns(raised=pl.lit(value=True))
     (found,) = adversary(made.observed, made.truth, point, alerts)
-    assert (found["absent"], found["threshold"], found["profile"]) == ("", -threshold, "visa-border-leader")
+    assert (found["absent"], found["threshold"], found["profile"]) == ("", -threshold, "visa-border-small")
     measured = [pool for pool in found["pools"] if pool[KNOWN] and pool[KNOWN]["denominator"] >= 300]
     assert [pool["size"] for pool in measured][:2] == [1, 10]
     for pool in measured:

@@ -56,7 +56,11 @@ def test_more_ghosts_make_a_departure_less_surprising_unless_it_was_audited(bord
             border.meet(person, numbers[person], "exit", 20 if first else 25, movement=1 if first else 2)
         observed, _ = border.world()
         system = System.load("all").with_(
-            {"alerts.kinds": ["ghost_exit"], "alerts.unseen_departures": audited}
+            {
+                "alerts.kinds": ["ghost_exit"],
+                "alerts.scoring": "evidence",
+                "alerts.unseen_departures": audited,
+            }
         )
         alerts = detect(observed, search(observed, system), links_of(observed), system)
         assert len(alerts) == ghosts + 1

@@ -58,9 +58,9 @@ def main():
         gallery = Gallery.open(folder, threads=1)
     else:
         gallery = Gallery(DIMENSION, index, path=folder, floor_score=0.9, threads=1)
-    register = gallery._keeper.register
     os.write(log, b"ready\n")
     while True:
+        register = gallery._keeper.register
         enrolled = set(register.ids[register.active].tolist())
         retired = set(register.ids[~register.active].tolist())
         what, ids = step(number, int(seed), enrolled, retired)

@@ -22,10 +22,9 @@ def cut(rows, monkeypatch):
         made = []
         for size in (1_000, 1 << 18):
             monkeypatch.setattr(codes_module, "SEGMENT_ROWS", size)
-            one = CodeSegments(DIMENSION, threads)
-            one.train(rows[:TRAINED])
+            one = CodeSegments(DIMENSION, threads).trained_on(rows[:TRAINED])
             for begin in range(0, ROWS, 1_700):
-                one.add(rows[begin : begin + 1_700])
+                one = one.added(rows[begin : begin + 1_700])
             made.append(one)
         monkeypatch.setattr(codes_module, "SEGMENT_ROWS", 1_000)
         return made
@@ -92,24 +91,36 @@ def test_what_is_forgotten_leaves_the_others_in_order(cut):
     many, one = cut()
     kept = np.sort(np.random.default_rng(5).choice(ROWS, 2_500, replace=False))
     wanted = one.codes(kept)
-    many.keep(kept)
-    assert len(many) == 2_500
-    assert len(many._segments) < 6  # neighbours were joined
-    np.testing.assert_array_equal(many.codes(np.arange(2_500)), wanted)
-    many.keep(np.arange(0))
-    assert len(many) == 0
+    fewer = many.kept(kept)
+    assert len(fewer) == 2_500
+    assert len(fewer._segments) < 6  # neighbours were joined
+    np.testing.assert_array_equal(fewer.codes(np.arange(2_500)), wanted)
+    assert len(fewer.kept(np.arange(0))) == 0
+    # and what was there is as it was: whoever searches it meanwhile sees no change
+    np.testing.assert_array_equal(many.codes(np.arange(ROWS)), one.codes(np.arange(ROWS)))
+
+
+def test_codes_are_those_of_their_rows_after_any_history(cut, rows):
+    """FAISS mixes the code of a new row with what a forgotten one left at the end of its segment."""
+    codes, _ = cut()
+    there, rng = np.arange(ROWS), np.random.default_rng(6)
+    for _ in range(6):
+        kept = np.sort(rng.choice(len(there), int(rng.integers(1, len(there))), replace=False))
+        codes, there = codes.kept(kept), there[kept]
+        new = rng.integers(0, ROWS, int(rng.integers(1, 2_500)))
+        codes, there = codes.added(rows[new]), np.concatenate([there, new])
+        np.testing.assert_array_equal(codes.codes(np.arange(len(there))), codes.encoded(rows[there]))
 
 
 def test_what_was_saved_comes_back(cut, rows):
     many, one = cut()
     parts = [many.codes(np.arange(0, 2_500)), many.codes(np.arange(2_500, ROWS))]
-    again = CodeSegments(DIMENSION, 2)
-    again.restore(many.codebook(), parts)
+    again = CodeSegments(DIMENSION, 2).restored(many.codebook(), parts)
     assert len(again._segments) == 9
     np.testing.assert_array_equal(again.codes(np.arange(ROWS)), one.codes(np.arange(ROWS)))
     assert best(again, rows[:5], 100) == best(many, rows[:5], 100)
-    again.add(rows[:1_500])
-    assert len(again) == ROWS + 1_500
+    assert len(again.added(rows[:1_500])) == ROWS + 1_500
+    assert len(again) == ROWS
 
 
 @pytest.mark.parametrize("alone", [True, False])

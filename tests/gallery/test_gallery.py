@@ -134,9 +134,10 @@ def test_erased_templates_leave_the_gallerys_memory(faces):
     gallery = Gallery(dimension=32)
     gallery.enrol(np.arange(100), templates)
     gallery.retire(np.array([5]))
+    before = gallery._keeper.store.pieces()
     assert gallery.erase(np.array([5, 9, 99])) == 3
     assert gallery.erase(np.array([5, 9, 99])) == 0
-    room = gallery._keeper.store._templates._room.tobytes()
+    room = b"".join(piece.tobytes() for piece in [*before, *gallery._keeper.store.pieces()])
     for gone in (5, 9, 99):
         assert templates[gone].tobytes() not in room
     assert templates[6].tobytes() in room

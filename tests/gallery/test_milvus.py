@@ -134,3 +134,60 @@ def test_without_pymilvus_one_line_says_what_to_install():
         "index = 'milvus' needs pymilvus, which is not installed; "
         "install the extra: pip install 'biomatch[milvus]'\n"
     )
+
+
+def test_any_letters_may_stand_in_a_filter(tmp_path, templates):
+    names = [
+        "Zürich", "東京", 'a "quoted" one', "back\\slash", "it's", "new\nline", "tab\t", "\\n", "\\u0041",
+        "🛂", "a, b] or 1 == 1", "\x01", "carriage\rreturn",
+    ]  # fmt: skip
+    ids = np.arange(len(names))
+    with Gallery(DIMENSION, "milvus", path=tmp_path / "g.db") as gallery:
+        gallery.enrol(ids, templates[ids], port=names, kind=names)
+        for at, name in enumerate(names):
+            for where in (Where(ports=[name]), Where(kinds=[name, "nowhere"])):
+                found = gallery.identify(templates[at : at + 1], 3, where)
+                assert found.reference_id.tolist() == [[at, -1, -1]], name
+        with pytest.raises(GalleryError, match="a word that is not empty"):
+            Where(ports=[""])
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://admin:s3cr%40t!@127.0.0.1:1", "ftp://s3cr%40t!@host", "http://a:s3cr@t!@::1"]
+)
+def test_no_message_has_the_password_of_an_address(uri):
+    with pytest.raises(GalleryError) as refused:
+        Gallery(DIMENSION, "milvus", path=uri)
+    assert "***@" in str(refused.value)
+    for secret in ("s3cr", "t!@", "t!"):
+        assert secret not in str(refused.value)
+
+
+def test_what_is_interrupted_half_way_is_settled(gallery, tmp_path, templates, monkeypatch):
+    from biomatch.gallery import milvus
+
+    monkeypatch.setattr(milvus, "_ROWS", 10)
+    with Gallery(DIMENSION, "milvus", path=tmp_path / "g.db") as gallery:
+        gallery.enrol(np.arange(40), templates[:40])
+        client, asked = gallery._keeper._client, []
+        for what in ("insert", "delete"):
+            plain = getattr(client, what)
+
+            def second(*given, plain=plain, what=what, **named):
+                asked.append(what)
+                if len(asked) == 2:
+                    raise KeyboardInterrupt
+                return plain(*given, **named)
+
+            monkeypatch.setattr(client, what, second)
+        with pytest.raises(KeyboardInterrupt):
+            gallery.enrol(np.arange(100, 140), templates[100:140])
+        assert asked[:3] == ["insert", "insert", "delete"]
+        assert len(gallery) == 40
+        asked.clear()
+        with pytest.raises(KeyboardInterrupt):
+            gallery.retire(np.arange(30))
+        assert len(gallery) == 10
+        gallery.close()
+        with pytest.raises(GalleryError, match="was closed"):
+            len(gallery)

@@ -7,9 +7,10 @@ import pytest
 
 from biomatch.errors import GalleryError
 from biomatch.gallery import Gallery, Where
+from biomatch.gallery.contents import seal_of
+from biomatch.gallery.files import Place
 from biomatch.gallery.flat import exact_top
-from biomatch.gallery.folder import _seal
-from biomatch.gallery.stored import SEGMENT_ROWS, SegmentStore
+from biomatch.gallery.segmentstore import SEGMENT_ROWS, SegmentStore
 
 ROWS, DIMENSION = 9_000, 16
 
@@ -138,6 +139,11 @@ def test_large_enrolments_are_cut(tmp_path):
         )
 
 
+def mark(folder):
+    """What the names of this gallery's files bear."""
+    return json.loads((folder / "contents.json").read_text())["gallery"]
+
+
 def bytes_of(folder):
     return b"".join(file.read_bytes() for file in sorted(folder.iterdir()))
 
@@ -171,21 +177,26 @@ def test_erasure_leaves_no_bytes_on_disk(copy, templates):
 
 def test_what_a_killed_writer_left_is_overwritten_at_the_next_opening(copy, templates):
     secret = templates[:1].tobytes()
-    (copy / "segment-99999999.templates.npy").write_bytes(secret)
-    held = (copy / "segment-99999999.templates.npy").open("rb")
-    (copy / "a user's own notes.txt").write_text("stay")
+    left = copy / f"segment-{mark(copy)}-99999999.templates.npy"
+    left.write_bytes(secret)
+    held = left.open("rb")
+    others = ["a user's own notes.txt", "segment-99999999.templates.npy", f"segment-{'0' * 16}-00000001.npy"]
+    for name in others:
+        (copy / name).write_text("stay")
+    Gallery.open(copy, read_only=True).close()
+    assert left.exists()
     Gallery.open(copy).close()
-    assert not names(copy, "99999999.templates.npy")
+    assert not left.exists()
     with held:
         assert not any(held.read())
-    assert (copy / "a user's own notes.txt").read_text() == "stay"
+    assert [(copy / name).read_text() for name in others] == ["stay"] * 3
 
 
 def reseal(folder, change):
     """Alter the contents as somebody would who knows how they are sealed."""
     contents = json.loads((folder / "contents.json").read_text())
     change(contents)
-    contents["seal"] = _seal(contents["files"], contents["about"])
+    contents["seal"] = seal_of([contents[name] for name in ("format", "gallery", "former", "files", "about")])
     (folder / "contents.json").write_text(json.dumps(contents))
 
 
@@ -197,6 +208,11 @@ def rewrite(folder, name, array):
     raw = (folder / name).read_bytes()
     entry = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
     reseal(folder, lambda contents: contents["files"].update({name: entry}))
+
+
+def without_codes(files):
+    for name in [name for name in files if "codebook" in name or name.endswith(".codes.npy")]:
+        del files[name]
 
 
 def flip(folder, ending, at=-3):
@@ -290,8 +306,34 @@ HOSTILE = {
         "codebook of shape",
     ),
     "no codebook": (
-        lambda f: reseal(f, lambda c: c["about"].update(codebook="")),
+        lambda f: reseal(f, lambda c: (c["about"].update(codebook=""), without_codes(c["files"]))),
         "without its codebook",
+    ),
+    "files of nobody": (
+        lambda f: reseal(f, lambda c: c["about"].update(codebook="")),
+        "lists 'codebook-.*', of which nothing is said",
+    ),
+    "a file outside": (
+        lambda f: reseal(f, lambda c: c["about"].update(retired="../retired-00000001")),
+        "names a file '../retired",
+    ),
+    "a former file outside": (
+        lambda f: reseal(f, lambda c: c.update(former=["../../thesis.npy"])),
+        "names a file",
+    ),
+    "a mark with a path": (lambda f: reseal(f, lambda c: c.update(gallery="/../../")), "has the mark"),
+    "rows true": (lambda f: reseal(f, lambda c: c["about"]["segments"][0].update(rows=True)), "lacks"),
+    "rows beyond everything": (
+        lambda f: reseal(f, lambda c: c["about"]["segments"][0].update(rows=10**40)),
+        "lacks",
+    ),
+    "deep contents": (
+        lambda f: (f / "contents.json").write_text("[" * 100_000),
+        "altered or cut short",
+    ),
+    "a threshold of infinity": (
+        lambda f: reseal(f, lambda c: c["about"].update(floor_score=float("inf"))),
+        "score inf",
     ),
 }
 
@@ -309,12 +351,24 @@ def test_a_folder_whose_first_writer_was_killed_is_taken_over(tmp_path, template
     place = tmp_path / "begun"
     place.mkdir()
     (place / "lock").touch()
-    (place / "segment-00000001.templates.npy").write_bytes(b"half a file")
+    (place / "begun-0123456789abcdef").touch()
+    (place / "segment-0123456789abcdef-00000001.templates.npy").write_bytes(b"half a file")
     with pytest.raises(GalleryError, match="is no gallery"):
         Gallery.open(place)
     with Gallery(DIMENSION, path=place) as gallery:
         gallery.enrol([1], templates[:1])
         assert len(names(place, ".templates.npy")) == 1
+    assert not list(place.glob("begun-*"))
+
+
+def test_a_folder_that_lost_its_contents_is_not_taken_for_one_that_was_begun(copy):
+    """Its templates may be the only ones that there are."""
+    (copy / "contents.json").unlink()
+    before = bytes_of(copy)
+    for attempt in (lambda: Gallery(DIMENSION, path=copy), lambda: Gallery(DIMENSION).save(copy)):
+        with pytest.raises(GalleryError, match="already holds something else"):
+            attempt()
+    assert bytes_of(copy) == before
 
 
 def test_places_that_are_taken_are_refused(tmp_path):
@@ -334,15 +388,20 @@ def test_places_that_are_taken_are_refused(tmp_path):
 def test_a_full_disk_leaves_the_last_state(copy, templates, monkeypatch):
     gallery = Gallery.open(copy)
 
-    def refuse(self, pieces):
+    def refuse(self, *about):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(SegmentStore, "write", refuse)
-    with pytest.raises(GalleryError, match="No space left on device"):
-        gallery.enrol([ROWS + 5], templates[:1])
-    with pytest.raises(GalleryError, match="open the gallery again"):
-        gallery.enrol([ROWS + 6], templates[:1])
+    there = len(gallery)
+    for step in (SegmentStore, "write"), (Place, "write_array"), (Place, "replace"):
+        with monkeypatch.context() as full:
+            full.setattr(*step, refuse)
+            with pytest.raises(GalleryError, match="No space left on device"):
+                gallery.enrol([ROWS + 5], templates[:1])
+        assert len(gallery) == there
+        assert gallery.identify(templates[1:2], 1).reference_id.tolist() == [[1]]
+        with pytest.raises(GalleryError, match="is not enrolled"):
+            gallery.verify([ROWS + 5], templates[:1])
+    gallery.enrol([ROWS + 6], templates[:1])  # there is space again
     gallery.close()
-    monkeypatch.undo()
     with Gallery.open(copy) as again:
-        assert len(again) == ROWS - ROWS // 10
+        assert len(again) == there + 1

@@ -1,10 +1,13 @@
 """A user's own embeddings: read with care, searched by the gallery, judged like everything else."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from biomatch.cli import run
 from biomatch.errors import TableError
 from biomatch.evaluation.own_embeddings import identify_own
 from biomatch.tables.embeddings import read_embeddings
@@ -77,3 +80,36 @@ def test_labels_may_stand_in_a_file_of_their_own(tmp_path):
     templates, labels = read_embeddings(tmp_path / "x.npy", tmp_path / "labels.txt")
     assert labels.tolist() == ["a", "b", "c"]
     assert templates.dtype == np.float32
+
+
+def embeddings(path, vectors, labels):
+    np.savez(path, templates=vectors, labels=labels)
+    return str(path)
+
+
+def test_a_gallery_that_searches_itself_is_refused(tmp_path, capsys):
+    faces, names = some(40, 20, 1)
+    references = embeddings(tmp_path / "r.npz", faces, names)
+    assert run(["identify", references, references, "--out", str(tmp_path / "out")]) == 2
+    assert "find itself" in capsys.readouterr().err
+    mixed = embeddings(
+        tmp_path / "p.npz", np.r_[faces[:5], some(35, 20, 2)[0]], np.r_[names[:5], some(35, 20, 2)[1]]
+    )
+    assert run(["identify", references, mixed, "--out", str(tmp_path / "out"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert "5 of 40 probes are enrolled images themselves" in told["notes"][0]
+
+
+def test_n_counts_people_and_labels_that_look_alike_are_told(tmp_path, capsys):
+    faces, names = some(60, 20, 1)
+    probes, asked = some(50, 20, 3)
+    asked[0] = asked[0].upper() + " "
+    command = [
+        "identify",
+        embeddings(tmp_path / "r.npz", faces, names),
+        embeddings(tmp_path / "p.npz", probes, asked),
+    ]
+    assert run([*command, "--out", str(tmp_path / "out"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["enrolled_count"], told["enrolled_images"]) == (np.unique(names).size, 60)
+    assert "differ by case or spaces" in told["notes"][0]

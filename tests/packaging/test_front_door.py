@@ -10,9 +10,10 @@ import pytest
 import biomatch as bm
 
 NAMES = [
-    "BiomatchError", "Gallery", "IdentificationCurve", "OperatingPoint", "Rate", "Result", "Scenario",
-    "System", "VerificationCurve", "charts", "evaluate", "identification_curve", "open_world", "report",
-    "review", "run", "search", "sweep", "tune", "verification_curve", "world",
+    "BiomatchError", "Gallery", "IdentificationCurve", "OperatingPoint", "Port", "Rate", "Result",
+    "Scenario", "System", "VerificationCurve", "charts", "evaluate", "identification_curve", "open_world",
+    "queue", "report", "review", "run", "search", "serve", "sweep", "tune", "verification_curve", "waits",
+    "world",
 ]  # fmt: skip
 
 

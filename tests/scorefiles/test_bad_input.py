@@ -81,7 +81,8 @@ def test_mates_in_no_list_and_what_looks_like_distances_are_noted(tmp_path, caps
     command = ["scores", str(tmp_path / "log"), "--truth", str(tmp_path / "map"), "--json"]
     assert run(command) == 0
     shown = capsys.readouterr()
-    first, second = json.loads(shown.out)["notes"]
+    taken, first, second = json.loads(shown.out)["notes"]
+    assert taken.startswith("taken for frte")
     assert first == "1 of 2 mates are in no list: they are misses at ranks up to L"
     assert "give --distances" in second
     assert first in shown.err

@@ -136,8 +136,8 @@ def swap(lines):
         ("bob-2", insert("1 x"), r"line 9001: score 'x' is no number"),
         ("bob-4", insert("a;b;q;1"), r"line 9001: 1 columns .*mixed"),
         ("csv", insert("1,nan"), r"line 9001: score is 'nan'"),
-        ("csv", insert("yes,1"), r"line 9001: mated is 'yes'"),
-        ("csv", lambda lines: ["label,score", *lines[1:]], r"lacks the column 'mated'"),
+        ("csv", insert("maybe,1"), r"line 9001: mated is 'maybe'"),
+        ("csv", lambda lines: ["marks,score", *lines[1:]], r"lacks the column 'mated'"),
         ("bob-2", lambda lines: ["0" + line[line.index(" ") :] for line in lines], r"no mated"),
         ("bob-2", swap, r"--distances"),
         ("bob-2", lambda _lines: [], r"begins with ''"),
@@ -157,7 +157,13 @@ def test_distances(tmp_path):
     with pytest.raises(TableError, match="--distances"):
         stream_scores(files)
     found = stream_scores(files, distances=True)
-    assert found.threshold(max_fmr=0.01) == verification_curve(MATED, OTHER).threshold(max_fmr=0.01)
+    whole = verification_curve(-MATED, -OTHER, distances=True)
+    assert (
+        found.threshold(max_fmr=0.01)
+        == whole.threshold(max_fmr=0.01)
+        == -verification_curve(MATED, OTHER).threshold(max_fmr=0.01)
+    )
+    assert found.threshold_interval(max_fmr=0.01) == whole.threshold_interval(max_fmr=0.01)
 
 
 def test_searches_cannot_be_streamed(tmp_path, capsys):

@@ -1,10 +1,13 @@
 """The plan keeps its promise when the data come in."""
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from biomatch import rates
+from biomatch.cli import run
 from biomatch.errors import SettingsError
 from biomatch.tuning.clusters import p_value
 from biomatch.tuning.plan import plan
@@ -47,3 +50,21 @@ def test_without_an_expected_error():
 def test_bad_plans(bad):
     with pytest.raises(SettingsError):
         plan(**bad)
+
+
+@pytest.mark.parametrize("measure", ["FPIR", "FMR", "FNIR", "FNMR"])
+def test_each_rate_has_its_own_words_and_the_same_arithmetic(measure, capsys):
+    name = measure.lower()
+    assert run(["plan", f"--max-{name}", "0.01", f"--expected-{name}", "0.003", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told[f"max_{name}"], told["searches"], told["errors_allowed"]) == (0.01, 913, 4)
+    assert run(["plan", f"--max-{name}", "0.01"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{measure} <= 0.01")
+    assert ("non-mated" in shown) == (measure in ("FPIR", "FMR"))
+
+
+def test_one_rate_at_a_time(capsys):
+    assert run(["plan", "--max-fmr", "0.01", "--max-fpir", "0.01"]) == 2
+    assert run(["plan"]) == 2
+    assert "one of --max-fpir" in capsys.readouterr().err

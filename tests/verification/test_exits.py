@@ -14,7 +14,9 @@ def test_the_identity_and_the_fallback():
     assert share == pytest.approx(0.966, abs=5e-4)
     checked, linked = missed_exits(5000, (11,), ("today", "linked"))
     assert checked.unfound == linked.unfound
-    assert linked.unfound.interval[0] < 0.01 < linked.unfound.interval[1]
+    # The threshold is the hundredth part of another world's mates, about as many: both samples vary.
+    searched = linked.unfound.denominator
+    assert abs(linked.unfound.numerator - 0.01 * searched) < 2.58 * (2 * 0.01 * searched) ** 0.5  # 99%
     assert linked.fold >= 10
     assert checked.fold < 2  # a face check alone takes the document's pair apart again
     assert linked.false_leads.numerator < checked.false_leads.numerator

@@ -4,8 +4,6 @@ import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.tables.observed import CLASSES
-
 
 @pytest.fixture(scope="module")
 def stays(honest):
@@ -28,7 +26,7 @@ def test_residents_and_classes(honest, inside):
     )
     inside(truth, first, pl.col("admission_class") == "RESIDENT", scenario.traffic.resident_share)
     visits = first.filter(pl.col("admission_class") != "RESIDENT")
-    for name in CLASSES[:-1]:
+    for name in scenario.stays.class_mix:
         inside(truth, visits, pl.col("admission_class") == name, scenario.stays.class_mix[name])
 
 

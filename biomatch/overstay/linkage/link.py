@@ -15,6 +15,7 @@ from biomatch.overstay.linkage.faces import PairScorer, check_faces, score_rows
 from biomatch.overstay.linkage.marginals import edge_probabilities
 from biomatch.overstay.linkage.posterior import posteriors
 from biomatch.overstay.linkage.residual import EDGES, Residual, residual_edges
+from biomatch.overstay.linkage.spread import RateSpread
 from biomatch.overstay.linkage.tables import LINKS, Links
 from biomatch.policy import OperatingPoint
 from biomatch.tables.observed import Observed
@@ -32,6 +33,28 @@ LINKED = Schema(
     nullable=frozenset({*LINKS.nullable, "p_overstay"}),
     key=("entry_id",),
 )
+
+
+_ENDS = {"left": pl.Int64, "right": pl.Int64}
+
+
+@dataclass(frozen=True, eq=False)
+class Weighing:
+    """What evidence was worth in a linkage.
+
+    Attributes
+    ----------
+    known : Calibration
+        Law of face scores, dwell times, frequencies of names.
+    agreement : dict
+        For each field the chance of each level of agreement for one person; empty: nothing was weighed.
+    spread : RateSpread
+        What moves the stays' posteriors together.
+    """
+
+    known: Calibration
+    agreement: dict[str, tuple[float, ...]]
+    spread: RateSpread
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +83,8 @@ class Linked:
     objective: float
     notes: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    chosen: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_ENDS))
+    weighing: Weighing | None = None
 
 
 def link(
@@ -130,10 +155,19 @@ def link(
     linked = _apply(links, positive[chosen.edges])
     notes = {f"linkable_{name}": f"{share:.6f}" for name, share in residual.linkable.items()}
     line = shipped() if recalibration is None else recalibration
-    probable = posteriors(observed, links, edges, known, as_of, last_days, scorer, line)
+    probable, spread = posteriors(observed, links, edges, known, as_of, last_days, scorer, line)
     stays = LINKED.check(pl.concat([linked.stays, probable], how="horizontal"))
     notes["sham_rate"] = f"{known.sham_rate:.6f}"
-    return Linked(stays, linked, edges, chosen.weight, notes, residual.warnings)
+    return Linked(
+        stays,
+        linked,
+        edges,
+        chosen.weight,
+        notes,
+        residual.warnings,
+        positive[chosen.edges].select("left", "right"),
+        Weighing(known, residual.agreement, spread),
+    )
 
 
 def _apply(links: Links, chosen: pl.DataFrame) -> Links:

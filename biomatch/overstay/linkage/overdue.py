@@ -15,6 +15,8 @@ three. No truth is needed, and nothing is asked of exits that a matcher found bu
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -164,12 +166,60 @@ class OverdueStays:
         ndarray
             In (0, 1): the expectation over what is not known of the rates.
         """
+        found = np.zeros(len(over))
+        if not len(over):
+            return found
+        for weight, peak in zip(self.weights, self._odds(mode, admission, over, away), strict=True):
+            odds, _, variance, _ = peak
+            found += weight * _expected(odds, variance)
+        return found
+
+    def spread(
+        self, mode: pl.Series, admission: pl.Series, over: Floats, away: Floats, scale: Floats
+    ) -> float:
+        """Give the variance of the sum of ``scale * P(departed)``, from what is not known of the rates alone.
+
+        Parameters
+        ----------
+        mode, admission, over, away
+            As `departed` takes them.
+        scale : ndarray
+            Shape (n,).
+
+        Notes
+        -----
+        The sum is linear in the logarithms of the rates around each peak (the delta method); that the two
+        peaks differ adds their own variance.
+        """
+        if not len(over):
+            return 0.0
+        sums, squares = [], []
+        for (odds, slope, variance, groups), covariance in zip(
+            self._odds(mode, admission, over, away), self.covariance, strict=True
+        ):
+            x, g = groups
+            p = _expected(odds, variance)
+            pull = scale * p * (1.0 - p) / np.sqrt(1.0 + np.pi * variance / 8.0)
+            by_group = np.stack([np.bincount(g, pull * row, len(x)) for row in slope])
+            gradient = np.asarray(portable.dot(by_group, x), dtype=np.float64).reshape(1, -1)
+            sums.append(math.fsum(scale * p))
+            squares.append(float(portable.dot(portable.dot(gradient, covariance), gradient.T)[0, 0]))
+        weights = self.weights.tolist()
+        mean = math.fsum(w * value for w, value in zip(weights, sums, strict=True))
+        return math.fsum(
+            w * (square + (value - mean) ** 2)
+            for w, square, value in zip(weights, squares, sums, strict=True)
+        )
+
+    def _odds(
+        self, mode: pl.Series, admission: pl.Series, over: Floats, away: Floats
+    ) -> Iterator[tuple[Floats, Floats, Floats, tuple[Floats, Ints]]]:
+        """Give, for each peak, log odds of having left, their gradient in log rates, their variance."""
         x, g = _design(self.groups, mode, admission)
         day = _days(pl.Series(over))
         size = x.shape[1]
         back, here = portable.log(np.maximum(away, 1e-6)), portable.log(np.maximum(self.staying[day], 1e-6))
-        found = np.zeros(len(day))
-        for weight, effects, covariance in zip(self.weights, self.effects, self.covariance, strict=True):
+        for effects, covariance in zip(self.effects, self.covariance, strict=True):
             missed, late, stay = portable.dot(effects.reshape(3, -1), x.T)[:, g]
             gone = portable.logaddexp(missed, late + portable.log(np.maximum(self.under_way[day], 1e-12)))
             odds = gone + back - stay - here
@@ -182,14 +232,17 @@ class OverdueStays:
                     part = covariance[a * size : (a + 1) * size, b * size : (b + 1) * size]
                     among = portable.fold(portable.dot(x, part) * x)
                     variance += slope[a] * among[g] * slope[b]
-            # Expectation of a logistic function of a normal variable (MacKay, Neural Computation 4, 1992).
-            found += weight / (1.0 + portable.exp(-odds / np.sqrt(1.0 + np.pi * variance / 8.0)))
-        return found
+            yield odds, slope, variance, (x, g)
 
     def left_late(self, over: Floats) -> Floats:
         """Give P(left after the last lawful day | left without a record), so many days after it."""
         day = np.clip(over, 0, LAST_DAY).astype(np.int64)
         return np.where(over > 0, self.later[0] - self.later[day], 0.0)
+
+
+def _expected(odds: Floats, variance: Floats) -> Floats:
+    """Give the expectation of a logistic function of a normal variable (MacKay, Neural Comput. 4, 1992)."""
+    return np.asarray(1.0 / (1.0 + portable.exp(-odds / np.sqrt(1.0 + np.pi * variance / 8.0))))
 
 
 def _days(days: pl.Series) -> Ints:

@@ -16,6 +16,7 @@ from biomatch.overstay.linkage.departures import UnrecordedDepartures
 from biomatch.overstay.linkage.faces import PairScorer
 from biomatch.overstay.linkage.ghosts import ghost_share
 from biomatch.overstay.linkage.overdue import OverdueStays
+from biomatch.overstay.linkage.spread import RateSpread
 from biomatch.overstay.linkage.tables import Links, cut_of
 from biomatch.tables.observed import Observed
 from biomatch.tables.schema import Time
@@ -34,7 +35,7 @@ def posteriors(
     last_days: pl.DataFrame | None,
     scorer: PairScorer,
     recalibration: Recalibration,
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, RateSpread]:
     """Sum over what may have become of each stay.
 
     Parameters
@@ -59,9 +60,9 @@ def posteriors(
 
     Returns
     -------
-    polars.DataFrame
+    tuple of polars.DataFrame and RateSpread
         Row by row as ``before.stays``: p_departed, p_overstay (null: no last lawful day is known),
-        p_sham_exit.
+        p_sham_exit; and what moves these posteriors together.
     """
     encounters, stays = observed.encounters, before.stays
     n = len(stays)
@@ -162,13 +163,25 @@ def posteriors(
     own = to.filter(pl.col("kind") == "own_document")
     kept = np.bincount(own["at"].to_numpy(), own["probability"].to_numpy(), n)
     sham = np.where(contradicted, np.clip(1.0 - kept, 0.0, 1.0), sham)
-    return pl.DataFrame(
+    fixed = implied | contradicted | (closed & ~by_line)
+    moves = np.where(fixed, 0.0, rest * (np.where(horizon > lawful, tardy, 0.0) - 1.0))[rows]
+    spread = RateSpread(
+        overdue_stays,
+        rows,
+        mode[rows],
+        admission[rows],
+        over[rows],
+        not_back[rows],
+        recalibration.slope * moves,
+    )
+    found = pl.DataFrame(
         {
             "p_departed": np.clip(departed, 0.0, 1.0),
             "p_overstay": pl.Series(np.where(unknown, np.nan, np.clip(late, 0.0, 1.0))).fill_nan(None),
             "p_sham_exit": sham,
         }
     )
+    return found, spread
 
 
 @dataclass(frozen=True, eq=False)

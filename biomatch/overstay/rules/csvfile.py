@@ -28,6 +28,10 @@ _OTHER_KINDS = {
 }
 
 
+class RowError(TableError):
+    """A row that is no row: too many or too few cells, bytes that are no text. The others may be sound."""
+
+
 @dataclass(frozen=True)
 class CsvFile:
     """A CSV file whose shape is in order.
@@ -83,9 +87,17 @@ def check(path: Path, needed: Sequence[str], optional: Sequence[str]) -> CsvFile
     TableError
         In one line: what is wrong, where, and what to do.
     """
+    check_kind(path, "a CSV file", needed)
+    quoted = check_bytes(path)
+    columns = header(path, needed, optional)
+    return CsvFile(path, columns, check_cells(path, len(columns), quoted=quoted))
+
+
+def check_kind(path: Path, allowed: str, needed: Sequence[str] = ()) -> None:
+    """Refuse what is no text file: a folder, another format by its first bytes, an empty file."""
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise TableError(f"{path} {what}", allowed="a CSV file")
+        raise TableError(f"{path} {what}", allowed=allowed)
     with path.open("rb") as file:
         head = file.read(4)
     for mark, kind in _OTHER_KINDS.items():
@@ -94,14 +106,17 @@ def check(path: Path, needed: Sequence[str], optional: Sequence[str]) -> CsvFile
                 f"{path.name} is {kind}", allowed="CSV in UTF-8", remedy="save it as CSV in UTF-8"
             )
     if not head.removeprefix(codecs.BOM_UTF8):
-        raise TableError(f"{path.name} is empty", allowed=f"a header: {','.join(needed)}")
-    quoted = _check_bytes(path)
-    columns = _header(path, needed, optional)
-    count = _check_records(path, len(columns)) if quoted else _check_lines(path, len(columns))
-    return CsvFile(path, columns, count)
+        raise TableError(
+            f"{path.name} is empty", allowed=f"a header: {','.join(needed)}" if needed else "a header"
+        )
 
 
-def _check_bytes(path: Path) -> bool:
+def check_cells(path: Path, width: int, *, quoted: bool) -> int:
+    """Refuse a row without as many cells as the header; give the number of lines after it."""
+    return _check_records(path, width) if quoted else _check_lines(path, width)
+
+
+def check_bytes(path: Path) -> bool:
     """Refuse what is not UTF-8 text with proper line ends; say whether any cell is quoted."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines, quoted, after_return = 1, False, False
@@ -109,7 +124,7 @@ def _check_bytes(path: Path) -> bool:
         while chunk := file.read(CHUNK_BYTES):
             if b"\0" in chunk:
                 line = lines + chunk[: chunk.index(b"\0")].count(b"\n")
-                raise TableError(
+                raise RowError(
                     f"{path.name}: line {line} holds a NUL byte",
                     allowed="text",
                     remedy="save it as CSV in UTF-8",
@@ -119,7 +134,7 @@ def _check_bytes(path: Path) -> bool:
                     decoder.decode(chunk)
             except UnicodeDecodeError as wrong:
                 line = lines + chunk[: wrong.start].count(b"\n")
-                raise TableError(
+                raise RowError(
                     f"{path.name}: row {line - 1} (line {line}) is not UTF-8: "
                     f"byte 0x{wrong.object[wrong.start]:02x}",
                     allowed="CSV in UTF-8",
@@ -141,7 +156,8 @@ def _check_bytes(path: Path) -> bool:
     return quoted
 
 
-def _header(path: Path, needed: Sequence[str], optional: Sequence[str]) -> tuple[str, ...]:
+def header(path: Path, needed: Sequence[str], optional: Sequence[str]) -> tuple[str, ...]:
+    """Read and check the names of the columns."""
     _, cells = next(_records(path))
     names = tuple(cell.strip().lower() for cell in cells)
     if not any(names):
@@ -175,7 +191,7 @@ def _header(path: Path, needed: Sequence[str], optional: Sequence[str]) -> tuple
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Read records one by one, each with the line on which it ends."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
         reader = csv.reader(file, strict=True)
         try:
             for cells in reader:
@@ -187,8 +203,8 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
             ) from None
 
 
-def _wrong_cells(path: Path, row: int, line: int, given: int, wanted: int) -> TableError:
-    return TableError(
+def _wrong_cells(path: Path, row: int, line: int, given: int, wanted: int) -> RowError:
+    return RowError(
         f"{path.name}: row {row} (line {line}) has {given} cell{'' if given == 1 else 's'}",
         allowed=f"{wanted}, as in the header",
         remedy="fill or remove cells; a cell with a comma in it needs quotes",

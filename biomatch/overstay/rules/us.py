@@ -74,7 +74,12 @@ OPTIONAL = {
     "satisfactory_departure_until": pl.Date,
     "exit_received_on": pl.Date,
     "next_entry": pl.Date,
+    "extension_decision": pl.String,
+    "extension_decided_on": pl.Date,
+    "extended_until": pl.Date,
 }
+DECISIONS = ("granted", "denied", "pending")
+"""What became of a filing."""
 DECISIVE = (
     "exit",
     "exit_received_on",
@@ -122,6 +127,11 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
         ``extension_filed_on``
             Filing for an extension or change of status; timely up to the last lawful day. Without effect
             for classes that may not file (visa waiver, transit, crew).
+        ``extension_decision``, ``extension_decided_on``, ``extended_until``
+            What became of the filing (String, one of `DECISIONS`; null: pending), since when that is known
+            (null: from the start), and the last lawful day of an extension that was granted. A granted one
+            moves the last lawful day; without a day of its own, and while it is pending, the stay counts as
+            changed; a denied one protects from its decision on as if nothing had been filed.
         ``adjusted_on``
             Adjustment to permanent residence.
         ``satisfactory_departure_until``
@@ -174,6 +184,7 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     check_day(on, "the date of the snapshot")
     codes = _check(stays)
     day, last = number(on), last_lawful_days(stays, codes, rules.waiver_counts_entry)
+    last, is_settled = _decided(stays, codes, last, day)
     years = np.empty(len(stays), dtype=np.int32)
     for part in _blocks(len(stays)):
         years[part] = fiscal_years(last[part])
@@ -188,7 +199,7 @@ def assess(stays: pl.DataFrame, on: date, rules: UsRules = RULES) -> pl.DataFram
     decisive = stays.select(name for name in DECISIVE if name in stays.columns)
     for part in _blocks(len(others)):
         rows = others[part]
-        judged = _judge(decisive[rows], codes[rows], last[rows], day, rules)
+        judged = _judge(decisive[rows], codes[rows], (last[rows], is_settled[rows]), day, rules)
         status[rows], days_over[rows], severity[rows], visa_void[rows] = judged
     return pl.DataFrame(
         [
@@ -226,14 +237,42 @@ def _left_in_time(stays: pl.DataFrame, last: DayNumbers, on: int) -> NDArray[np.
     return in_time
 
 
+def _decided(
+    stays: pl.DataFrame, codes: NDArray[np.uint8], last: DayNumbers, on: int
+) -> tuple[DayNumbers, NDArray[np.bool_]]:
+    """Move last lawful days by extensions that were granted; say which filings are settled so or denied."""
+    none = np.zeros(len(stays), dtype=np.bool_)
+    if "extension_decision" not in stays.columns or stays.schema["extension_decision"] == pl.Null:
+        return last, none
+    decision = stays["extension_decision"]
+    wrong = (~decision.is_in(DECISIONS)).fill_null(value=False)
+    if wrong.any():
+        row = int(wrong.arg_true()[0])
+        raise TableError(
+            f"row {row + 1}: extension_decision is {decision[row]!r}", allowed=", ".join(DECISIONS)
+        )
+    decided = np.broadcast_to(day_numbers(stays, "extension_decided_on", missing=-NEVER), len(stays))
+    until = np.broadcast_to(day_numbers(stays, "extended_until", missing=-NEVER), len(stays))
+    known = (decided <= on) & _MAY_FILE[codes]
+    denied = known & (decision == "denied").fill_null(value=False).to_numpy()
+    granted = known & (decision == "granted").fill_null(value=False).to_numpy() & (until != -NEVER)
+    return np.where(granted & (last != NEVER), np.maximum(last, until), last), denied | granted
+
+
 def _judge(
-    stays: pl.DataFrame, code: NDArray[np.uint8], last: DayNumbers, on: int, rules: UsRules
+    stays: pl.DataFrame,
+    code: NDArray[np.uint8],
+    terms: tuple[DayNumbers, NDArray[np.bool_]],
+    on: int,
+    rules: UsRules,
 ) -> tuple[NDArray[np.uint8], DayNumbers, NDArray[np.uint8], NDArray[np.bool_]]:
     """Judge stays; dates are day numbers, `NEVER` what has not happened.
 
     Each reason that holds gives its place in `_OVERRULES`, and the last place of them decides: the module's
-    second paragraph from its end. Gives status, days over, severity and whether the visa is void.
+    second paragraph from its end. `terms` are last lawful days, and whether a filing has no more effect.
+    Gives status, days over, severity and whether the visa is void.
     """
+    last, is_settled = terms
     exit_ = day_numbers(stays, "exit")
     # It happened, and its record has arrived; without a day of receipt it came at once.
     is_gone = np.maximum(exit_, day_numbers(stays, "exit_received_on", missing=-NEVER)) <= on
@@ -242,6 +281,7 @@ def _judge(
     granted = np.minimum(granted, last + rules.satisfactory_departure_days)
     due = np.where(_IS_WAIVER[code], np.maximum(last, granted), last)
     is_timely = _MAY_FILE[code] & (day_numbers(stays, "extension_filed_on") <= np.minimum(last, on))
+    is_timely &= ~is_settled
     is_adjusted = day_numbers(stays, "adjusted_on") <= np.where(is_gone, exit_, on)
     reasons = (
         due >= on,

@@ -76,6 +76,12 @@ def _table() -> tuple[AdmissionClass, ...]:
     # S15: the petition's validity, with up to 10 days each side, as the I-94 shows it.
     petition = "E1 E2 E3 H1B H1B1 H2A H2B H3 H4 L1 L2 O1 O2 O3 P1 P2 P3 P4 Q1 R1 R2 TN TD CW1 CW2"
     made += [AdmissionClass(c, date) for c in petition.split()]
+    # Business and pleasure in one admission, as the annual report counts them: the pleasure part's period.
+    made.append(AdmissionClass("B1B2", period, months=6))
+    # Parole and temporary protected status are limited by a date; a timely filing keeps them too (assumed).
+    others = "K3 K4 K T1 T2 T3 T4 T5 T6 T U1 U2 U3 U4 U5 U V1 V2 V3 V S5 S6 S7 N8 N9 H1C H2R Q2 Q3 PAR TPS"
+    made += [AdmissionClass(c, date) for c in others.split()]
+    made += [AdmissionClass(f"NATO{n}", status) for n in range(1, 8)]
     # A class that is not known here: only a date tells how long it may stay.
     made.append(AdmissionClass("OTHER", status))
     return tuple(made)
@@ -88,6 +94,10 @@ STATUS_CODES = tuple(entry.code for entry in CLASSES if entry.grace_days)
 BY_CODE = {entry.code: entry for entry in CLASSES}
 _ALIASES = {
     "VWP": "WT",
+    "PAROLE": "PAR",
+    "PAROLEE": "PAR",
+    "DT": "PAR",
+    "B12": "B1B2",
     "WAIVER": "WT",
     "TN1": "TN",
     "TN2": "TN",
@@ -122,7 +132,7 @@ def class_code(text: str) -> str:
     >>> class_code("h-1b"), class_code("B-2")
     ('H1B', 'B2')
     """
-    plain = re.sub(r"[\s\-_.]", "", text).upper()
+    plain = re.sub(r"[\s\-_./]", "", text).upper()
     code = _ALIASES.get(plain, plain)
     if code in BY_CODE:
         return code

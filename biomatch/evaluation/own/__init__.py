@@ -1,0 +1,1 @@
+"""A user's own records: linked under a named law of faces, held against labels, reviewed by people."""

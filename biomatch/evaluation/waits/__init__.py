@@ -1,0 +1,1 @@
+"""Waits at a port: counted from simulated days, and predicted naively from measured ones."""

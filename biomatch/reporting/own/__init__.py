@@ -1,0 +1,1 @@
+"""The report, pictures and tables of scores that somebody else produced."""
