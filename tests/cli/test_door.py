@@ -14,7 +14,8 @@ from biomatch.cli import FAMILIES, build, catalog, demo, run
 from biomatch.worlds import FIRST_RESERVED_SEED
 
 SLOW = {
-    "demo", "bench", "compare", "verify", "embed", "link", "waterfall", "review-sample", "gallery", "queue", "port",
+    "demo", "bench", "compare", "verify", "embed", "link", "waterfall", "review-sample", "gallery", "queue",
+    "port",
 }  # fmt: skip
 """Their examples are parsed: to run them takes minutes, a study, records or a user's own face model."""
 ORDER = [
