@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import computed_field, field_validator, model_validator
 
 from biomatch import files
+from biomatch.cards import Card, facts
 from biomatch.errors import SettingsError
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting, values_of
 from biomatch.settings.system import System
 from biomatch.tables import storage
 from biomatch.tables.galleries import search_of
 from biomatch.tables.places import free_file
-from biomatch.tables.produced import ALERT_KINDS
+from biomatch.tables.produced import alert_kinds
 from biomatch.tables.seals import add_note, question_of, seal_of
 
 SEARCH = "search"
@@ -95,6 +96,30 @@ class OperatingPoint(Settings):
     system: System = System()
     guarantee: dict[str, Any] = setting({}, "computed")
 
+    def card(self) -> Card:
+        """Say what is shown: the thresholds, what was shown of them, and on which data."""
+        shown = self.guarantee
+        held = None
+        if "target" in shown and "confidence" in shown:
+            held = f"{shown.get('measure', 'FPIR')} at most {shown['target']:g}"
+            held += f" with {shown['confidence']:.0%} confidence"
+        return Card(
+            f"OperatingPoint: face threshold {self.face_threshold!r}",
+            facts(
+                ("guarantee", held or shown.get("method") or "none: it was given, not tuned"),
+                *(
+                    (f"by {name}", f"{len(table)} thresholds")
+                    for name, table in self.face_threshold_by.items()
+                ),
+                ("alert thresholds", len(self.alert_thresholds) or None),
+                ("leads from P(overstay)", self.lead_threshold),
+                ("system", self.system.name),
+                ("lineages", [str(seed) for seed in self.lineages] or "none"),
+                ("resubstitution", "yes" if self.resubstitution else None),
+                ("next", "bm.run(world.observed, at=point)"),
+            ),
+        )
+
     @field_validator("alert_thresholds", "alert_thresholds_by")
     @classmethod
     def _check_kinds(cls, given: dict[str, Any]) -> dict[str, Any]:
@@ -102,8 +127,8 @@ class OperatingPoint(Settings):
         nested = [one for table in given.values() if isinstance(table, dict) for one in table.values()]
         kinds = {kind for table in nested for kind in table} if nested else set()
         kinds |= {name for name, value in given.items() if not isinstance(value, dict)}
-        for kind in sorted(kinds - set(ALERT_KINDS)):
-            raise ValueError(f"{kind!r} is no kind of alert; {nearest(kind, list(ALERT_KINDS))}")
+        for kind in sorted(kinds - set(alert_kinds())):
+            raise ValueError(f"{kind!r} is no kind of alert; {nearest(kind, list(alert_kinds()))}")
         return given
 
     @computed_field  # type: ignore[prop-decorator]
@@ -234,10 +259,21 @@ class OperatingPoint(Settings):
         return self.system.stays.lead_posterior if self.lead_posterior is None else self.lead_posterior
 
     @classmethod
-    def of(cls, threshold: float, system: System, **more: Any) -> Self:
-        """Make a point from a face threshold alone, for sweeps and controls."""
+    def of(cls, threshold: float, system: System | str | Path = "default", **more: Any) -> Self:
+        """Make a point from a face threshold alone, for sweeps and controls.
+
+        Parameters
+        ----------
+        threshold : float
+            Face threshold.
+        system : System, str or path
+            A built-in name or a TOML file will do.
+        **more : object
+            Other fields of the point.
+        """
+        chosen = System.of(system)
         return cls.from_mapping(
-            {"face_threshold": threshold, "system": system.model_dump(mode="json"), **more}
+            {"face_threshold": threshold, "system": chosen.model_dump(mode="json"), **more}
         )
 
 

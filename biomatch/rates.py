@@ -13,13 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
 from biomatch import checks
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import ResultsError
 
 PAIRED = "clusters on both sides"
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+@dataclass(frozen=True, slots=True, repr=False)
+class Rate(Carded):
     """A proportion with the counts that it came from.
 
     Attributes
@@ -38,6 +39,8 @@ class Rate:
     >>> found = rate(1, 4)
     >>> found.value, rate(0, 0).value
     (0.25, None)
+    >>> float(found)
+    0.25
     """
 
     numerator: int
@@ -50,6 +53,20 @@ class Rate:
     def value(self) -> float | None:
         """The proportion in [0, 1], or None where there was no trial."""
         return self.numerator / self.denominator if self.denominator else None
+
+    def card(self) -> Card:
+        """Say what is shown: the rate with its counts and interval."""
+        about = facts(("interval", f"{self.confidence:.0%}, {self.method}"))
+        return Card(f"Rate {self}", about)
+
+    def __float__(self) -> float:
+        """Give the proportion; a rate over no trials has none, and says so."""
+        if self.value is None:
+            raise ResultsError(
+                "a rate over no trials, which has no value",
+                remedy="ask for rate.value, which is None then, or bring trials",
+            )
+        return self.value
 
     def to_json(self) -> dict[str, Any]:
         """Give the rate in the form that every ``--json`` output uses."""

@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
+from biomatch.errors import ResultsError, WallError
 from biomatch.files import parse_json
 from biomatch.tables import storage
-from biomatch.tables.observed import CLASSES, MODES, SEXES
+from biomatch.tables.observed import CLASSES, MODES, SEXES, Observed
 from biomatch.tables.schema import Schema, Time
 
 TRUE_STATUSES = (
@@ -176,3 +177,21 @@ class Truth:
             world_id=world_id,
             profile_id=made_from.get("profile_id", ""),
         )
+
+
+def check_truth(given: object, call: str) -> None:
+    """Refuse what is not a world's truth, with the call that was meant.
+
+    Raises
+    ------
+    WallError
+        For a world or its observed side.
+    ResultsError
+        For anything else.
+    """
+    if isinstance(given, Truth):
+        return
+    if isinstance(given, Observed) or hasattr(given, "observed"):
+        what = "a world" if hasattr(given, "observed") else "a world's observed side"
+        raise WallError(f"{what} in place of its truth", allowed="world.truth", remedy=f"write {call}")
+    raise ResultsError(f"a {type(given).__name__}", allowed="a world's truth", remedy=f"write {call}")

@@ -9,6 +9,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import SettingsError, WallError
 from biomatch.files import guarded
 from biomatch.settings.scenario import Scenario
@@ -23,8 +24,8 @@ FIRST_RESERVED_SEED = 2**32
 Progress = Callable[[str, int, int], None]
 
 
-@dataclass(frozen=True, eq=False)
-class World:
+@dataclass(frozen=True, eq=False, repr=False)
+class World(Carded):
     """A synthetic border world: what can be observed, and the truth.
 
     Attributes
@@ -42,6 +43,24 @@ class World:
     path: Path | None = None
     _truth: Truth | None = None
 
+    def card(self) -> Card:
+        """Say what is shown: what was observed, and whether the truth is at hand."""
+        about, known = self.observed.about, self._truth
+        return Card(
+            f"World {self.id}",
+            facts(
+                ("scenario", about.get("scenario")),
+                ("seed", None if known is None else str(known.seed)),
+                ("days", f"{about.get('first_day')} to {about.get('last_day')}"),
+                ("encounters", self.observed.encounters.height),
+                ("documents", self.observed.documents.height),
+                ("templates", f"{len(self.observed.templates):,} of {self.observed.dimension} values"),
+                ("truth", "not at hand" if known is None else f"{known.people.height:,} people"),
+                ("folder", self.path),
+                ("next", 'bm.search(world.observed, "default")'),
+            ),
+        )
+
     @property
     def truth(self) -> Truth:
         """The answers.
@@ -58,6 +77,42 @@ class World:
             )
         return self._truth
 
+    def save(self, path: str | Path) -> Path:
+        """Write the world to a folder that `open_world` and the command line read.
+
+        Parameters
+        ----------
+        path : path
+            A folder that does not exist yet; a world that stands there already is left alone where it is the
+            same one.
+
+        Returns
+        -------
+        pathlib.Path
+            Where it was written.
+
+        Raises
+        ------
+        TableError
+            When something else stands at `path`, or the disk is full.
+
+        Examples
+        --------
+        >>> made = world(Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+        >>> open_world(made.save("saved-world")).id == made.id
+        True
+        """
+        place = Path(path)
+        if place.exists() and self.path is not None and place.resolve() == self.path.resolve():
+            return place
+        about: dict[str, Any] = {"observed": dict(self.observed.about), "world_id": self.id}
+        with storage.new_folder(place, KIND, about) as folder:
+            (folder / "observed").mkdir()
+            self.observed.write(folder / "observed")
+            if self._truth is not None:
+                self._truth.write(folder / "truth")
+        return place
+
 
 def check_seed(seed: Any) -> int:
     """Refuse a seed that is negative or reserved for the training of shipped models."""
@@ -66,13 +121,13 @@ def check_seed(seed: Any) -> int:
     return int(seed)
 
 
-def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> World:
+def world(scenario: Scenario | str | Path, seed: int, progress: Progress | None = None) -> World:
     """Make a world in memory.
 
     Parameters
     ----------
-    scenario : Scenario
-        The settings.
+    scenario : Scenario, str or path
+        The settings; a built-in name or a TOML file will do.
     seed : int
         Root seed and lineage, 0 to 2**32 - 1. Two worlds of one seed share people.
     progress : callable, optional
@@ -89,14 +144,18 @@ def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> Wo
     >>> made = world(small, seed=1)
     >>> made.observed.encounters.height > 200, made.truth.lineage, made.id == world(small, seed=1).id
     (True, 1, True)
+    >>> world("tiny", seed=1).observed.encounters.height > 1_000
+    True
     """
     from biomatch_synthetic.world import make
 
-    observed, truth = make(scenario, check_seed(seed), progress=progress)
+    observed, truth = make(Scenario.of(scenario), check_seed(seed), progress=progress)
     return World(observed, observed.id, None, replace(truth, world_id=observed.id))
 
 
-def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progress | None = None) -> World:
+def write_world(
+    scenario: Scenario | str | Path, seed: int, out: str | Path, progress: Progress | None = None
+) -> World:
     """Make a world in a folder; templates go straight to disk.
 
     Raises
@@ -107,12 +166,16 @@ def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progre
     from biomatch_synthetic.world import make
 
     check_seed(seed)
+    scenario = Scenario.of(scenario)
     about: dict[str, Any] = {}
     asked = question_of(scenario=scenario.canonical(), seed=seed)
     with storage.new_folder(out, KIND, about, question=asked) as folder:
         (folder / "observed").mkdir()
         observed, truth = make(
-            scenario, seed, templates_path=folder / "observed" / "templates.npy", progress=progress
+            scenario,
+            seed,
+            templates_path=folder / "observed" / "templates.npy",
+            progress=progress,
         )
         observed.write(folder / "observed")
         truth.write(folder / "truth")

@@ -6,17 +6,16 @@ interrupted (129 by SIGHUP, 143 by SIGTERM).
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 
 import typer
 
-from biomatch.cli import ending, once, outputs
+from biomatch.cli import catalog, ending, once, outputs
 from biomatch.errors import BiomatchError, shown
-from biomatch.files import pipes_once
-from biomatch.tables import seals
-from biomatch.tables.places import allow_overwriting
 
 FAMILIES = (
     "demo",
@@ -40,13 +39,14 @@ FAMILIES = (
     "gallery",
     "embed",
     "check",
+    "completion",
 )
 DONE, FAILED, AT_FAULT, INTERRUPTED = 0, 1, 2, 130
 STOPPED = "biomatch: interrupted; nothing half-written was left\n"
 
 
-def build() -> typer.Typer:
-    """Make the application from its families of commands."""
+def build(families: Sequence[str] = FAMILIES) -> typer.Typer:
+    """Make the application from its families of commands, or from one of them, which starts sooner."""
     app = typer.Typer(
         name="biomatch",
         help="Simulate and benchmark biometric entry and exit at borders. All data are synthetic.",
@@ -54,9 +54,15 @@ def build() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for family in FAMILIES:
+    for family in families:
         import_module(f"biomatch.cli.{family}").register(app)
+    for command in app.registered_commands:
+        name = command.name or (command.callback.__name__ if command.callback else "")
+        command.epilog = catalog.epilogue(name) or None
+    for group in app.registered_groups:
+        group.epilog = catalog.epilogue(str(group.name)) or None
     return app
 
 
@@ -68,6 +74,16 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; give its exit code, with one clear line on standard error for a fault."""
     ending.prepare_streams()
+    if "_BIOMATCH_COMPLETE" in os.environ:
+        return _complete()
+    if (answer := _answered(arguments)) is not None:
+        return answer
+    if {"-h", "--help"} & {*arguments}:
+        return _run(arguments)  # reads no file: what guards reading stays unloaded
+    from biomatch.files import pipes_once
+    from biomatch.tables import seals
+    from biomatch.tables.places import allow_overwriting
+
     allow_overwriting(False)
     try:
         with ending.signals(), seals.notes() as notes, pipes_once():
@@ -86,7 +102,10 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        command = once.guard(outputs.with_overwrite(typer.main.get_command(build())))
+        family = catalog.family_of(arguments[0])
+        # One family takes its own command for the whole application, so a second keeps the word in front.
+        families = FAMILIES if family is None else tuple(dict.fromkeys((family, "settings")))
+        command = once.guard(outputs.with_overwrite(typer.main.get_command(build(families))))
         found = command.main(args=arguments, prog_name="biomatch", standalone_mode=False)
     except BiomatchError as fault:
         ending.say(f"biomatch: {fault}")
@@ -129,3 +148,35 @@ def _usage(fault: Exception, arguments: list[str]) -> int:
         ending.say(STOPPED.strip())
         return INTERRUPTED
     return int(code)
+
+
+def _answered(arguments: list[str]) -> int | None:
+    """Answer what takes no command: help, the version, a word that is no command; None for all else."""
+    if not arguments:
+        sys.stderr.write(catalog.overview() + "\n")
+        return AT_FAULT
+    word = arguments[0]
+    if word in ("-h", "--help", "help"):
+        sys.stdout.write(catalog.overview() + "\n")
+        return DONE
+    if word == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"biomatch {version('biomatch')}\n")
+        return DONE
+    if not word.startswith("-") and catalog.family_of(word) is None:
+        close = difflib.get_close_matches(word, list(catalog.ENTRIES), n=1)
+        if close:
+            sys.stderr.write(f"biomatch: no command {word!r}; did you mean {close[0]!r}?\n")
+            return AT_FAULT
+    return None
+
+
+def _complete() -> int:
+    """Answer the shell, which asks for completions by an environment variable."""
+    from typer import completion
+
+    completion.completion_init()  # type: ignore[attr-defined]
+    app = build()
+    typer.main.get_command(app).main(args=[], prog_name="biomatch", complete_var="_BIOMATCH_COMPLETE")
+    return DONE

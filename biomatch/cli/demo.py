@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from biomatch.cli.console import Json, Set, emit, note, plain, progress
-from biomatch.worlds import FIRST_RESERVED_SEED
 
+MOST_SEED = 2**32 - 4
+"""The last tuning seed of which the next three are no reserved ones (`worlds.FIRST_RESERVED_SEED`)."""
 MAX_FPIR = 1e-3
 MAX_STOPS_PER_MILLION = 1_000.0
 
@@ -24,9 +25,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for operating point, result and report.")],
     seed: Annotated[
         int,
-        typer.Option(
-            "--seed", min=0, max=FIRST_RESERVED_SEED - 4, help="Tuning world; the next three are taken too."
-        ),
+        typer.Option("--seed", min=0, max=MOST_SEED, help="Tuning world; the next three are taken too."),
     ] = 1,
     scenario: Annotated[str, typer.Option("--scenario", help="A built-in scenario or a file.")] = "airport",
     system: Annotated[str, typer.Option("--system", help="A built-in system or a file.")] = "default",
@@ -54,7 +53,7 @@ def demo(
 
     started = time.monotonic()
     storage.free_place(out, "demo")
-    asked = Scenario.load(scenario).with_(parse_changes(changes or []))
+    asked = Scenario.load(scenario).with_(parse_changes(changes or []), where="--set")
     under_test = System.load(system)
     given = {"--seed": seed, "--scenario": scenario, "--system": system, "--max-fpir": f"{max_fpir:g}",
              "--max-stops-per-million": f"{max_stops:g}"}  # fmt: skip

@@ -41,7 +41,7 @@ def world(
     from biomatch.settings.scenario import Scenario
     from biomatch.worlds import write_world
 
-    settings = Scenario.load(scenario).with_(parse_changes(changes or []))
+    settings = Scenario.load(scenario).with_(parse_changes(changes or []), where="--set")
     with progress() as update:
         made = write_world(settings, seed, out, update)
     counts = {
@@ -83,7 +83,7 @@ def search(
     from biomatch.tables.galleries import search_of
     from biomatch.worlds import open_observed
 
-    settings = System.load(system).with_(parse_changes(changes or []))
+    settings = System.load(system).with_(parse_changes(changes or []), where="--set")
     if plan:
         planned = write_plan(open_observed(world), settings, out)
         emit(

@@ -83,7 +83,7 @@ def told(report: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
         verdict = "" if row["target"] is None else f"; target {row['target']}"
         lines.append(f"{report['breakdown']} {row['group']}: {', '.join(rates)}{verdict}")
     shown = [f"{name} {_figure(found)}" for name, found in report["inequity"].items()]
-    lines.append(f"inequity (95 % by bootstrap): {'; '.join(shown)}")
+    lines.append(f"inequity (95% by bootstrap): {'; '.join(shown)}")
     return report, lines
 
 
@@ -96,7 +96,7 @@ def crossed_lines(cells: list[dict[str, Any]]) -> list[str]:
     ]
     if len(made) > CROSSED:
         lines.append(f"and {len(made) - CROSSED:,} cells more: --json")
-    return lines or ["nobody is taken for anybody"]
+    return lines or ["no cross-group false positives"]
 
 
 def _rate(row: dict[str, Any], name: str) -> str:

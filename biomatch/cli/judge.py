@@ -214,7 +214,7 @@ def _tune_runs(
     from biomatch.policy import OperatingPoint
     from biomatch.system.run import run
     from biomatch.tables.candidates import CandidateLists
-    from biomatch.tuning.alerts.tune import tune_fraud
+    from biomatch.tuning.alerts.tune import plan_fraud
     from biomatch.tuning.leads import tune_leads
     from biomatch.worlds import open_world
 
@@ -231,7 +231,7 @@ def _tune_runs(
         runs.append((found, opened))
     done = [(run(opened.observed, at=at, lists=found), opened.truth) for found, opened in runs]
     if aim is Aim.fraud:
-        tuned, plan = tune_fraud(
+        tuned, plan = plan_fraud(
             [alert_curves(one, truth) for one, truth in done],
             max_alerts_a_day=options["max_alerts_a_day"],
             max_stops_per_million=options["max_stops_per_million"],

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from biomatch.tables.places import allow_overwriting
-
 
 def with_overwrite(command: Any) -> Any:
     """Add ``--overwrite`` to every command below `command` that writes to an ``--out``; give `command`."""
@@ -32,6 +30,8 @@ def _option() -> Any:
 
 
 def _allow(value: bool) -> bool:
+    from biomatch.tables.places import allow_overwriting  # late: help needs no tables
+
     allow_overwriting(value)
     return value
 

@@ -43,7 +43,7 @@ def review(
 
     read = Result.read(result)
     base = read.review_settings if settings is None else ReviewSettings.read(settings)
-    asked = base.with_(parse_changes(changes or []))
+    asked = base.with_(parse_changes(changes or []), where="--set")
     found = review_list(read, asked)
     if found is None:
         raise ResultsError(f"{result} lists no stays", remedy="give a result of `evaluate` on a run")
@@ -57,7 +57,7 @@ def review(
     lines = [
         f"{found.leads:,} leads as of {found.as_of}, {found.true_leads:,} of them overstays; "
         f"{found.reviews:,} looked at within {asked.days:,} days, {found.waiting:,} still waiting",
-        f"confirmed: true {found.precision}; {found.wrongly_confirmed:,} without ground, "
+        f"confirmed: true {found.precision}; {found.wrongly_confirmed:,} in error, "
         f"{found.confirmed_unseen:,} of them with nothing to show it",
         f"closed: {found.closed}; {found.wrongly_closed:,} of them overstays "
         "(published: 0.54 of the United States' backlog of 2011)",

@@ -35,7 +35,17 @@ def scenario_list(as_json: Json = False) -> None:
     """List the built-in scenarios."""
     from biomatch.settings.scenario import Scenario
 
-    emit(as_json, {"scenarios": Scenario.names()}, Scenario.names())
+    about = {name: Scenario.load(name) for name in Scenario.names()}
+    width = max(map(len, about))
+    lines = [
+        f"{name:{width}}  {one.travellers:>9,} travellers, {one.days:>5,} days  {one.about}"
+        for name, one in about.items()
+    ]
+    said = {
+        name: {"about": one.about, "travellers": one.travellers, "days": one.days}
+        for name, one in about.items()
+    }
+    emit(as_json, {"scenarios": list(about), "about": said}, lines)
 
 
 def scenario_show(name: Name, as_json: Json = False) -> None:
@@ -49,7 +59,13 @@ def system_list(as_json: Json = False) -> None:
     """List the built-in systems."""
     from biomatch.settings.system import System
 
-    emit(as_json, {"systems": System.names()}, System.names())
+    about = {name: System.about(name) for name in System.names()}
+    width = max(map(len, about))
+    emit(
+        as_json,
+        {"systems": list(about), "about": about},
+        [f"{name:{width}}  {line}" for name, line in about.items()],
+    )
 
 
 def system_show(name: Name, as_json: Json = False) -> None:

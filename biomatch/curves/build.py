@@ -25,6 +25,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def identification_curve(
     mated_scores: ArrayLike,
     mated_ranks: ArrayLike,

@@ -15,6 +15,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch import portable
+from biomatch.cards import Card, Carded, facts
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.curves.clustered_rates import by_person, by_subject, rate_of
 from biomatch.curves.counting import Floats
@@ -109,8 +110,8 @@ def garbe(
     return None if a is None or b is None else weight * a + (1.0 - weight) * b
 
 
-@dataclass(frozen=True, eq=False)
-class GroupReport:
+@dataclass(frozen=True, eq=False, repr=False)
+class GroupReport(Carded):
     """One threshold's treatment of every group of a breakdown.
 
     Attributes
@@ -122,7 +123,8 @@ class GroupReport:
         where failures carry no labels), and the verdict on the target. Of comparisons fmr and fnmr.
     inequity : mapping
         ineq, gini, mxog of FPIR and of FNIR (FMR, FNMR), fdr and garbe of both, each with `low` and `high`
-        (bootstrap over subjects within groups, 95 %).
+        (bootstrap over subjects within groups, 95%; they hold the estimate: resampling
+        adds the noise of each group's rate, which raises inequality, so its lower end is widened to it).
     unlabelled : int
         Trials whose group is not known: they are in no row.
     """
@@ -132,6 +134,19 @@ class GroupReport:
     table: pl.DataFrame
     inequity: Mapping[str, Mapping[str, float | None]]
     unlabelled: int = 0
+
+    def card(self) -> Card:
+        """Say what is shown: the groups, and how unequal they are treated."""
+        names = ("fpir", "fmr")
+        false = next(name for name in names if f"{name}_numerator" in self.table.columns)
+        rows = (
+            (
+                str(row["group"]),
+                f"{false.upper()} {row[f'{false}_numerator']:,} of {row[f'{false}_denominator']:,}",
+            )
+            for row in self.table.to_dicts()
+        )
+        return Card(f"GroupReport by {self.name} at threshold {self.threshold:.6g}", facts(*rows))
 
     def to_json(self) -> dict[str, Any]:
         """Give plain data."""
@@ -325,8 +340,8 @@ def _inequity(
         low, high = np.quantile(np.array(known, dtype=float), [0.025, 0.975]) if enough else (None, None)
         report[key] = {
             "value": value,
-            "low": None if low is None else float(low),
-            "high": None if high is None else float(high),
+            "low": None if low is None or value is None else min(float(low), value),
+            "high": None if high is None or value is None else max(float(high), value),
         }
     return report
 

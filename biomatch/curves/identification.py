@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch import checks
+from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
@@ -27,8 +28,8 @@ from biomatch.rates import Rate, rate
 Labels = Mapping[str, NDArray[Any]]
 
 
-@dataclass(frozen=True, eq=False)
-class IdentificationCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class IdentificationCurve(Carded):
     """What one set of searches says about every threshold; made by `identification_curve` or a sweep.
 
     Attributes
@@ -95,6 +96,31 @@ class IdentificationCurve:
     resubstitution: bool = False
     distances: bool = False
     further: Mapping[str, IdentificationCurve] = field(default_factory=dict)
+
+    def card(self) -> Card:
+        """Say what is shown: the searches, N and L, and the curve itself."""
+        middle, least, most = self.enrolled_counts
+        picture = ""
+        if self.mated and self.non_mated:
+            drawn = self.points(rank=self.list_length)
+            picture = error_curve(
+                (drawn.false_positives / drawn.non_mated).tolist(),
+                (drawn.misses / drawn.mated).tolist(),
+                ("FPIR", "FNIR"),
+            )
+        return Card(
+            "IdentificationCurve: FNIR and FPIR at every threshold",
+            facts(
+                ("mated searches", self.mated),
+                ("non-mated searches", self.non_mated),
+                ("references searched", f"N = {middle:,} (median; {least:,} to {most:,})"),
+                ("candidates a list", f"L = {self.list_length}"),
+                ("lineages", [str(seed) for seed in self.lineages] or None),
+                ("further searches", list(self.further) or None),
+                ("next", "bm.tune(curve, max_fpir=0.001)"),
+            ),
+            picture,
+        )
 
     @property
     def mated(self) -> int:

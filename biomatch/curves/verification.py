@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch import checks
+from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.counting import Floats, Ints
@@ -40,8 +41,8 @@ class EqualError(NamedTuple):
     fnmr: Rate
 
 
-@dataclass(frozen=True, eq=False)
-class VerificationCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class VerificationCurve(Carded):
     """What one set of 1:1 comparisons says about every threshold; made by `verification_curve`.
 
     Attributes
@@ -82,6 +83,26 @@ class VerificationCurve:
     mated_failures: int = 0
     non_mated_failures: int = 0
     distances: bool = False
+
+    def card(self) -> Card:
+        """Say what is shown: the comparisons, and the curve itself."""
+        picture = ""
+        if self.mated_scores.size and self.non_mated_scores.size:
+            drawn = self.points()
+            picture = error_curve(
+                (drawn.false_positives / drawn.non_mated).tolist(),
+                (drawn.misses / drawn.mated).tolist(),
+                ("FMR", "FNMR"),
+            )
+        return Card(
+            "VerificationCurve: FMR and FNMR at every threshold",
+            facts(
+                ("mated comparisons", int(self.mated_scores.size)),
+                ("non-mated comparisons", int(self.non_mated_scores.size)),
+                ("next", "bm.tune(curve, max_fmr=0.0001)"),
+            ),
+            picture,
+        )
 
     @cached_property
     def _mated_sorted(self) -> Floats:

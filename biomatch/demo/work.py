@@ -28,7 +28,7 @@ from biomatch.system.run import Run, run
 from biomatch.system.stays import StayBook, as_of_dates
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.produced import DECISIONS, STAYS
-from biomatch.tuning.alerts.tune import tune_fraud
+from biomatch.tuning.alerts.tune import plan_fraud
 from biomatch.tuning.growth.curve import thinned, with_growth
 from biomatch.tuning.tune import tune
 from biomatch.worlds import World, world
@@ -209,7 +209,7 @@ def _tune_fraud(
     curves = alert_curves(found, frequent.truth)
     if not any(one.events for one in curves.tunable.values()):
         return point, _Told(not_tuned="the world with frequent fraud had no event")
-    tuned, told = tune_fraud([curves], honest=[honest], max_stops_per_million=max_stops_per_million)
+    tuned, told = plan_fraud([curves], honest=[honest], max_stops_per_million=max_stops_per_million)
     return tuned, _Told(spending=told.spending)
 
 

@@ -21,8 +21,8 @@ from biomatch.evaluation.threshold_grid import threshold_grid
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
 from biomatch.settings.review import ReviewSettings
-from biomatch.system.run import Run
-from biomatch.truth import Truth
+from biomatch.system.run import Run, check_run
+from biomatch.truth import Truth, check_truth
 
 LINKED_GRID = 9
 """Thresholds on the grid where every one of them means linking all residual exits again."""
@@ -131,6 +131,8 @@ def evaluate(
     >>> result.fnir.denominator > 30, 0 <= result.fpir.value <= 1
     (True, True)
     """
+    check_run(run, "bm.evaluate(run, world.truth)")
+    check_truth(truth, "bm.evaluate(run, world.truth)")
     check_same_world(run.world_id, truth)
     point = check_lineages(run.point, truth, resubstitution=resubstitution)
     observed = observed_of(run.lists)

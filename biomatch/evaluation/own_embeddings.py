@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +34,7 @@ def identify_own(
     probes: NDArray[np.float32],
     probe_labels: NDArray[np.str_],
     *,
-    index: Literal["flat", "compressed", "milvus", "auto"] = "flat",
+    index: str = "flat",
     list_length: int = 20,
     batch: int = 1024,
 ) -> IdentificationCurve:

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from biomatch import files
+from biomatch.cards import Card, Carded, facts
 from biomatch.curves.build import IdentificationCurve
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
@@ -35,8 +36,8 @@ FRAMES = ("trials", "stays", "judged_alerts", "grid", "further")
 SUMMARY = "summary.json"
 
 
-@dataclass(frozen=True, eq=False)
-class Result:
+@dataclass(frozen=True, eq=False, repr=False)
+class Result(Carded):
     """Everything that a report shows of one run.
 
     Attributes
@@ -81,6 +82,33 @@ class Result:
     grid: pl.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
     further: pl.DataFrame = field(default_factory=pl.DataFrame)
+
+    def card(self) -> Card:
+        """Say what is shown: the rates at the point, and what people are judged by."""
+        last = self.overstays[-1] if self.overstays else None
+        return Card(
+            f"Result of world {self.about.get('world_id', '')}",
+            facts(
+                ("system", self.point.system.name),
+                (
+                    "threshold",
+                    f"{self.point.face_threshold!r}, N = {self.enrolled[0]:,}, L = {self.list_length}",
+                ),
+                ("FPIR", self.fpir),
+                ("FNIR", self.fnir),
+                ("system miss rate", self.system_miss_rate),
+                ("misses", ", ".join(f"{n:,} {cause}" for cause, n in self.misses.items())),
+                (
+                    "overstays",
+                    None
+                    if last is None
+                    else f"{last.leads:,} listed as of {last.as_of}, "
+                    f"{last.false_leads:,} of them wrongly; {last.hidden:,} hidden",
+                ),
+                ("alerts", self.judged_alerts.height),
+                ("next", 'result.by("group"), bm.report(result)'),
+            ),
+        )
 
     def with_about(self, **facts: Any) -> Result:
         """Copy the result with more said of where it comes from, such as the command."""

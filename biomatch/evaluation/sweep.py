@@ -1,9 +1,9 @@
-"""From candidate lists and truth to the curve of every threshold: one search serves them all."""
+"""From searches, alerts or leads and the truth to the curve of every threshold: one pass serves them all."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, overload
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,47 +14,36 @@ from biomatch.evaluation.alerts.curves import AlertCurves, alert_curves
 from biomatch.evaluation.overstays.leads import LeadCurve, lead_curve
 from biomatch.evaluation.trials import Trials, enumerate_trials
 from biomatch.settings.system import System
-from biomatch.system.run import Run
+from biomatch.system.run import Run, check_run
 from biomatch.tables.candidates import CandidateLists
-from biomatch.truth import Truth
+from biomatch.truth import Truth, check_truth
 
 STRATA = ("port", "mode", "direction", "admission_class", "group")
 """Breakdowns that every curve of a world carries."""
 
 
-@overload
-def sweep(
-    lists: CandidateLists, truth: Truth, *, of: Literal["identification"] = "identification"
-) -> IdentificationCurve: ...
-@overload
-def sweep(lists: Run, truth: Truth, *, of: Literal["fraud"]) -> AlertCurves: ...
-@overload
-def sweep(lists: Run, truth: Truth, *, of: Literal["leads"]) -> LeadCurve: ...
-def sweep(
-    lists: CandidateLists | Run, truth: Truth, *, of: str = "identification"
-) -> IdentificationCurve | AlertCurves | LeadCurve:
-    """Judge candidate lists, or the alerts or leads of a run, at every threshold at once.
+def sweep(lists: CandidateLists, truth: Truth) -> IdentificationCurve:
+    """Judge candidate lists at every threshold at once.
 
     Parameters
     ----------
-    lists : CandidateLists or Run
-        Lists for ``of="identification"``, a run otherwise; with its world's observed side attached.
+    lists : CandidateLists
+        What `search` found, with its world's observed side attached.
     truth : Truth
         Of the same world.
-    of : str
-        ``"identification"``, ``"fraud"`` or ``"leads"``.
 
     Returns
     -------
-    IdentificationCurve, AlertCurves or LeadCurve
+    IdentificationCurve
         Over the counted trials of the primary search that the policy made itself (`curve_of` gives designed
-        ones apart), with those of the further searches in `IdentificationCurve.further`; a curve for each
-        kind of alert; the suspected overstays by posterior.
+        ones apart), with those of the further searches in `IdentificationCurve.further`.
 
     Raises
     ------
     ResultsError
-        For lists or a run of another world, or what `of` does not go with.
+        For lists of another world, or something that is not candidate lists.
+    WallError
+        For a world in place of its truth.
 
     Examples
     --------
@@ -64,16 +53,91 @@ def sweep(
     >>> curve.fnir(-1.0).numerator, curve.fpir(1.5).numerator
     (0, 0)
     """
-    if of == "fraud" and isinstance(lists, Run):
-        return alert_curves(lists, truth)
-    if of == "leads" and isinstance(lists, Run):
-        return lead_curve(lists, truth)
-    if of != "identification" or not isinstance(lists, CandidateLists):
+    given: object = lists
+    if isinstance(given, Run):
         raise ResultsError(
-            f"a sweep of {of!r} from {type(lists).__name__}",
-            allowed="candidate lists for 'identification', a run for 'fraud' or 'leads'",
+            "a run",
+            allowed="candidate lists",
+            remedy="write bm.sweep(run.lists, world.truth), or bm.sweep_fraud(run, world.truth) for alerts",
         )
+    if not isinstance(lists, CandidateLists):
+        raise ResultsError(
+            f"a {type(lists).__name__}",
+            allowed="candidate lists",
+            remedy="write bm.sweep(bm.search(world.observed, system), world.truth)",
+        )
+    check_truth(truth, "bm.sweep(lists, world.truth)")
     return curves_of(enumerate_trials(lists, truth), lists, truth)
+
+
+def sweep_fraud(run: Run, truth: Truth) -> AlertCurves:
+    """Judge the alerts of a run at every threshold at once: a curve for each kind.
+
+    Parameters
+    ----------
+    run : Run
+        With its world's observed side attached.
+    truth : Truth
+        Of the same world.
+
+    Returns
+    -------
+    AlertCurves
+        By kind of alert; what `tune_fraud` takes.
+
+    Raises
+    ------
+    ResultsError
+        For a run of another world, or something that is not a run.
+    WallError
+        For a world in place of its truth.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> curves = sweep_fraud(bm.run(made.observed, at=bm.OperatingPoint.of(0.4)), made.truth)
+    >>> "sham_exit" in curves.kinds
+    True
+    """
+    check_run(run, "bm.sweep_fraud(run, world.truth)")
+    check_truth(truth, "bm.sweep_fraud(run, world.truth)")
+    return alert_curves(run, truth)
+
+
+def sweep_leads(run: Run, truth: Truth) -> LeadCurve:
+    """Judge the suspected overstays of a run at every posterior at once.
+
+    Parameters
+    ----------
+    run : Run
+        With its world's observed side attached, of a system whose linkage gives posteriors.
+    truth : Truth
+        Of the same world.
+
+    Returns
+    -------
+    LeadCurve
+        The suspected overstays by P(overstay); what `tune_leads` takes.
+
+    Raises
+    ------
+    ResultsError
+        For a run of another world, a linkage that gives no posterior, or something that is not a run.
+    WallError
+        For a world in place of its truth.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> curve = sweep_leads(bm.run(made.observed, at=bm.OperatingPoint.of(0.4)), made.truth)
+    >>> len(curve.posteriors) == len(curve.is_overstay)
+    True
+    """
+    check_run(run, "bm.sweep_leads(run, world.truth)")
+    check_truth(truth, "bm.sweep_leads(run, world.truth)")
+    return lead_curve(run, truth)
 
 
 def curves_of(trials: Trials, lists: CandidateLists, truth: Truth) -> IdentificationCurve:

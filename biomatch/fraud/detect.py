@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -25,8 +26,11 @@ from biomatch.fraud import (
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import weigh
 from biomatch.policy import OperatingPoint
+from biomatch.registry import DETECTORS as REGISTERED
+from biomatch.registry import RegisteredDetector
 from biomatch.settings.base import nearest
-from biomatch.settings.system import System
+from biomatch.settings.scenario import KINDS as EVENTS
+from biomatch.settings.system import Policy, System
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import ALERTS
@@ -81,7 +85,7 @@ def alert_threshold(kind: str, point: OperatingPoint) -> float:
     Parameters
     ----------
     kind : str
-        One of ``ALERT_KINDS``.
+        One of `biomatch.tables.produced.alert_kinds`.
     point : OperatingPoint
         `alert_thresholds` first; where a kind is absent, the fused ratio alarms from even odds. Without
         fusion a conflict alarms when the similarity is at most the face threshold; a resemblance (and the
@@ -102,7 +106,7 @@ def alert_threshold(kind: str, point: OperatingPoint) -> float:
     if kind in RESEMBLANCES:
         policies = GALLERIES[kind] & set(point.system.gallery.policies)
         return max((point.search_threshold(policy) for policy in policies), default=point.face_threshold)
-    return UNTUNED[kind]
+    return UNTUNED[kind] if kind in UNTUNED else REGISTERED.get(kind).threshold
 
 
 def searched_kinds(system: System) -> tuple[str, ...]:
@@ -120,14 +124,107 @@ def searched_kinds(system: System) -> tuple[str, ...]:
     (True, False)
     """
     for kind in system.alerts.kinds:
-        if kind not in DETECTORS:
-            raise SettingsError(f"alert kind {kind!r}", remedy=nearest(kind, list(DETECTORS)))
+        if kind not in DETECTORS and kind not in REGISTERED:
+            raise SettingsError(f"alert kind {kind!r}", remedy=nearest(kind, [*DETECTORS, *REGISTERED]))
     policies = set(system.gallery.policies)
     return tuple(
         kind
         for kind in dict.fromkeys(system.alerts.kinds)
-        if kind not in GALLERIES or GALLERIES[kind] & policies
+        if not (needed := _galleries_of(kind)) or needed & policies
     )
+
+
+def _galleries_of(kind: str) -> frozenset[str]:
+    """Give the policies of which one must be searched for a kind; empty where it needs no gallery."""
+    if kind in REGISTERED:
+        return REGISTERED.get(kind).galleries
+    return GALLERIES.get(kind, frozenset())
+
+
+def register_detector(
+    kind: str,
+    find: Detector,
+    *,
+    threshold: float,
+    event: str = "",
+    galleries: Iterable[str] = (),
+    causes: Callable[..., pl.Series] | None = None,
+    replace: bool = False,
+) -> None:
+    """Add a kind of alert of one's own; a system asks for it by name in ``alerts.kinds``.
+
+    Parameters
+    ----------
+    kind : str
+        Name of the new kind, such as ``"two_ports"``.
+    find : callable
+        Takes `biomatch.fraud.facts.Facts`, which holds no truth, and gives scored alerts before any threshold
+        (`Facts.alerts` makes them); higher is more suspicious.
+    threshold : float
+        Score from which it alarms until ``tune_fraud`` sets a threshold.
+    event : str
+        Kind of event in the world's truth that it is made for (one of `biomatch.settings.scenario.KINDS`, or
+        ``"watchlist"``); empty: the truth has none, and it can only stop honest travellers.
+    galleries : iterable of str
+        Policies of which one must be searched for it to see anything; default: it needs no gallery.
+    causes : callable, optional
+        ``causes(false_alarms, scene)`` names the cause of each of its false alarms; default: the shipped
+        causes.
+    replace : bool
+        Whether a kind that was registered under this name may be replaced.
+
+    Raises
+    ------
+    SettingsError
+        For a name that is taken, a threshold that is not a number, an event or a policy that there is not.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> import numpy as np
+    >>> def find(facts):
+    ...     rows = np.flatnonzero(facts.table["quality"].fill_null(100).to_numpy() < 20)
+    ...     return facts.alerts("poor_image", rows, np.ones(len(rows)), evidence={})
+    >>> bm.register_detector("poor_image", find, threshold=0.5, event="concealer")
+    >>> system = bm.System.load("default").with_({"alerts.kinds": ["poor_image"]})
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
+    >>> run = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, system))
+    >>> run.alerts["kind"].unique().to_list()
+    ['poor_image']
+    >>> REGISTERED.remove("poor_image")
+    """
+    known = (*EVENTS, "watchlist")
+    if event and event not in known:
+        raise SettingsError(f"event {event!r}", remedy=nearest(event, list(known)))
+    if not isinstance(threshold, (int, float)) or not np.isfinite(threshold):
+        raise SettingsError(f"threshold {threshold!r}", allowed="a finite number")
+    policies = frozenset(galleries)
+    for policy in policies - frozenset(get_args(Policy)):
+        raise SettingsError(f"policy {policy!r}", remedy=nearest(policy, list(get_args(Policy))))
+    made = RegisteredDetector(find, float(threshold), event, policies, causes)
+    REGISTERED.add(kind, made, replace=replace)
+
+
+def _find_all(kinds: Sequence[str], facts: Facts) -> list[pl.DataFrame]:
+    """Run the detectors of the kinds; a registered one must keep to its own kind and the schema."""
+    found = []
+    for kind in kinds:
+        own = kind in REGISTERED
+        alerts = (REGISTERED.get(kind).find if own else DETECTORS[kind])(facts)
+        if own:
+            if not isinstance(alerts, pl.DataFrame):
+                raise SettingsError(
+                    f"the detector of {kind!r} gave a {type(alerts).__name__}",
+                    allowed="what facts.alerts gives",
+                )
+            alerts = ALERTS.check(alerts)
+            others = sorted(set(alerts["kind"].cast(pl.String)) - {kind})
+            if others:
+                raise SettingsError(
+                    f"the detector of {kind!r} gave alerts of kind {', '.join(others)}", allowed=kind
+                )
+        found.append(alerts)
+    return found
 
 
 def unsearched_kinds(system: System) -> tuple[str, ...]:
@@ -211,7 +308,7 @@ def detect(
     """
     kinds = searched_kinds(system)
     facts = facts or Facts(observed, lists, links, as_of, system.alerts.unseen_departures)
-    found = [DETECTORS[kind](facts) for kind in kinds]
+    found = _find_all(kinds, facts)
     if not found:
         return ALERTS.empty()
     alerts = pl.concat(found)

@@ -313,7 +313,9 @@ class Facts:
                 "encounter_id": ids.gather(rows),
                 "raised_at": times.gather(rows) if raised_at is None else raised_at,
                 "score": pl.Series(score, dtype=pl.Float64),
-                "evidence": told.select(pl.struct(pl.all()).struct.json_encode()).to_series(),
+                "evidence": told.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+                if evidence
+                else pl.Series(["{}"] * len(rows), dtype=pl.String),
             }
         ).with_columns(
             subject_type=pl.lit(subject_type),

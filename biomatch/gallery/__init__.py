@@ -6,3 +6,7 @@ from biomatch.gallery.upgrade import Upgrade, upgrade
 from biomatch.gallery.where import Where
 
 __all__ = ["Candidates", "Gallery", "Upgrade", "Where", "exact_scores", "upgrade"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
 from biomatch.gallery.folder import Folder
@@ -24,7 +25,7 @@ from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
 
 
-class Gallery:
+class Gallery(Carded):
     """An enrolment database: enrol, retire, erase, identify, verify.
 
     Parameters
@@ -215,6 +216,15 @@ class Gallery:
             source.ask(lambda state: write_copy(state, self.dimension, folder, settings))
         finally:
             folder.close()
+
+    def card(self) -> Card:
+        """Say what is shown: what is enrolled, and how it is searched."""
+        about = {name: value for name, value in self.about().items() if name != "enrolled"}
+        plain = {name: value for name, value in about.items() if isinstance(value, (str, int, float))}
+        return Card(
+            f"Gallery of {len(self):,} references, {self.dimension} values each",
+            facts(*((name.replace("_", " "), value) for name, value in plain.items())),
+        )
 
     def close(self) -> None:
         """Let others write to the folder; the gallery answers nothing after this, in memory neither."""

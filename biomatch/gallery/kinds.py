@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,10 @@ from biomatch.gallery.door import checked_templates
 from biomatch.gallery.flat import FlatIndex
 from biomatch.gallery.local import Index
 from biomatch.gallery.rerank import STORE_KINDS, StoreKind
+from biomatch.registry import INDEXES
 
-IndexKind = Literal["flat", "compressed", "milvus", "auto"]
+IndexKind = str
+"""One of `KINDS`, or a name that `register_index` was given."""
 KINDS = ("flat", "compressed", "milvus", "auto")
 MOST_DIMENSION = 1 << 16
 
@@ -39,8 +41,9 @@ class Options:
             raise GalleryError(f"dimension = {number!r:.80}", allowed="a whole number from 1")
         if not 1 <= number <= MOST_DIMENSION:
             raise GalleryError(f"dimension = {number!r:.80}", allowed=f"1 to {MOST_DIMENSION}")
-        if self.kind not in KINDS:
-            raise GalleryError(f"index = {self.kind!r:.80}", allowed=", ".join(KINDS))
+        if self.kind not in KINDS and self.kind not in INDEXES:
+            allowed = ", ".join([*KINDS, *INDEXES])
+            raise GalleryError(f"index = {self.kind!r:.80}", allowed=allowed)
         if self.rank_from not in STORE_KINDS:
             raise GalleryError(f"rank_from = {self.rank_from!r:.80}", allowed=", ".join(STORE_KINDS))
         if not _is_number(self.loss_budget) or not 0 < self.loss_budget < 1:
@@ -66,6 +69,16 @@ class Options:
         """Make an index that knows of no rows."""
         if self.kind == "flat":
             return FlatIndex()
+        if self.kind not in KINDS:
+            made: Index = INDEXES.get(self.kind)(
+                self.dimension,
+                threads=self.threads,
+                floor_score=self.floor_score,
+                loss_budget=self.loss_budget,
+                rank_from=self.rank_from,
+                training=self.training,
+            )
+            return made
         # FAISS is loaded only by who searches with it.
         from biomatch.gallery.auto import AutoIndex
         from biomatch.gallery.compressed import CompressedIndex

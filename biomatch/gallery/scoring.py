@@ -12,14 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.cards import Card, Carded, facts
+
 PADDING_ID = -1
 PADDING_SCORE = np.float32(-np.inf)
 _CHUNK = 128
 """Pairs a step: 128 x 512 products in float64 are half a megabyte, which stays in one core's cache."""
 
 
-@dataclass(frozen=True, eq=False)
-class Candidates:
+@dataclass(frozen=True, eq=False, repr=False)
+class Candidates(Carded):
     """Candidate lists: who is most alike, before any threshold.
 
     Attributes
@@ -35,6 +37,16 @@ class Candidates:
     reference_id: NDArray[np.int64]
     score: NDArray[np.float32]
     enrolled_count: int
+
+    def card(self) -> Card:
+        """Say what is shown: how many lists, and the best candidate of the first ones."""
+        first = zip(self.reference_id[:5, 0].tolist(), self.score[:5, 0].tolist(), strict=True)
+        return Card(
+            f"Candidates: {len(self):,} lists of L = {self.list_length} against N = {self.enrolled_count:,}",
+            facts(
+                *((f"probe {row}", f"best {ref} at {score:.4f}") for row, (ref, score) in enumerate(first))
+            ),
+        )
 
     @property
     def list_length(self) -> int:

@@ -1,4 +1,4 @@
-"""Whether log-likelihood ratios keep their word: Cllr of each model, and stated against realised odds."""
+"""Whether log-likelihood ratios are calibrated: Cllr of each model, and stated against realised odds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from biomatch.evaluation.result import Result
 
-HEADING = "Do the log-likelihood ratios keep their word?"
+HEADING = "Are the log-likelihood ratios calibrated?"
 MODELS = {"photo": "face against photo", "entry": "face against entry", "fusion": "all evidence"}
 FAILED = "NOT calibrated"
 
@@ -67,7 +67,7 @@ def sentence(alerts: Mapping[str, Any]) -> str:
             "train them on such faces (make models)."
         )
     if held:
-        parts.append(f"Those of {_listed(held)} keep their word.")
+        parts.append(f"Those of {_listed(held)} are calibrated.")
     return " ".join(parts)
 
 

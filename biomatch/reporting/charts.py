@@ -39,6 +39,26 @@ BESIDE = {"left": 5, "top": 5, "right": 45, "bottom": 5}
 """Room in pixels for a figure that stands beside the longest bar."""
 
 
+__all__ = [
+    "adversary",
+    "alerts",
+    "causes",
+    "costs",
+    "det",
+    "fnir_against_threshold",
+    "front",
+    "groups",
+    "growth",
+    "overstays",
+    "reliability",
+    "waterfall",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 def det(
     curve: Curve, *, at: float | None = None, others: Mapping[str, Curve] | None = None
 ) -> alt.LayerChart:

@@ -12,6 +12,7 @@ from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.explained import explained_of, explained_table, steps
 from biomatch.reporting.figures import Ratio, clean, threshold
+from biomatch.reporting.findings import findings
 from biomatch.reporting.points import Rows
 from biomatch.reporting.sections import (
     costs,
@@ -135,6 +136,7 @@ def content(result: Result, label: str, *, several: bool = False, at_port: AtPor
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
     ]
+    noted = findings(result)
     return Content(
         label=label,
         slider=slider,
@@ -155,6 +157,8 @@ def content(result: Result, label: str, *, several: bool = False, at_port: AtPor
             "adversary": adversary.sentence(result.alerts),
             "calibrated-head": calibrated.HEADING if calibrated.calibration_of(result.alerts) else "",
             "calibrated": calibrated.sentence(result.alerts),
+            **{f"finding-{name}": text for name, text in noted.items()},
+            "finding-none": "" if any(noted.values()) else "No rule found anything to point out.",
             "explained": "One alert explained" if any(told.values()) else "",
         },
         tables={table.name: table for table in found if table is not None},
@@ -238,13 +242,20 @@ def comparison_table(results: Sequence[Result], labels: Sequence[str]) -> Table:
 
 
 def labels_of(results: Sequence[Result]) -> list[str]:
-    """Name every result; equal names get a number."""
+    """Name every result; equal names get what tells them apart, and a number only where nothing does."""
     names = [recommendation.label(result) for result in results]
-    seen: dict[str, int] = {}
-    found = []
-    for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        found.append(name if names.count(name) == 1 else f"{name} ({seen[name]})")
+    told = [recommendation.distinctions(result) for result in results]
+    found = list(names)
+    for name in {one for one in names if names.count(one) > 1}:
+        same = [place for place, one in enumerate(names) if one == name]
+        for choice in range(len(told[same[0]])):
+            if len({told[place][choice] for place in same}) == len(same):
+                for place in same:
+                    found[place] = f"{name}, {told[place][choice]}"
+                break
+        else:
+            for number, place in enumerate(same, start=1):
+                found[place] = f"{name}, result {number} of {len(same)}"
     return found
 
 

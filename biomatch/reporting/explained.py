@@ -7,7 +7,7 @@ from math import exp, isfinite
 from typing import TYPE_CHECKING, Any
 
 from biomatch.reporting.drawing import BLUE, GREY, VERMILION, finished
-from biomatch.reporting.figures import number, shorten, words
+from biomatch.reporting.figures import number, percent, shorten, words
 from biomatch.reporting.points import Rows
 from biomatch.reporting.tables import Table
 
@@ -116,7 +116,7 @@ def explained_table(name: str, explained: Mapping[str, Any] | None) -> Table | N
         rows,
         f"Before any evidence: {_per_million(explained):.3g} frauds a million encounters. Fused "
         f"log-likelihood ratio {number(float(explained['ratio']))} nats; probability of fraud after it "
-        f"{number(_probability(float(explained['posterior'])))}. A nat multiplies the odds by 2.718; "
+        f"{percent(_probability(float(explained['posterior'])))}. A nat multiplies the odds by 2.718; "
         "evidence that adds nothing is left out.",
     )
 

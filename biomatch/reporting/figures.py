@@ -105,8 +105,16 @@ def percent(share: float, digits: int = 3) -> str:
     --------
     >>> percent(0.00123456), percent(1.0), percent(0.0)
     ('0.123%', '100%', '0%')
+
+    What is less than all is never written as all:
+
+    >>> percent(0.9981, 2), percent(0.99996)
+    ('99.81%', '99.9960%')
     """
-    return f"{significant(share * 100.0, digits)}%"
+    shown = significant(share * 100.0, digits)
+    if share < 1.0 and float(shown) >= 100.0:
+        shown = fixed(share * 100.0, len(significant(100.0 - share * 100.0, digits).partition(".")[2]))
+    return f"{shown}%"
 
 
 def count(number: int) -> str:

@@ -26,7 +26,7 @@ Curve = IdentificationCurve | VerificationCurve
 
 
 def report(
-    results: Sequence[Result] | Curve,
+    results: Result | Sequence[Result] | Curve,
     path: str | Path = "report.html",
     *,
     opening: Opening | None = None,
@@ -36,7 +36,7 @@ def report(
 
     Parameters
     ----------
-    results : sequence of Result, or IdentificationCurve, or VerificationCurve
+    results : Result, sequence of Result, IdentificationCurve or VerificationCurve
         What was judged (the first stands in the page without scripts); or the curve of own scores, whose
         page has the sections that scores can fill.
     path : path
@@ -63,7 +63,7 @@ def report(
     >>> import biomatch as bm
     >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
     >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
-    >>> report([bm.evaluate(done, made.truth, grid=5)], "report.html").name
+    >>> report(bm.evaluate(done, made.truth, grid=5)).name
     'report.html'
     >>> report(bm.verification_curve([0.8, 0.9], [0.1] * 99 + [0.3]), "own.html").name
     'own.html'
@@ -72,6 +72,14 @@ def report(
         from biomatch.reporting.own.outputs import report_curve
 
         return report_curve(results, path)
+    results = list(results) if isinstance(results, Sequence) else [results]
+    for one in results:
+        if not isinstance(one, Result):
+            raise ResultsError(
+                f"a {type(one).__name__}",
+                allowed="results of bm.evaluate",
+                remedy="write bm.report(bm.evaluate(run, world.truth))",
+            )
     contents = contents_of(results, at_port)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)

@@ -16,3 +16,7 @@ __all__ = [
     "read_scores",
     "stream_scores",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

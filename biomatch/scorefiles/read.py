@@ -13,10 +13,12 @@ import polars as pl
 from biomatch import files
 from biomatch.curves.build import IdentificationCurve, VerificationCurve, verification_curve
 from biomatch.errors import TableError
+from biomatch.registry import READERS
 from biomatch.scorefiles import arrays, bob, candidates, lists, matrices, pairs, pyeer
 from biomatch.scorefiles.lines import first_line, plain_suffix, read_table
 from biomatch.scorefiles.lists import Asked
 from biomatch.scorefiles.recognise import FORMATS, PAIRS, first_guess, is_number, no_form
+from biomatch.scorefiles.registered import formats, own_form
 from biomatch.scorefiles.words import classes, lookalike_notes, role_of
 
 
@@ -53,7 +55,7 @@ class ScoreFile:
         if maker is None:
             kind = "searches (FPIR)" if wanted else "comparisons (FMR)"
             raise TableError(
-                f"a {self.format} file holds no {kind}", allowed=FORMATS[self.format],
+                f"a {self.format} file holds no {kind}", allowed=formats()[self.format],
                 remedy="ask for --max-fmr" if wanted else "ask for --max-fpir",
             )  # fmt: skip
         return maker()
@@ -105,13 +107,26 @@ def read_scores(
     asked = Asked(
         tuple(columns), score_column, label_column, tuple(failed), distances, dict(array_names or {})
     )
-    if form is not None and form not in FORMATS:
-        raise TableError(f"format {form!r}", allowed=", ".join(FORMATS))
+    if form is not None and form not in formats():
+        raise TableError(f"format {form!r}", allowed=", ".join(formats()))
+    if (own := own_form(paths, form)) is not None:
+        return _own(own, list(paths), truth=truth, enrolled=enrolled, distances=distances)
     found = _read(form, list(paths), truth, enrolled, asked)
     makers: dict[str, Any] = {}
     if found.comparisons is not None:
         makers["comparisons"] = _careful(found.comparisons, asked, paths[0])
     return replace(found, taken_for=found.taken_for or FORMATS[found.format], **makers)
+
+
+def _own(form: str, paths: list[Path], **options: Any) -> ScoreFile:
+    """Read files by a registered reader, held to its contract."""
+    reader = READERS.get(form)
+    if len(paths) != reader.files:
+        raise TableError(f"{len(paths)} files", allowed=f"{reader.files} for {form}: {reader.about}")
+    found = reader.read(paths, **options)
+    if not isinstance(found, ScoreFile):
+        raise TableError(f"the reader of {form!r} gave a {type(found).__name__}", allowed="a ScoreFile")
+    return replace(found, taken_for=found.taken_for or reader.about)
 
 
 def checked_form(paths: Sequence[Path], form: str | None, truth: Path | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from biomatch.scorelaw.law import ScoreLaw
@@ -58,13 +59,14 @@ class Prediction:
 
 
 def predict(
-    profile: FaceProfile, gallery: float, max_fpir: float, *, images: int = 1, years: float = 0.0
+    profile: FaceProfile | str | Path, gallery: float, max_fpir: float, *, images: int = 1, years: float = 0.0
 ) -> Prediction:
     """Predict threshold and FNIR of a profile.
 
     Parameters
     ----------
-    profile : FaceProfile
+    profile : FaceProfile, str or path
+        A built-in name or a TOML file will do.
     gallery : int
         N, enrolled persons; meant for 100 to 1e9.
     max_fpir : float
@@ -85,12 +87,11 @@ def predict(
 
     Examples
     --------
-    >>> from biomatch.settings.profile import load_profile
-    >>> found = predict(load_profile("visa-border-leader"), 1_600_000, 0.003)
+    >>> found = predict("visa-border-leader", 1_600_000, 0.003)
     >>> found.fnir_interval[0] < found.fnir < found.fnir_interval[1] < 0.01
     True
     """
-    return predict_by(ScoreLaw(profile, images=images, years=years), gallery, max_fpir)
+    return predict_by(ScoreLaw(FaceProfile.of(profile), images=images, years=years), gallery, max_fpir)
 
 
 def predict_by(law: ScoreLaw, gallery: float, max_fpir: float) -> Prediction:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from biomatch import files
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import SettingsError
 
 ASSUMED = "assumed"
@@ -41,10 +42,16 @@ def setting(default: Any, source: str, *, unit: str = "", **bounds: Any) -> Any:
     return Field(default, json_schema_extra=extra, **bounds)
 
 
-class Settings(BaseModel):
+class Settings(Carded, BaseModel):
     """A frozen group of settings; unknown keys are errors that name the nearest known key."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    def card(self) -> Card:
+        """Say what is shown: the settings that are not their defaults."""
+        name = getattr(self, "name", "")
+        changed = [pair for pair in _changed(self) if pair[0] != "name"]
+        return Card(f"{type(self).__name__} {name}".rstrip(), facts(*changed))
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str = "the settings") -> Self:
@@ -73,8 +80,10 @@ class Settings(BaseModel):
         """Read a TOML file (or JSON, as operating points are written); see `from_mapping`."""
         return cls.from_mapping(values_of(path), where=str(path))
 
-    def with_(self, changes: Mapping[str, Any]) -> Self:
+    def with_(self, changes: Mapping[str, Any], *, where: str = "the changes") -> Self:
         """Copy the settings with some of them changed; keys may be dotted (``"stays.overstay_share"``).
+
+        `where` names the changes in messages.
 
         Raises
         ------
@@ -83,8 +92,8 @@ class Settings(BaseModel):
         """
         values = self.model_dump(mode="json")
         for key, value in changes.items():
-            _put(values, key, value, type(self))
-        return type(self).from_mapping(values, where="--set")
+            _put(values, key, value, type(self), where)
+        return type(self).from_mapping(values, where=where)
 
     def canonical(self) -> str:
         """Give the settings as canonical JSON: sorted keys, no spaces, every default written out."""
@@ -142,44 +151,145 @@ def nearest(word: str, known: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
-def _put(values: dict[str, Any], dotted: str, value: Any, model: type[BaseModel]) -> None:
+def _changed(settings: Settings, prefix: str = "") -> list[tuple[str, object]]:
+    """Give the dotted names and values of the settings that differ from their defaults."""
+    found: list[tuple[str, object]] = []
+    for name, field in type(settings).model_fields.items():
+        value = getattr(settings, name)
+        if isinstance(value, Settings):
+            found += _changed(value, f"{prefix}{name}.")
+            continue
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        if field.is_required() or value != default:
+            found.append((f"{prefix}{name}", f"{len(value)} of them" if isinstance(value, dict) else value))
+    return found
+
+
+def _put(values: dict[str, Any], dotted: str, value: Any, model: type[BaseModel], where: str) -> None:
     """Change one value in nested plain data, refusing keys on the way that do not exist."""
     *path, last = dotted.split(".")
     place: Any = values
     for step in path:
         if not isinstance(place, dict) or not isinstance(place.get(step), dict):
-            known = sorted(place) if isinstance(place, dict) else sorted(model.model_fields)
-            raise SettingsError(f"unknown setting {dotted!r}", remedy=nearest(step, known))
+            raise SettingsError(f"unknown setting {dotted!r} in {where}", remedy=suggestion(model, dotted))
         place = place[step]
     place[last] = value
+
+
+def dotted_keys(model: type[BaseModel], prefix: str = "") -> list[str]:
+    """Give the full dotted name of every setting of a schema, groups left out.
+
+    Examples
+    --------
+    >>> from biomatch.settings.system import System
+    >>> "gallery.policy" in dotted_keys(System), "gallery" in dotted_keys(System)
+    (True, False)
+    """
+    found = []
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += dotted_keys(kind, f"{prefix}{name}.")
+        else:
+            found.append(f"{prefix}{name}")
+    return found
+
+
+def suggestion(model: type[BaseModel], dotted: str) -> str:
+    """Name the setting that was probably meant, by its full dotted name, or list what there is.
+
+    Examples
+    --------
+    >>> from biomatch.settings.scenario import Scenario
+    >>> suggestion(Scenario, "faces.profil"), suggestion(Scenario, "travelers")
+    ("did you mean 'faces.profile'?", "did you mean 'travellers'?")
+    >>> suggestion(Scenario, "overstay_shar")
+    "did you mean 'stays.overstay_share'?"
+    >>> suggestion(Scenario, "ees.start").startswith("known: ")
+    True
+    """
+    known = dotted_keys(model)
+
+    def likeness(key: str) -> float:
+        whole = difflib.SequenceMatcher(None, dotted, key).ratio()
+        last = difflib.SequenceMatcher(None, dotted.rpartition(".")[2], key.rpartition(".")[2]).ratio()
+        # A name on its own, or in the wrong group, is known by its last part.
+        return max(whole, last if "." not in dotted or last == 1.0 else 0.0)
+
+    best = max(known, key=likeness)
+    if likeness(best) >= LIKE:
+        return f"did you mean {best!r}?"
+    group = dotted.partition(".")[0]
+    inside = [key for key in known if key.startswith(f"{group}.")]
+    return f"known: {', '.join(sorted(inside or {key.partition('.')[0] for key in known}))}"
+
+
+LIKE = 0.75
+"""Likeness from which another setting is suggested: a letter or two astray, not another word."""
 
 
 def _explain(model: type[BaseModel], fault: ValidationError, where: str) -> SettingsError:
     first = fault.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
-        siblings = _keys_at(model, first["loc"][:-1])
-        return SettingsError(
-            f"unknown setting {key!r} in {where}", remedy=nearest(str(first["loc"][-1]), siblings)
-        )
+        return SettingsError(f"unknown setting {key!r} in {where}", remedy=suggestion(model, key))
     if first["type"] == "missing":
         return SettingsError(f"{where} lacks the setting {key!r}", remedy="add it")
     given = json.dumps(first.get("input"), default=str)
     if len(given) > 80:
         given = given[:77] + "..."
-    message = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return SettingsError(
-        f"{key or where} = {given} in {where}", allowed=message, remedy="change that setting"
+        f"{key or where} = {given} in {where}", allowed=allowed_words(first), remedy="change that setting"
     )
 
 
-def _keys_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:
-    """Names of the settings below a path of a schema (all of the top level where it leads nowhere)."""
-    here: type[BaseModel] = model
-    for step in path:
-        field = here.model_fields.get(str(step))
-        kind = field.annotation if field else None
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            break
-        here = kind
-    return sorted(here.model_fields)
+_PLAIN = (
+    ("int", "a whole number"),
+    ("float", "a number"),
+    ("decimal", "a number"),
+    ("finite", "a finite number"),
+    ("bool", "true or false"),
+    ("string_type", "text"),
+    ("date", "a day as YYYY-MM-DD"),
+    ("time", "a time as HH:MM"),
+    ("list", "a list"),
+    ("tuple", "a list"),
+    ("set", "a list"),
+    ("dict", "a table: names with values"),
+    ("mapping", "a table: names with values"),
+    ("model", "a table: names with values"),
+)
+"""What is wanted, by the beginning of the checker's name for a fault, where no bound says more."""
+
+
+def allowed_words(fault: Mapping[str, Any]) -> str:
+    """Say in plain words what a setting allows, from a fault that pydantic found.
+
+    Examples
+    --------
+    >>> allowed_words({"type": "int_parsing", "msg": "Input should be a valid integer, unable to parse"})
+    'a whole number'
+    >>> allowed_words({"type": "greater_than_equal", "ctx": {"ge": 1}, "msg": ""})
+    'at least 1'
+    """
+    kind, about = str(fault["type"]), fault.get("ctx") or {}
+    bounds = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    for name, words in bounds.items():
+        if name in about and kind != "multiple_of":
+            return (
+                f"{words} {about[name]:g}"
+                if isinstance(about[name], (int, float))
+                else f"{words} {about[name]}"
+            )
+    if "expected" in about:
+        return str(about["expected"])
+    if "min_length" in about or "max_length" in about:
+        number = about.get("min_length", about.get("max_length"))
+        what = "characters" if kind.startswith("string") else "entries"
+        return f"{'at least' if 'min_length' in about else 'at most'} {number} {what}"
+    if kind == "value_error":
+        return str(fault["msg"]).removeprefix("Value error, ")
+    for start, words in _PLAIN:
+        if kind.startswith(start):
+            return words
+    return str(fault["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")

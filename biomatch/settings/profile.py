@@ -143,6 +143,36 @@ class FaceProfile(Settings):
     errors: Errors = setting({}, MODEL)
     targets: list[Target] = setting([], "make profiles")
 
+    @classmethod
+    def load(cls, name: str | Path) -> FaceProfile:
+        """Load a built-in profile by name, or one from a TOML file; see `load_profile`.
+
+        Examples
+        --------
+        >>> FaceProfile.load("kiosk-leader").dimension
+        512
+        """
+        return load_profile(name)
+
+    @classmethod
+    def of(cls, given: object) -> FaceProfile:
+        """Take a profile as it is, or load it by its name or file, as users write it.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown name, or something that is no profile.
+        """
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, (str, Path)):
+            return load_profile(given)
+        raise SettingsError(
+            f"a {type(given).__name__} in place of a face profile",
+            allowed="a FaceProfile, a built-in name or a TOML file",
+            remedy='write bm.FaceProfile.load("visa-border-leader")',
+        )
+
     @model_validator(mode="after")
     def _check_kin(self) -> Self:
         """Refuse relatives that are more alike the further they are apart."""

@@ -291,6 +291,25 @@ class Scenario(Settings):
         return self.last_day - timedelta(days=self.restatement_days)
 
     @classmethod
+    def of(cls, given: object) -> Self:
+        """Take a scenario as it is, or load it by its name or file, as users write it.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown name, or something that is no scenario.
+        """
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, (str, Path)):
+            return cls.load(given)
+        raise SettingsError(
+            f"a {type(given).__name__} in place of a scenario",
+            allowed="a Scenario, a built-in name or a TOML file",
+            remedy='write bm.Scenario.load("tiny"), or just "tiny"',
+        )
+
+    @classmethod
     def names(cls) -> list[str]:
         """Names of the built-in scenarios."""
         return sorted(file.stem for file in (models_dir() / "scenarios").glob("*.toml"))

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, cast
 from pydantic import field_validator, model_validator
 
 from biomatch.errors import SettingsError
+from biomatch.registry import INDEXES, RULES
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
 
 Policy = Literal["manifest", "port_day", "open_stays", "all", "watchlist"]
@@ -46,7 +47,7 @@ class GallerySettings(Settings):
         f"{ASSUMED}: a border asks who is leaving, whether an arrival is known under another name, and who "
         "is wanted; none where only policy or directions are given",
     )
-    index: Literal["flat", "compressed", "milvus", "auto"] = setting(
+    index: str = setting(
         "auto", f"{ASSUMED}: exact search until N asks for codes, which lose one mate in a million at most"
     )
     list_length: int = setting(
@@ -79,6 +80,13 @@ class GallerySettings(Settings):
         """Take a policy or directions without `searches` as the one search that they describe."""
         if isinstance(given, dict) and {"policy", "directions"} & given.keys() and "searches" not in given:
             return {**given, "searches": []}
+        return given
+
+    @field_validator("index")
+    @classmethod
+    def _check_index(cls, given: str) -> str:
+        if given not in INDEXES.shipped and given not in INDEXES:
+            raise ValueError(f"one of {', '.join([*INDEXES.shipped, *INDEXES])}")
         return given
 
     @field_validator("searches")
@@ -144,7 +152,7 @@ class LinkageSettings(Settings):
 class StaySettings(Settings):
     """Which rules say who has overstayed."""
 
-    rules: Literal["us"] = setting("us", f"{ASSUMED}: the strategy that biomatch is modelled on")
+    rules: str = setting("us", f"{ASSUMED}: the strategy that biomatch is modelled on")
     lead_posterior: float = setting(
         0.0,
         f"{ASSUMED}: whoever the rules suspect is a lead, and the posterior orders the review; `tune --for "
@@ -152,6 +160,14 @@ class StaySettings(Settings):
         ge=0,
         le=1,
     )
+
+    @field_validator("rules")
+    @classmethod
+    def _check_rules(cls, given: str) -> str:
+        known = ["us", *RULES]  # the Union's rules judge travellers, not stays: they cannot serve here
+        if given not in known:
+            raise ValueError(f"one of {', '.join(known)}")
+        return given
 
 
 class AlertSettings(Settings):
@@ -204,7 +220,7 @@ class System(Settings):
     stays: StaySettings = StaySettings()
     alerts: AlertSettings = AlertSettings()
 
-    def with_(self, changes: Mapping[str, Any]) -> Self:
+    def with_(self, changes: Mapping[str, Any], *, where: str = "the changes") -> Self:
         """Copy the settings with some of them changed; keys may be dotted.
 
         As in a file, a policy or directions without ``gallery.searches`` make one search.
@@ -216,7 +232,37 @@ class System(Settings):
         """
         if {"gallery.policy", "gallery.directions"} & changes.keys() and "gallery.searches" not in changes:
             changes = {**changes, "gallery.searches": []}
-        return super().with_(changes)
+        return super().with_(changes, where=where)
+
+    @classmethod
+    def of(cls, given: object) -> Self:
+        """Take a system as it is, or load it by its name or file, as users write it.
+
+        Raises
+        ------
+        SettingsError
+            For an unknown name, or something that is no system.
+        """
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, (str, Path)):
+            return cls.load(given)
+        raise SettingsError(
+            f"a {type(given).__name__} in place of a system",
+            allowed="a System, a built-in name or a TOML file",
+            remedy='write bm.System.load("default"), or just "default"',
+        )
+
+    @classmethod
+    def about(cls, name: str) -> str:
+        """Say in a line what a built-in system is.
+
+        Examples
+        --------
+        >>> System.about("document-only")
+        'exits join entries by document alone; no face is compared'
+        """
+        return _ABOUT[name]
 
     @classmethod
     def names(cls) -> list[str]:
@@ -271,3 +317,14 @@ _BUILT_IN: dict[str, dict[str, object]] = {
         "name": "watchlist", "gallery": {"policy": "watchlist", "directions": _BOTH}, "linkage": _DOCUMENT,
     },
 }  # fmt: skip
+_ABOUT = {
+    "default": "open stays at exit, everyone at entry, the watchlist at both; linkage by faces; fused alerts",
+    "today": "the practice of record: exits join entries by document, a face only contradicts",
+    "document-only": "exits join entries by document alone; no face is compared",
+    "linked": "as today, and what documents leave open is joined by faces and evidence",
+    "manifest": "each departure's own travellers are searched: small galleries",
+    "port-day": "the travellers of one port and day are searched",
+    "all": "everyone ever enrolled is searched, at entry and exit",
+    "watchlist": "only the watchlist is searched, at entry and exit",
+}
+"""A line about each built-in system."""

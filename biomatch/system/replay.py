@@ -10,6 +10,7 @@ is that of one search at a time, at the speed of many.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -23,7 +24,7 @@ from biomatch.system.references import references
 from biomatch.system.searches import due_searches
 from biomatch.tables.candidates import PADDING_ID, PADDING_SCORE, CandidateLists
 from biomatch.tables.galleries import ONE_GALLERY, search_of
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import Observed, check_observed
 from biomatch.tables.produced import SEARCHES
 
 Progress = Callable[[str, int, int], None]
@@ -34,7 +35,11 @@ SLACK = 6
 
 
 def search(
-    observed: Observed, system: System, *, threads: int | None = None, progress: Progress | None = None
+    observed: Observed,
+    system: System | str | Path,
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> CandidateLists:
     """Search every probe of a world under a system's policy; no threshold is known here.
 
@@ -42,8 +47,8 @@ def search(
     ----------
     observed : Observed
         The world's observed side.
-    system : System
-        The system under test.
+    system : System, str or path
+        The system under test; a built-in name or a TOML file will do.
     threads : int, optional
         Threads of the search; the lists are the same whatever their number.
     progress : callable, optional
@@ -54,14 +59,21 @@ def search(
     CandidateLists
         One list a search, of every policy, sorted by (time, encounter_id, designed, gallery).
 
+    Raises
+    ------
+    WallError
+        For a world in place of its observed side.
+
     Examples
     --------
     >>> import biomatch as bm
     >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
-    >>> lists = search(made.observed, System.load("default"))
+    >>> lists = search(made.observed, "default")
     >>> lists.list_length, len(lists) == len(lists.score)
     (20, True)
     """
+    check_observed(observed, 'bm.search(world.observed, "default")')
+    system = System.of(system)
     refs = references(observed, system)
     due = due_searches(observed, system)
     stream = Stream(observed, refs, due, longest_list(system), progress)

@@ -14,7 +14,8 @@ from typing import Any
 import polars as pl
 
 from biomatch import files
-from biomatch.errors import ResultsError
+from biomatch.cards import Card, Carded, facts
+from biomatch.errors import ResultsError, SettingsError
 from biomatch.fraud.detect import detect
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
@@ -23,7 +24,7 @@ from biomatch.system.replay import Progress, search
 from biomatch.system.stays import StayBook, as_of_dates
 from biomatch.tables import storage
 from biomatch.tables.candidates import CandidateLists
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import Observed, check_observed
 from biomatch.tables.produced import ALERTS, DECISIONS, STAYS
 from biomatch.tables.seals import question_of
 
@@ -31,8 +32,8 @@ KIND = "run"
 PACKAGES = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy")
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(Carded):
     """What a system did in one world.
 
     Attributes
@@ -53,6 +54,25 @@ class Run:
     stays: pl.DataFrame
     alerts: pl.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    def card(self) -> Card:
+        """Say what is shown: what was decided, listed and raised."""
+        outcomes = self.decisions.group_by("outcome").len().sort("outcome").iter_rows()
+        last = self.stays.filter(self.stays["as_of"] == self.stays["as_of"].max())
+        listed = int((last["status"] == "suspected_in_country_overstay").sum())
+        return Card(
+            f"Run of world {self.world_id}",
+            facts(
+                ("system", self.point.system.name),
+                ("face threshold", self.point.face_threshold),
+                ("decisions", ", ".join(f"{count:,} {name}" for name, count in outcomes)),
+                ("stays", f"{last.height:,} as of {', '.join(self.about.get('on', [])[-1:])}"),
+                ("suspected in-country overstays", listed),
+                ("alerts before any threshold", self.alerts.height),
+                ("warnings", len(self.warnings) or None),
+                ("next", "bm.evaluate(run, world.truth)"),
+            ),
+        )
 
     @property
     def world_id(self) -> str:
@@ -107,7 +127,7 @@ class Run:
 
 def run(
     observed: Observed,
-    system: System | None = None,
+    system: System | str | Path | None = None,
     *,
     at: OperatingPoint,
     lists: CandidateLists | None = None,
@@ -120,7 +140,7 @@ def run(
     ----------
     observed : Observed
         What the system may see.
-    system : System, optional
+    system : System, str or path, optional
         Must be the point's own; given for the reader's sake.
     at : OperatingPoint
         Thresholds, and the system that they belong to.
@@ -133,6 +153,10 @@ def run(
     ------
     ResultsError
         For a system or lists that are not the point's.
+    SettingsError
+        For something that is not an operating point, such as a threshold alone.
+    WallError
+        For a world in place of its observed side.
 
     Examples
     --------
@@ -144,6 +168,9 @@ def run(
     >>> done.stays.height > 50
     True
     """
+    check_observed(observed, "bm.run(world.observed, at=point)")
+    _check_point(at)
+    system = None if system is None else System.of(system)
     if system is not None and system.id != at.system.id:
         raise ResultsError(
             f"system {system.name!r} is not the one that the operating point was tuned for",
@@ -177,3 +204,29 @@ def run(
             **({"warnings": warnings} if warnings else {}),
         },
     )
+
+
+def _check_point(at: object) -> None:
+    """Refuse what is not an operating point, with the call that makes one."""
+    if isinstance(at, OperatingPoint):
+        return
+    number = isinstance(at, (int, float)) and not isinstance(at, bool)
+    raise SettingsError(
+        f"at={at!r}" if number else f"a {type(at).__name__} in place of an operating point",
+        allowed="an operating point, which names the system that its thresholds belong to",
+        remedy=f"write bm.run(world.observed, at=bm.OperatingPoint.of({at if number else 0.4}, system))",
+    )
+
+
+def check_run(given: object, call: str) -> None:
+    """Refuse what is not a run, with the call that was meant.
+
+    Raises
+    ------
+    ResultsError
+        For anything but a run.
+    """
+    if isinstance(given, Run):
+        return
+    what = "candidate lists" if isinstance(given, CandidateLists) else f"a {type(given).__name__}"
+    raise ResultsError(what, allowed="a run: bm.run(world.observed, at=point)", remedy=f"write {call}")

@@ -19,6 +19,7 @@ from biomatch.overstay.linkage.faces import check_faces
 from biomatch.overstay.linkage.link import Linked, link
 from biomatch.overstay.linkage.tables import Links
 from biomatch.overstay.rules import us, us_classes
+from biomatch.overstay.rules.registered import assess_by
 from biomatch.policy import OperatingPoint
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
@@ -75,6 +76,7 @@ class StayBook:
     ) -> None:
         self.observed, self.lists, self.as_of = observed, lists, as_of
         self.recalibration = recalibration
+        self._assess = us.assess if (name := point.system.stays.rules) == "us" else assess_by(name)
         linkage = point.system.linkage
         self.links = link_documents(
             observed.encounters,
@@ -182,7 +184,7 @@ class StayBook:
         undated = pl.col("admission_class").is_in(_DATED) & pl.col("admitted_until").is_null()
         other = pl.lit("OTHER", dtype=stays.schema["admission_class"])
         classed = pl.when(undated).then(other).otherwise("admission_class").alias("admission_class")
-        ruled = us.assess(stays.with_columns(classed).select(_ASSESSED), self.as_of)
+        ruled = self._assess(stays.with_columns(classed).select(_ASSESSED), self.as_of)
         listed = stays.select("entry_id", "exit_id", "how_linked").with_columns(
             as_of=pl.lit(self.as_of),
             permitted_until=ruled["last_lawful_day"],

@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch import files
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import TableError
 from biomatch.tables import storage
 from biomatch.tables.observed import Observed
@@ -23,8 +24,8 @@ PADDING_ID = -1
 PADDING_SCORE = -np.inf
 
 
-@dataclass(frozen=True, eq=False)
-class CandidateLists:
+@dataclass(frozen=True, eq=False, repr=False)
+class CandidateLists(Carded):
     """The candidate lists of one world under one system.
 
     Attributes
@@ -55,6 +56,25 @@ class CandidateLists:
     world_id: str
     about: Mapping[str, Any] = field(default_factory=dict)
     observed: Observed | None = None
+
+    def card(self) -> Card:
+        """Say what is shown: how many lists of which system, of what length, against how many."""
+        sizes = self.searches["enrolled_count"]
+        return Card(
+            f"CandidateLists of world {self.world_id}",
+            facts(
+                ("system", self.system.get("name")),
+                ("searches", len(self)),
+                ("candidates a list", f"L = {self.list_length}"),
+                (
+                    "references searched",
+                    f"N = {int(np.median(sizes.to_numpy())):,} (median)" if len(self) else None,
+                ),
+                ("index", self.about.get("index")),
+                ("threshold", "none: one search serves every threshold"),
+                ("next", "bm.sweep(lists, world.truth)"),
+            ),
+        )
 
     @property
     def list_length(self) -> int:

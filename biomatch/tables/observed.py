@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.errors import TableError
+from biomatch.errors import TableError, WallError
 from biomatch.tables import storage
 from biomatch.tables.schema import Schema, Time
 from biomatch.tables.seals import CHUNK, Checked
@@ -333,3 +333,25 @@ def recorded_id(contents: Mapping[str, Any]) -> str:
 def _name(hashes: Mapping[str, str]) -> str:
     lines = "".join(f"{name} {found}\n" for name, found in sorted(hashes.items()))
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def check_observed(given: object, call: str) -> None:
+    """Refuse what is not a world's observed side, with the call that was meant.
+
+    Raises
+    ------
+    WallError
+        For a world or its truth: a system must not be able to reach the answers.
+    TableError
+        For anything else.
+    """
+    if isinstance(given, Observed):
+        return
+    is_world = isinstance(getattr(given, "observed", None), Observed)
+    if is_world or type(given).__name__ == "Truth":
+        raise WallError(
+            "a world with its truth" if is_world else "a world's truth",
+            allowed="world.observed: a system must not be able to reach the answers",
+            remedy=f"write {call}",
+        )
+    raise TableError(f"a {type(given).__name__}", allowed="a world's observed side", remedy=f"write {call}")

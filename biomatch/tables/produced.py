@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from biomatch.registry import DETECTORS
 from biomatch.tables.schema import Schema, Time
 
 REFERENCE_KINDS = ("entry_photo", "visa_photo", "passport_photo", "watchlist")
@@ -31,6 +32,7 @@ ALERT_KINDS = (
     "swapped_exit",  # two travellers left on each other's document
     "concealer",  # the capture was degraded on purpose
 )
+DETECTORS.shipped = ALERT_KINDS
 SUBJECT_TYPES = ("encounter", "stay", "document", "identity_cluster", "manifest_row")
 
 REFERENCES = Schema(
@@ -96,7 +98,7 @@ ALERTS = Schema(
     {
         "subject_type": pl.Enum(SUBJECT_TYPES),
         "subject_id": pl.Int64,
-        "kind": pl.Enum(ALERT_KINDS),
+        "kind": pl.Enum(ALERT_KINDS),  # wider where detectors were registered: `Schema.wider`
         "encounter_id": pl.Int64,  # the encounter at which it arose
         "raised_at": Time,
         "score": pl.Float64,  # higher is more suspicious; before any threshold
@@ -105,4 +107,10 @@ ALERTS = Schema(
     },
     nullable=frozenset({"log_likelihood_ratio"}),
     key=("subject_type", "subject_id", "kind"),
+    wider={"kind": lambda: pl.Enum(alert_kinds())},
 )
+
+
+def alert_kinds() -> tuple[str, ...]:
+    """Give every kind of alert: those that ship, then those that were registered."""
+    return (*ALERT_KINDS, *DETECTORS)

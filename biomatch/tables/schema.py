@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,8 @@ class Schema:
     otherwise : mapping of str to str
         Enum columns into which texts are read too, in any case and with or without hyphens, with what stands
         for a value that is not in their list: records of others have classes and sexes that are not ours.
+    wider : mapping of str to callable
+        Columns whose type grows with what users register; each gives the type of today.
     """
 
     name: str
@@ -38,6 +40,13 @@ class Schema:
     nullable: frozenset[str] = frozenset()
     key: tuple[str, ...] = ()
     otherwise: Mapping[str, str] = field(default_factory=dict)
+    wider: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+
+    def types(self) -> dict[str, Any]:
+        """Give the type of each column, names that users registered among an Enum's."""
+        return {
+            name: self.wider[name]() if name in self.wider else kind for name, kind in self.columns.items()
+        }
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Check a frame and give it back with its columns in the declared order.
@@ -48,7 +57,7 @@ class Schema:
             For a missing, superfluous or mistyped column, a null where none may be, a key twice.
         """
         frame = self._read_texts(frame)
-        given, wanted = frame.schema, dict(self.columns)
+        given, wanted = frame.schema, dict(self.types())
         missing = [name for name in wanted if name not in given]
         extra = [name for name in given if name not in wanted]
         if missing or extra:
@@ -84,7 +93,7 @@ class Schema:
     def _read_texts(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Read columns of another Enum whose names are all known, and texts where `otherwise` allows them."""
         read = []
-        for name, kind in self.columns.items():
+        for name, kind in self.types().items():
             now = frame.schema.get(name)
             if not isinstance(kind, pl.Enum) or now is None or now == kind:
                 continue
@@ -100,14 +109,14 @@ class Schema:
 
     def empty(self) -> pl.DataFrame:
         """Make a frame of no rows."""
-        return pl.DataFrame(schema=dict(self.columns))
+        return pl.DataFrame(schema=dict(self.types()))
 
     def frame(self, values: Mapping[str, Any]) -> pl.DataFrame:
         """Make a checked frame from arrays or lists by column, cast to the declared types."""
         try:
             made = pl.DataFrame(dict(values))
             made = made.with_columns(
-                pl.col(name).cast(kind) for name, kind in self.columns.items() if name in made.columns
+                pl.col(name).cast(kind) for name, kind in self.types().items() if name in made.columns
             )
         except (pl.exceptions.PolarsError, TypeError, ValueError) as fault:
             raise TableError(f"table {self.name!r}: {fault}") from None

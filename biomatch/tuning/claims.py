@@ -84,15 +84,15 @@ class Verdict:
 SETS: dict[str, tuple[tuple[str, str], ...]] = {
     # Commission Implementing Decision (EU) 2019/329, Annex 1.2, as summarised by Biometric Update (2019).
     "ees": (
-        ("fnmr<0.01@fmr=0.0005", "EES, face verification: FNMR < 1 % at FMR 0.05 % (EU 2019/329)"),
-        ("fnir<0.01@fpir=0.001", "EES, face and fingerprint identification: FNIR < 1 % at FPIR 0.1 %"),
+        ("fnmr<0.01@fmr=0.0005", "EES, face verification: FNMR < 1% at FMR 0.05% (EU 2019/329)"),
+        ("fnir<0.01@fpir=0.001", "EES, face and fingerprint identification: FNIR < 1% at FPIR 0.1%"),
     ),
     # Text of the publication, usnistgov/800-63-4: _sp800-63a/3_ialgen.md, _sp800-63b/3_authenticators.md.
     "sp800-63-4": (
         (
             "fpir<=0.001",
             "NIST SP 800-63A-4, 3.1.11, requirement 9: 1:N FPIR at most 1 in 1,000, for each demographic "
-            "group, with a gallery of at least 90 % of the operational size",
+            "group, with a gallery of at least 90% of the operational size",
         ),
         ("fmr<=0.0001", "NIST SP 800-63A-4, 3.1.11, requirement 8: 1:1 FMR of 1 in 10,000 or better"),
         (

@@ -22,7 +22,7 @@ class LeadCosts(Settings):
 
 
 def tune_leads(
-    curves: Sequence[LeadCurve],
+    curves: LeadCurve | Sequence[LeadCurve],
     *,
     max_alerts_a_day: float | None = None,
     costs: Path | LeadCosts | None = None,
@@ -31,8 +31,8 @@ def tune_leads(
 
     Parameters
     ----------
-    curves : sequence of LeadCurve
-        One a tuning world, all of runs at one point.
+    curves : LeadCurve or sequence of LeadCurve
+        What `sweep_leads` gives, one a tuning world, all of runs at one point.
     max_alerts_a_day : float, optional
         Reviews a day: the lowest posterior at which no more leads are listed.
     costs : LeadCosts or path, optional
@@ -48,7 +48,24 @@ def tune_leads(
     ------
     ResultsError
         Without curves, for runs at different points, or with both or neither of limit and costs.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 300}), seed=1)
+    >>> run = bm.run(made.observed, at=bm.OperatingPoint.of(0.4))
+    >>> point = tune_leads(bm.sweep_leads(run, made.truth), max_alerts_a_day=1)
+    >>> 0.0 <= point.lead_posterior <= 1.0, point.lineages
+    (True, [1])
     """
+    curves = list(curves) if isinstance(curves, Sequence) else [curves]
+    for one in curves:
+        if not isinstance(one, LeadCurve):
+            raise ResultsError(
+                f"a {type(one).__name__}",
+                allowed="curves of leads",
+                remedy="write bm.tune_leads(bm.sweep_leads(run, world.truth), max_alerts_a_day=20)",
+            )
     if not curves:
         raise ResultsError("no world to tune on", remedy="give at least one")
     if (max_alerts_a_day is None) == (costs is None):

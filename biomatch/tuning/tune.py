@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,7 @@ from biomatch.evaluation.alerts.curves import AlertCurves
 from biomatch.evaluation.overstays.leads import LeadCurve
 from biomatch.policy import SEARCH, OperatingPoint
 from biomatch.settings.system import System
-from biomatch.tuning.alerts.estimates import AlertCosts
 from biomatch.tuning.alerts.plan import SILENT
-from biomatch.tuning.alerts.tune import PrevalenceFile, tune_fraud
 from biomatch.tuning.by_part import tune_parts
 from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
@@ -24,20 +22,18 @@ from biomatch.tuning.further import KEY as FURTHER
 from biomatch.tuning.further import tune_further
 from biomatch.tuning.growth.methods import shrink
 from biomatch.tuning.guarantee import Guarantee
-from biomatch.tuning.leads import LeadCosts, tune_leads
 from biomatch.tuning.pooled import between_galleries, pool
 
 OBSERVED = ("port", "mode")
 """Breakdowns that an operating point may be keyed on: fields that the system sees."""
-Curves = Curve | AlertCurves | LeadCurve
 
 
 def tune(
-    curve: Curves | Sequence[IdentificationCurve] | Sequence[AlertCurves] | Sequence[LeadCurve],
+    curve: Curve | Sequence[IdentificationCurve],
     *,
     max_fpir: float | None = None,
     max_fmr: float | None = None,
-    costs: Costs | LeadCosts | Path | None = None,
+    costs: Costs | Path | None = None,
     subject_to: Sequence[str] = (),
     confidence: float = 0.95,
     cap: int | None = None,
@@ -45,26 +41,20 @@ def tune(
     jointly: bool = False,
     floor_score: float | None = None,
     gallery: int | None = None,
-    max_alerts_a_day: float | None = None,
-    max_stops_per_million: float | None = None,
-    alert_costs: AlertCosts | Path | None = None,
-    traffic: float | None = None,
-    prevalence: float | Mapping[str, float] | PrevalenceFile | Path | None = None,
 ) -> OperatingPoint:
     """Pick the lowest threshold whose true rate is at most the target, with the stated confidence.
 
     Parameters
     ----------
-    curve : IdentificationCurve, VerificationCurve, AlertCurves or LeadCurve, or a sequence of them
-        The tuning set. Several worlds: a sequence of curves of one sort, one a world, of different seeds.
-        Of alerts, worlds without fraud among them give the false stops and the others the catches.
+    curve : IdentificationCurve or VerificationCurve, or a sequence of IdentificationCurve
+        The tuning set. Several worlds: a sequence of curves, one a world, of different seeds. Alerts are
+        tuned by `tune_fraud`, leads by `tune_leads`.
     max_fpir, max_fmr : float
         The target: FPIR per search for an identification curve, FMR per comparison for a verification
         curve. A system's further searches (`IdentificationCurve.further`) are each tuned to the same FPIR
         on their own non-mated searches (`biomatch.tuning.further`).
     costs : biomatch.tuning.costs.Costs, optional
         Instead of a target: the threshold with the least expected cost a day (no guarantee of its own).
-        For leads: `biomatch.tuning.leads.LeadCosts` or its file.
     subject_to : sequence of str
         Limits that must hold as well, for example ``"fnir<=0.02"``. A limit on FPIR or FMR raises a
         cost-optimal threshold to its own guarantee; a limit on misses must be met at the threshold by
@@ -75,8 +65,7 @@ def tune(
         The most errors that one subject can make; see `biomatch.tuning.guarantee.guarantee`.
     by : str, optional
         ``"port"`` or ``"mode"``: a threshold for each, each with a guarantee of its own; other values
-        get the highest of them. Of alerts: a threshold for each that has enough encounters, under one
-        limit for all together (`biomatch.tuning.alerts.by_part`).
+        get the highest of them.
     jointly : bool
         With `by` and `max_fpir`: the target holds over all parts together, shared among them so that
         least is missed (`biomatch.tuning.by_part.tune_parts`).
@@ -86,16 +75,6 @@ def tune(
         Operational N, at least the tested median: the target is lowered so that binomial growth from the
         tested N reaches `max_fpir` at this N. For N above the tested one that is never too lenient
         (`biomatch.tuning.growth.methods`), as long as the tested gallery is a fair sample of the larger one.
-    max_alerts_a_day : float, optional
-        For alerts (``sweep(..., of="fraud")``) and leads: the most that are expected a day.
-    max_stops_per_million : float, optional
-        For alerts, instead: the most honest encounters stopped in a million, all kinds together.
-    alert_costs : biomatch.tuning.alerts.estimates.AlertCosts or path, optional
-        For alerts, instead: what a stop and a miss cost.
-    traffic : float, optional
-        For alerts: encounters a day; default: that of the tuning worlds.
-    prevalence : float, mapping of str to float, PrevalenceFile or path, optional
-        For alerts: events per million encounters, of every kind or by kind of alert; default 8.
 
     Returns
     -------
@@ -117,51 +96,9 @@ def tune(
     >>> point = tune(curve, max_fpir=0.01)
     >>> point.guarantee["realised"]["numerator"], round(point.guarantee["bound"], 5)
     (4, 0.00913)
-
-    Alerts, from a world with fraud and one without:
-
-    >>> import biomatch as bm
-    >>> scenario = bm.Scenario.load("tiny").with_({"travellers": 300, "subversion.impostor": 60_000.0})
-    >>> honest = scenario.with_({"subversion.impostor": 0.0})
-    >>> at = bm.OperatingPoint.of(0.4, bm.System.load("default"))
-    >>> worlds = [bm.world(scenario, seed=1), bm.world(honest, seed=2)]
-    >>> curves = [bm.sweep(bm.run(made.observed, at=at), made.truth, of="fraud") for made in worlds]
-    >>> tuned = bm.tune(curves, max_stops_per_million=1_000, prevalence=80.0)
-    >>> shown = tuned.guarantee["alerts"]["kinds"]["document_photo_conflict"]
-    >>> tuned.lineages, shown["prevalence_per_million"], shown["catch_rate"]["numerator"] > 0
-    ([1, 2], 80.0, True)
     """
-    given: list[Curves] = [curve] if isinstance(curve, Curves) else list(curve)
+    given = list(curve) if isinstance(curve, Sequence) else [curve]
     _check_one_sort(given)
-    of_alerts = {
-        "max_stops_per_million": max_stops_per_million, "alert_costs": alert_costs,
-        "traffic": traffic, "prevalence": prevalence,
-    }  # fmt: skip
-    of_searches = {
-        "max_fpir": max_fpir, "max_fmr": max_fmr, "gallery": gallery, "cap": cap, "floor_score": floor_score,
-        "subject_to": subject_to or None, "jointly": jointly or None,
-    }  # fmt: skip
-    if isinstance(given[0], AlertCurves):
-        _refuse("curves of alerts", {**of_searches, "costs": costs}, "a limit or alert_costs")
-        return tune_fraud(
-            [one for one in given if isinstance(one, AlertCurves)],
-            max_alerts_a_day=max_alerts_a_day,
-            max_stops_per_million=max_stops_per_million,
-            alert_costs=alert_costs,
-            traffic=traffic,
-            prevalence=prevalence,
-            by=by,
-            confidence=confidence,
-        )[0]
-    if isinstance(given[0], LeadCurve):
-        _refuse("a curve of leads", {**of_searches, **of_alerts, "by": by}, "max_alerts_a_day or costs")
-        if isinstance(costs, Costs):
-            raise ResultsError("costs of searches for leads", allowed="LeadCosts or its file")
-        leads = [one for one in given if isinstance(one, LeadCurve)]
-        return tune_leads(leads, max_alerts_a_day=max_alerts_a_day, costs=costs)
-    _refuse("searches", {**of_alerts, "max_alerts_a_day": max_alerts_a_day}, "max_fpir, max_fmr or costs")
-    if isinstance(costs, LeadCosts):
-        raise ResultsError("costs of leads for searches", allowed="biomatch.tuning.costs.Costs")
     searches = [one for one in given if isinstance(one, IdentificationCurve)]
     return _tune_searches(
         pool(searches) if len(given) > 1 else given[0],
@@ -179,24 +116,33 @@ def tune(
 
 
 def _check_one_sort(given: Sequence[Any]) -> None:
-    """Refuse an empty sequence, and curves that do not belong together."""
+    """Refuse an empty sequence, and what is not a curve of searches or comparisons."""
     if not given:
         raise ResultsError("no curve to tune on", remedy="give at least one")
-    names = sorted({type(one).__name__ for one in given})
-    if len(names) > 1 or not isinstance(given[0], Curves):
-        raise ResultsError(f"curves of sorts {', '.join(names)}", allowed="one sort: what `sweep` gives")
-    if len(given) > 1 and isinstance(given[0], VerificationCurve):
+    for one in given:
+        if isinstance(one, AlertCurves | LeadCurve):
+            call = "tune_fraud" if isinstance(one, AlertCurves) else "tune_leads"
+            raise ResultsError(
+                f"{'curves of alerts' if call == 'tune_fraud' else 'a curve of leads'}",
+                allowed="curves of searches or comparisons",
+                remedy=f"write bm.{call}(curves, max_alerts_a_day=20)",
+            )
+        if not isinstance(one, Curve):
+            raise ResultsError(
+                f"a {type(one).__name__}",
+                allowed="curves of searches or comparisons",
+                remedy="write bm.tune(bm.sweep(lists, world.truth), max_fpir=0.001)",
+            )
+    if len({type(one) for one in given}) > 1:
+        raise ResultsError(
+            f"curves of sorts {', '.join(sorted({type(one).__name__ for one in given}))}", allowed="one sort"
+        )
+    if len(given) > 1 and not isinstance(given[0], IdentificationCurve):
         raise ResultsError(f"{len(given)} verification curves", allowed="one: put the comparisons together")
 
 
-def _refuse(what: str, options: Mapping[str, Any], allowed: str) -> None:
-    wrong = [name for name, value in options.items() if value is not None]
-    if wrong:
-        raise ResultsError(f"{', '.join(wrong)} for {what}", allowed=allowed)
-
-
 def _tune_searches(
-    curve: Curves,
+    curve: Curve,
     *,
     max_fpir: float | None,
     max_fmr: float | None,

@@ -136,7 +136,7 @@ def test_seed_and_lineage_stand_only_under_truth(flow):
         (["world", "tiny", "--seed", "-1", "--out", "x"], "allowed: 0 to"),
         (["world", "tiny", "--seed", str(2**32), "--out", "x"], "allowed: 0 to"),
         (["world", "tiny", "--seed", "1", "--out", "x", "--set", "travelers=5"], "did you mean 'travellers'"),
-        (["world", "tiny", "--seed", "1", "--out", "x", "--set", "travellers=-5"], "allowed: greater"),
+        (["world", "tiny", "--seed", "1", "--out", "x", "--set", "travellers=-5"], "allowed: at least 1"),
         (["world", "tiny", "--seed", "1"], "--out"),
         (["search", "absent", "--out", "x"], "absent"),
         (["search", "WORLD", "--out", "x", "--system", "defaul"], "did you mean 'default'"),

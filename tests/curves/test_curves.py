@@ -159,7 +159,7 @@ def test_bad_input_is_named(mated, ranks, tops, message):
 
 
 def test_percentages_are_refused():
-    with pytest.raises(ResultsError, match=r"1 % is 0\.01"):
+    with pytest.raises(ResultsError, match=r"1% is 0\.01"):
         verification_curve([1.0], [0.0]).threshold(max_fmr=5)
 
 

@@ -11,11 +11,11 @@ from biomatch.settings.system import System
 
 
 def test_an_unknown_key_names_the_nearest():
-    with pytest.raises(SettingsError, match="did you mean 'policy'"):
+    with pytest.raises(SettingsError, match=r"did you mean 'gallery\.policy'"):
         System().with_({"gallery.polcy": "all"})
-    with pytest.raises(SettingsError, match="did you mean 'gallery'"):
+    with pytest.raises(SettingsError, match=r"did you mean 'gallery\.policy'"):
         System().with_({"galery.policy": "all"})
-    with pytest.raises(SettingsError, match="did you mean 'list_length'"):
+    with pytest.raises(SettingsError, match=r"did you mean 'gallery\.list_length'"):
         System.from_toml("[gallery]\nlist_lenght = 5\n")
 
 

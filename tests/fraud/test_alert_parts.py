@@ -25,7 +25,7 @@ from biomatch.tuning import tune
 from biomatch.tuning.alerts.by_part import drawn_together, prior_trials
 from biomatch.tuning.alerts.estimates import AlertCosts
 from biomatch.tuning.alerts.plan import SILENT, tune_alerts
-from biomatch.tuning.alerts.tune import tune_fraud
+from biomatch.tuning.alerts.tune import plan_fraud, tune_fraud
 from biomatch.worlds import world, write_world
 
 
@@ -226,7 +226,7 @@ def swept():
 def test_the_judge_counts_what_the_plan_counted(swept):
     """Tuned by mode and judged on the same worlds: the same events and the same honest encounters."""
     curves = [one for _, _, one in swept]
-    point, plan = tune_fraud(curves, max_stops_per_million=60_000, by="mode")
+    point, plan = plan_fraud(curves, max_stops_per_million=60_000, by="mode")
     assert plan.parts
     assert OperatingPoint.from_mapping(point.model_dump(mode="json")) == point
     for (made, done, own), stops in zip(swept, (False, True), strict=True):
@@ -267,28 +267,29 @@ def test_a_threshold_of_a_kind_that_there_is_not_is_refused():
 
 def test_tuning_again_without_parts_forgets_them(swept):
     curves = [one for _, _, one in swept]
-    split, _ = tune_fraud(curves, max_stops_per_million=60_000, by="mode")
+    split, _ = plan_fraud(curves, max_stops_per_million=60_000, by="mode")
     other = OperatingPoint.from_mapping(
         {**split.model_dump(mode="json"), "alert_thresholds_by": {
             **split.alert_thresholds_by, "port": {"LAND1": {"morph": 0.5}}}}
     )  # fmt: skip
-    _, plan = tune_fraud(curves, max_stops_per_million=60_000)
+    _, plan = plan_fraud(curves, max_stops_per_million=60_000)
     assert plan.apply(other).alert_thresholds_by == {"port": {"LAND1": {"morph": 0.5}}}
 
 
 def test_several_worlds_at_the_python_door(swept):
     curves = [one for _, _, one in swept]
     given = {"max_stops_per_million": 60_000, "prevalence": {"sham_exit": 80.0}, "traffic": 1e4}
-    assert tune(curves, **given) == tune_fraud(curves, **given)[0]
-    assert tune(curves[0], max_alerts_a_day=5).lineages == [1]
-    assert tune(curves, by="mode", **given).alert_thresholds_by
+    assert tune_fraud(curves, **given) == plan_fraud(curves, **given)[0]
+    assert tune_fraud(curves[0], max_alerts_a_day=5).lineages == [1]
+    assert tune_fraud(curves, by="mode", **given).alert_thresholds_by
     for wrong, words in (
-        ([], "no curve"),
-        ([curves[0], "curve"], "one sort"),
-        (curves, "max_fpir for"),
+        ([], "no world"),
+        ([curves[0], "curve"], "a str; allowed: curves of alerts"),
     ):
         with pytest.raises(ResultsError, match=words):
-            tune(wrong, max_stops_per_million=1.0, **({"max_fpir": 0.1} if words[0] == "m" else {}))
+            tune_fraud(wrong, max_stops_per_million=1.0)
+    with pytest.raises(ResultsError, match=r"write bm\.tune_fraud"):
+        tune(curves, max_fpir=0.1)
 
 
 def test_the_command_tunes_by_mode(swept, tmp_path, capsys):

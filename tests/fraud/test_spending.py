@@ -12,7 +12,7 @@ from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tuning.alerts.estimates import AlertCosts
 from biomatch.tuning.alerts.plan import SILENT, tune_alerts
-from biomatch.tuning.alerts.tune import PrevalenceFile, tune_fraud
+from biomatch.tuning.alerts.tune import PrevalenceFile, plan_fraud
 
 scores = st.lists(st.integers(0, 12).map(float) | st.just(-np.inf), min_size=1, max_size=25)
 curves = st.dictionaries(
@@ -107,7 +107,7 @@ def test_fused_kinds_have_one_cost_of_a_miss():
     fused = AlertCurve(FUSED, np.array([5.0]), np.array(["morph"]), np.zeros(9), np.arange(9), 10.0, (1,))
     curves = AlertCurves({"morph": curve_of("morph", [5.0], [0.0] * 9)}, point, fused)
     with pytest.raises(SettingsError, match="fused kinds share one threshold"):
-        tune_fraud([curves], alert_costs=AlertCosts(1.0, 10.0, {"morph": 99.0}))
-    tuned, plan = tune_fraud([curves], alert_costs=AlertCosts(1.0, 1e7))
+        plan_fraud([curves], alert_costs=AlertCosts(1.0, 10.0, {"morph": 99.0}))
+    tuned, plan = plan_fraud([curves], alert_costs=AlertCosts(1.0, 1e7))
     assert set(tuned.alert_thresholds) == set(FUSED)
     assert plan.not_searched == ()

@@ -161,7 +161,7 @@ def test_nothing_caught_has_no_price():
 
 def test_worlds_are_pooled_and_clean_ones_give_the_stops(tmp_path):
     from biomatch.evaluation.alerts.curves import AlertCurves
-    from biomatch.tuning.alerts.tune import PrevalenceFile, pool, tune_fraud
+    from biomatch.tuning.alerts.tune import PrevalenceFile, plan_fraud, pool
 
     rich = {"sham_exit": curve([0.9, 0.8], [0.7, 0.1], lineages=(1,))}
     clean = {"sham_exit": curve([], [0.2, 0.3, 0.85], lineages=(2,))}
@@ -177,13 +177,13 @@ def test_worlds_are_pooled_and_clean_ones_give_the_stops(tmp_path):
     file.write_text("other_kinds = 100.0\n[per_million]\nsham_exit = 800.0\n")
     point = OperatingPoint.of(0.4, System.load("today"), lineages=[9])
     worlds = [AlertCurves(one, point) for one in (rich, clean)]
-    tuned, plan = tune_fraud(worlds, max_alerts_a_day=1e9, traffic=10.0, prevalence=file)
+    tuned, plan = plan_fraud(worlds, max_alerts_a_day=1e9, traffic=10.0, prevalence=file)
     assert plan.estimates["sham_exit"].prevalence == pytest.approx(800e-6)
     assert tuned.lineages == [1, 2, 9]
     assert tuned.alert_thresholds["sham_exit"] == 0.8
     costs = tmp_path / "c.toml"
     costs.write_text("stop = 1.0\nmiss = 2.0\n")
-    _, cheap = tune_fraud(worlds, alert_costs=costs, traffic=10.0)
+    _, cheap = plan_fraud(worlds, alert_costs=costs, traffic=10.0)
     assert cheap.thresholds["sham_exit"] == 0.9  # nobody honest is stopped for it
     file.write_text("[per_million]\nsham = 1.0\n")
     with pytest.raises(SettingsError, match="sham"):

@@ -90,8 +90,8 @@ def flow(found):
         found[name] = [frame.height, table(frame)]
     result = bm.evaluate(done, grading.truth)
     found["result"] = repr([result.fpir, result.fnir, result.overstays, dict(result.alerts), result.misses])
-    fraud = bm.sweep(done, grading.truth, of="fraud")
-    leads = bm.sweep(done, grading.truth, of="leads")
+    fraud = bm.sweep_fraud(done, grading.truth)
+    leads = bm.sweep_leads(done, grading.truth)
     found["fraud"] = repr(fraud)
     found["leads"] = repr(leads)
 

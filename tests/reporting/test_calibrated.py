@@ -38,7 +38,7 @@ def test_the_verdict_is_said_and_the_plot_is_the_table(result):
     found = content(told, "a")
     assert found.texts["calibrated-head"] == HEADING
     assert "face against photo are NOT calibrated in this world" in found.texts["calibrated"]
-    assert "face against entry keep their word" in found.texts["calibrated"]
+    assert "face against entry are calibrated" in found.texts["calibrated"]
     assert "all evidence" not in found.texts["calibrated"]
     assert [row[-1] for row in found.tables["calibration"].rows] == [
         "NOT calibrated", "calibrated", "too few cases",

@@ -46,7 +46,7 @@ def test_the_table_is_the_chart():
     assert table.caption == "One alert explained: sham exit, a false alarm, cause: twin"
     assert [row[0] for row in table.rows] == [row["label"] for row in steps(told)]
     assert [row[1] for row in table.rows] == [row["nats"] for row in steps(told)]
-    assert "probability of fraud after it 0.733" in table.note  # 1 / (1 + exp(-1.01))
+    assert "probability of fraud after it 73.3%" in table.note  # 1 / (1 + exp(-1.01))
     assert "+9.5" not in table.to_csv()
     assert "Before any evidence: 7.97 frauds a million" in table.note  # 1e6 / (1 + exp(11.74))
     assert "Before any evidence: 80 frauds" in explained_table("x", make_told(per_million=80.0)).note

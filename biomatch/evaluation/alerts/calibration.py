@@ -1,4 +1,4 @@
-"""Do the log-likelihood ratios keep their word in this world? Cllr, its minimum, and reliability by bins.
+"""Are the log-likelihood ratios calibrated in this world? Cllr, its minimum, and reliability by bins.
 
 The models were trained on worlds of one face profile. On another matcher's faces their ratios may be wrong,
 and nobody would see it in catch rates, which only need an order: so every result holds them to the truth.

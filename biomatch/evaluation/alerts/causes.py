@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+from biomatch.errors import TableError
 from biomatch.evaluation.alerts.events import PAPERS, Scene
+from biomatch.registry import DETECTORS
 
 CAUSES = (
     "keying error",  # the number that was typed is not the number of the document shown
@@ -35,8 +37,24 @@ def causes_of(false: pl.DataFrame, scene: Scene) -> pl.Series:
     Returns
     -------
     polars.Series
-        Strings of `CAUSES`; exclusive, tried in that order.
+        Strings of `CAUSES`; exclusive, tried in that order. A registered detector's own causes come first.
     """
+    named = _shipped_causes(false, scene)
+    kinds = false["kind"].cast(pl.String)
+    for kind in DETECTORS:
+        own, mine = DETECTORS.get(kind).causes, kinds == kind
+        if own is None or not mine.any():
+            continue
+        answers = pl.Series(own(false.filter(mine), scene), dtype=pl.String)
+        if len(answers) != mine.sum():
+            raise TableError(
+                f"causes of {kind!r} for {len(answers)} of {mine.sum()} false alarms", allowed="one for each"
+            )
+        named = named.scatter(mine.arg_true(), answers)
+    return named
+
+
+def _shipped_causes(false: pl.DataFrame, scene: Scene) -> pl.Series:
     facts = _facts(false, scene)
     same = pl.col("other_person") == pl.col("person_id")
     two = (pl.col("other_person") >= 0) & ~same

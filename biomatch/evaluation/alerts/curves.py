@@ -10,17 +10,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.cards import Card, Carded, facts
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.by_part import FIELDS, AlertParts, parts_of
-from biomatch.evaluation.alerts.events import EVENT_OF, Scene, clusters_of, touches
+from biomatch.evaluation.alerts.events import EVENT_OF, Scene, clusters_of, event_of, touches
 from biomatch.evaluation.trials import check_same_world, observed_of
 from biomatch.fraud.detect import FUSED, searched_kinds
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.system.run import Run
 from biomatch.tables.observed import Observed
-from biomatch.tables.produced import ALERT_KINDS
+from biomatch.tables.produced import alert_kinds
 from biomatch.truth import Truth
 
 Floats = NDArray[np.float64]
@@ -30,8 +31,8 @@ FUSED_KEY = "fused"
 """Name of all fused kinds together among the curves that are tuned."""
 
 
-@dataclass(frozen=True, eq=False)
-class AlertCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlertCurve(Carded):
     """Alerts of some kinds at every threshold, from one pass.
 
     Attributes
@@ -68,6 +69,18 @@ class AlertCurve:
     system: Mapping[str, Any] | None = None
     parts: Mapping[str, AlertParts] = field(default_factory=dict)
     event_subjects: Ints | None = None
+
+    def card(self) -> Card:
+        """Say what is shown: the kinds, their events and the honest encounters."""
+        return Card(
+            f"AlertCurve of {', '.join(self.kinds)}",
+            facts(
+                ("events", int(self.event_scores.size)),
+                ("honest encounters", int(self.false_scores.size)),
+                ("days", self.days),
+                ("lineages", [str(seed) for seed in self.lineages] or None),
+            ),
+        )
 
     @property
     def events(self) -> int:
@@ -193,7 +206,7 @@ def alert_curve(
     ResultsError
         For several kinds by their raw scores, or alerts without a log-likelihood ratio.
     """
-    asked = (kinds,) if isinstance(kinds, str) else tuple(kinds or ALERT_KINDS)
+    asked = (kinds,) if isinstance(kinds, str) else tuple(kinds or alert_kinds())
     if by == "score" and len(asked) > 1 and alerts["kind"].n_unique() > 1:
         raise ResultsError(
             "a curve of several kinds by their raw scores, which have different scales",
@@ -229,8 +242,8 @@ def alert_curve(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class AlertCurves:
+@dataclass(frozen=True, eq=False, repr=False)
+class AlertCurves(Carded):
     """The curves of a run's kinds of alert.
 
     Attributes
@@ -247,6 +260,18 @@ class AlertCurves:
     kinds: Mapping[str, AlertCurve]
     point: OperatingPoint
     fused: AlertCurve | None = None
+
+    def card(self) -> Card:
+        """Say what is shown: events and honest encounters by kind of alert."""
+        return Card(
+            "AlertCurves: catches and false stops at every threshold",
+            facts(
+                *(
+                    (kind, f"{one.events:,} events, {len(one.false_scores):,} honest encounters")
+                    for kind, one in self.kinds.items()
+                )
+            ),
+        )
 
     @property
     def tunable(self) -> dict[str, AlertCurve]:
@@ -288,7 +313,7 @@ def alert_curves(run: Run, truth: Truth) -> AlertCurves:
         joint = every.of(*(kind for name, kind in EVENT_OF.items() if name in FUSED))
     return AlertCurves(
         {
-            kind: alert_curve(run.alerts, observed, truth, kinds=kind, system=settings).of(EVENT_OF[kind])
+            kind: alert_curve(run.alerts, observed, truth, kinds=kind, system=settings).of(event_of(kind))
             for kind in kinds
         },
         run.point,

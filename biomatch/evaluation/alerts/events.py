@@ -9,7 +9,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.registry import DETECTORS
 from biomatch.tables.observed import Observed
+from biomatch.tables.produced import alert_kinds
 from biomatch.truth import Truth
 
 EVENT_OF = {
@@ -24,10 +26,23 @@ EVENT_OF = {
     "swapped_exit": "swapped_exit",
     "concealer": "concealer",
 }
-"""The kind of event that each kind of alert is made for."""
+"""The kind of event that each shipped kind of alert is made for."""
+NO_EVENT = "none"
+"""Stands for the event of a registered kind that the truth has no event for."""
 PAPERS = ["document_number", "document_issuer"]
 FIRST_WATCH_EVENT = 1 << 62
 """Numbers of watchlist encounters, which the truth lists by person and not as events, begin here."""
+
+
+def event_of(kind: str) -> str:
+    """Give the kind of event that a kind of alert is made for; ``NO_EVENT`` where the truth has none.
+
+    Examples
+    --------
+    >>> event_of("document_photo_conflict")
+    'impostor'
+    """
+    return EVENT_OF[kind] if kind in EVENT_OF else DETECTORS.get(kind).event or NO_EVENT
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,7 +237,11 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
     wide = base.filter(pl.col("subject_type").cast(pl.String).is_in(["document", "identity_cluster"]))
     stays = base.filter(pl.col("subject_type") == "stay")
     firsts = wide.select("row", encounter_id="subject_id").join(papers, on="encounter_id")
-    own = base.with_columns(event_kind=pl.col("kind").cast(pl.String).replace_strict(EVENT_OF))
+    own = base.with_columns(
+        event_kind=pl.col("kind")
+        .cast(pl.String)
+        .replace_strict({kind: event_of(kind) for kind in alert_kinds()})
+    )
     placeless = known.filter(pl.col("encounter_id") < 0).rename({"kind": "event_kind"})
     named = alerts["evidence"].str.json_path_match("$.other_encounter_id").cast(pl.Int64, strict=False)
     sides = base.with_columns(other=named).filter(pl.col("other") >= 0)

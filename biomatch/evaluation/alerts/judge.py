@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.evaluation.alerts.causes import CAUSES, causes_of
-from biomatch.evaluation.alerts.events import EVENT_OF, Scene, clusters_of, touches
+from biomatch.evaluation.alerts.events import Scene, clusters_of, event_of, touches
 from biomatch.evaluation.alerts.precision import Precision, box_confidence, precision_at
 from biomatch.fraud.detect import alert_threshold, alert_thresholds, searched_kinds
 from biomatch.policy import OperatingPoint, accept
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.tables.observed import Observed
-from biomatch.tables.produced import ALERT_KINDS
+from biomatch.tables.produced import alert_kinds
 from biomatch.truth import Truth
 
 Floats = NDArray[np.float64]
@@ -126,7 +126,7 @@ class AlertCounts:
     Attributes
     ----------
     kinds : mapping of str to KindCounts
-        By kind of alert, in the order of ``ALERT_KINDS``; then ``"all"``.
+        By kind of alert, in the order of `alert_kinds`; then ``"all"``.
     event_kinds : mapping of str to (int, int)
         Caught by any alert, and events, by kind of event.
     fraud : KindCounts
@@ -183,7 +183,7 @@ def judge_alerts(
     judged = _judged(alerts, touched, scene, point)
     caught_by = judged.filter(pl.col("raised")).select("row", "kind").join(touched, on="row")
     searched = {*searched_kinds(point.system), *alerts["kind"]}
-    kinds = [kind for kind in ALERT_KINDS if kind in searched]
+    kinds = [kind for kind in alert_kinds() if kind in searched]
     events = scene.events.with_columns(cluster=clusters_of(scene.events, truth)).filter("counted")
     counts = {kind: _counts(kind, judged, caught_by, events, scene, point) for kind in [*kinds, JOINT]}
     hits = set(caught_by["event_id"])
@@ -234,7 +234,7 @@ def _counts(
     mine = pl.lit(value=True) if kind == JOINT else pl.col("kind") == kind
     own = judged.filter(mine & pl.col("raised") & pl.col("counted"))
     if kind != JOINT:
-        events = events.filter(pl.col("kind") == EVENT_OF[kind])
+        events = events.filter(pl.col("kind") == event_of(kind))
     ids = events["event_id"]
     false = own.filter(~pl.col("true") & ~pl.col("affected"))
     stopped = scene.honest["encounter_id"].is_in(false["encounter_id"].implode())
@@ -258,7 +258,9 @@ def _counts(
         catch_rate=clustered_rate(*by_subject(caught, clusters)),
         own_catch_rate=clustered_rate(*by_subject(by_own, clusters)),
         false_alarms=clustered_rate(errors, trials),
-        causes={cause: int(found[cause]) for cause in CAUSES if cause in found},
+        causes={
+            cause: int(found[cause]) for cause in dict.fromkeys([*CAUSES, *sorted(found)]) if cause in found
+        },
         groups=_by_group(stopped, scene) if kind == JOINT else {},
         each=(
             clustered_rate(*by_subject(caught, clusters), box_confidence()),

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from biomatch.cards import Card, Carded, facts
 from biomatch.errors import ResultsError
 from biomatch.evaluation.overstays.counts import judge_stays
 from biomatch.evaluation.trials import check_same_world, observed_of
@@ -17,8 +18,8 @@ from biomatch.system.run import Run
 from biomatch.truth import Truth
 
 
-@dataclass(frozen=True, eq=False)
-class LeadCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class LeadCurve(Carded):
     """The suspected in-country overstays of a run, by posterior.
 
     Attributes
@@ -43,6 +44,18 @@ class LeadCurve:
     days: float
     point: OperatingPoint
     lineages: tuple[int, ...]
+
+    def card(self) -> Card:
+        """Say what is shown: how many are suspected, and how many truly overstayed."""
+        return Card(
+            "LeadCurve: suspected overstays at every posterior",
+            facts(
+                ("suspected", int(self.posteriors.size)),
+                ("truly overstayed", f"{int(self.is_overstay.sum()):,} of {self.true_in_country:,}"),
+                ("days", self.days),
+                ("lineages", [str(seed) for seed in self.lineages] or None),
+            ),
+        )
 
     def at(self, thresholds: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Count leads and true leads at each posterior (equality accepts): two int64 arrays."""

@@ -11,7 +11,13 @@ function significant(value, digits) {
 }
 
 function percent(share, digits = 3) {
-  return significant(share * 100, digits) + "%";
+  let shown = significant(share * 100, digits);
+  // What is less than all is never written as all.
+  if (share < 1 && Number(shown) >= 100) {
+    const decimals = (significant(100 - share * 100, digits).split(".")[1] || "").length;
+    shown = (share * 100).toFixed(decimals);
+  }
+  return shown + "%";
 }
 
 function count(number) {

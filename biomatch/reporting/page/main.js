@@ -68,6 +68,11 @@ function showReadout() {
   slider.max = result.thresholds.length - 1;
   slider.value = position;
   slider.disabled = result.thresholds.length === 1;
+  const entry = byId("entry");
+  entry.disabled = slider.disabled;
+  entry.min = result.thresholds[0];
+  entry.max = result.thresholds[result.thresholds.length - 1];
+  if (document.activeElement !== entry) entry.value = result.shown[position];
   slider.setAttribute("aria-valuetext", `threshold ${result.shown[position]}, ${moved ? MOVED : "tuned"}`);
   return `Threshold ${result.shown[position]}, ${moved ? MOVED : "tuned"}. ` +
     `FNIR ${ratioParts(rates[0])[0]}, FPIR ${ratioParts(rates[1])[0]}.`;
@@ -78,6 +83,13 @@ function show(everything) {
   showTables(everything);
   const drawn = drawCharts(data.charts, data.results, chosen, positions[chosen]);
   return { said, drawn };
+}
+
+// The stop that is nearest to a number; of two, the lower one.
+function nearestStop(value) {
+  const { thresholds } = data.results[chosen];
+  return thresholds.reduce((best, one, at) =>
+    (Math.abs(one - value) < Math.abs(thresholds[best] - value) ? at : best), 0);
 }
 
 function move(position, announce) {
@@ -123,6 +135,21 @@ function markScrolling() {
 
 byId("slider").addEventListener("input", (event) => move(Number(event.target.value), false));
 byId("slider").addEventListener("change", (event) => move(Number(event.target.value), true));
+byId("entry").addEventListener("change", (event) => {
+  const value = event.target.valueAsNumber;
+  if (Number.isFinite(value)) move(nearestStop(value), true);
+  event.target.value = data.results[chosen].shown[positions[chosen]];
+});
+// Paper has no slider: what is printed stands at the tuned threshold, and the screen keeps its place.
+let before = null;
+window.addEventListener("beforeprint", () => {
+  before = positions[chosen];
+  move(data.results[chosen].tuned, false);
+});
+window.addEventListener("afterprint", () => {
+  if (before !== null) move(before, false);
+  before = null;
+});
 byId("reset").addEventListener("click", () => {
   move(data.results[chosen].tuned, true);
   byId("slider").focus();

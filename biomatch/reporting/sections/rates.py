@@ -164,10 +164,10 @@ def day_table(tracks: Tracks, leads: Table | None = None) -> Table | None:
             f"In all {count(days)} days",
             "On a mean day",
             *([f"On a mean day, busiest port: {shorten(ports[0], 30)}"] if several else []),
-            "Days from one to the next",
+            "Mean days between events",
         ),
         tuple(rows),
-        "Means over the graded days; a single day varies around them. Days from one to the next: of what "
+        "Means over the graded days; a single day varies around them. Mean days between events: for what "
         "happens less than once a day.",
     )
 

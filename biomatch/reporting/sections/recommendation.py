@@ -13,7 +13,7 @@ from biomatch.reporting.sections.rates import days_of
 def sentence(result: Result) -> str:
     """Say in one sentence which threshold is recommended and what is guaranteed."""
     point = result.point
-    start = f"Accept a candidate from a score of {threshold(point.face_threshold)} on"
+    start = f"Accept candidates scoring {threshold(point.face_threshold)} or higher"
     if point.face_threshold_by:
         start += " (with thresholds of their own by " + ", ".join(map(words, point.face_threshold_by)) + ")"
     given = point.guarantee
@@ -21,10 +21,13 @@ def sentence(result: Result) -> str:
     if not isinstance(target, int | float) or not isinstance(confidence, int | float):
         return f"{start}: a threshold that was set without a guarantee"
     share = f"{target * 100:g}%"
+    enrolled = given.get("enrolled")
+    size = enrolled.get("median") if isinstance(enrolled, Mapping) else None
+    tested = f" (N = {count(size)})" if isinstance(size, int) else ""
     one_in = f" (1 in {count(round(1 / target))})" if 0 < target <= 0.5 else ""
     return (
         f"{start}: with {confidence * 100:g}% confidence, at most {share}{one_in} "
-        "of the searches for people who are not in the gallery raise an alarm"
+        f"of the searches for people who are not in the gallery{tested} raise an alarm"
     )
 
 
@@ -85,7 +88,8 @@ def consequences(result: Result) -> str:
         return ""
     when = "On the grading world" + ("" if days is None else f", {_counted(days, 'day')} long,")
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-    return f"{when} this threshold brought {listed}."
+    at = threshold(result.point.face_threshold)
+    return f"{when} the tuned threshold (T = {at}) brought {listed}."
 
 
 def _counted(number: int, what: str) -> str:
@@ -144,6 +148,20 @@ def gallery(result: Result) -> str:
     middle, least, most = result.enrolled
     spread = f" (median; {count(least)} to {count(most)})" if least != most else ""
     return f"N = {count(middle)}{spread}, L = {result.list_length}"
+
+
+def distinctions(result: Result) -> tuple[str, ...]:
+    """Say what may tell results of one name apart, the most telling first."""
+    point = result.point
+    target = point.guarantee.get("target")
+    return (
+        f"T = {threshold(point.face_threshold)}",
+        f"target {target * 100:g}%" if isinstance(target, int | float) else "no target",
+        f"stays as of {result.overstays[-1].as_of}" if result.overstays else "no stays",
+        f"T = {point.face_threshold!r}",
+        f"world {result.about.get('world_id', '')}",
+        f"settings {point.system.id}",
+    )
 
 
 def label(result: Result) -> str:

@@ -32,7 +32,7 @@ def review_table(result: Result) -> Table | None:
         ("Confirmed", confirmed, Ratio.of(rate(confirmed, found.reviews)), "looked at"),
         ("True among the confirmed", found.true_confirmed, Ratio.of(found.precision), "confirmed"),
         (
-            "Confirmed without ground",
+            "Confirmed in error",
             found.wrongly_confirmed,
             Ratio.of(found.false_confirmation_rate),
             "looked at, no overstays",
@@ -109,7 +109,7 @@ def backlog_table(result: Result) -> Table | None:
     return Table(
         "backlog",
         "Leads waiting at the end of each day",
-        ("Day", "Waiting", "Looked at", "Confirmed, true", "Confirmed without ground"),
+        ("Day", "Waiting", "Looked at", "Confirmed, true", "Confirmed in error"),
         tuple(rows),
         "Day 0 is the list's own date.",
     )

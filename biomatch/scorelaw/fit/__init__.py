@@ -15,3 +15,7 @@ __all__ = [
     "from_scores",
     "read_scores",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.cards import Card, Carded, facts
 from biomatch.scorelaw.fit.goodness import Goodness, HeldOut, check_held_out, judge_fit
 from biomatch.scorelaw.fit.sample import FEWEST, ScoreSample, from_embeddings
 from biomatch.scorelaw.fit.twin import Twin, fit_twin
@@ -19,14 +20,41 @@ Progress = Callable[[str, int, int], None]
 NOT_FITTED = "ageing, kin and capture are the built-in model's, and there are no groups: the data do not tell"
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A profile with what it was fitted to and how well."""
+@dataclass(frozen=True, repr=False)
+class Fitted(Carded):
+    """A profile with what it was fitted to and how well.
+
+    Attributes
+    ----------
+    profile : FaceProfile
+        The twin; `bm.predict` and ``faces.profile`` of a scenario take it.
+    sample : ScoreSample
+        What it was fitted to.
+    goodness : Goodness
+        How well it fits, and warnings where it should not be trusted.
+    misfit : float
+        What the fit minimised.
+    """
 
     profile: FaceProfile
     sample: ScoreSample
     goodness: Goodness
     misfit: float
+
+    def card(self) -> Card:
+        """Say what is shown: what was fitted to what, and whether to trust it."""
+        warnings = self.goodness.warnings
+        return Card(
+            f"Fitted profile {self.profile.name}",
+            facts(
+                ("identities", self.sample.identities),
+                ("mated scores", len(self.sample.mated)),
+                ("non-mated scores", self.sample.non_mated),
+                ("misfit", self.misfit),
+                ("trusted", "yes" if not warnings else f"no: {warnings[0]}"),
+                ("next", "bm.predict(fitted.profile, gallery=1_000_000, max_fpir=0.003)"),
+            ),
+        )
 
 
 def fit_embeddings(

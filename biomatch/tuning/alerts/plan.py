@@ -106,7 +106,7 @@ class AlertPlan:
                 continue
             right = "" if one.precision is None else f"; right 1 in {1 / max(one.precision[0], 1e-12):,.0f}"
             lines.append(
-                f"  {kind}: from a score of {_said(one.threshold)}: caught {one.catch_rate}; honest stopped "
+                f"  {kind}: score {_said(one.threshold)} or higher: caught {one.catch_rate}; honest stopped "
                 f"{one.false_alarm_rate}{right} at {1e6 * one.prevalence:g} per million"
             )
             if self.by is not None:

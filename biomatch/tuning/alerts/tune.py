@@ -20,7 +20,7 @@ from biomatch.evaluation.alerts.curves import FUSED_KEY, AlertCurve, AlertCurves
 from biomatch.fraud.detect import FUSED, unsearched_kinds
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import Settings, setting
-from biomatch.tables.produced import ALERT_KINDS
+from biomatch.tables.produced import alert_kinds
 from biomatch.tuning.alerts.estimates import DETECTED_PER_MILLION, AlertCosts
 from biomatch.tuning.alerts.plan import AlertPlan, tune_alerts
 
@@ -49,8 +49,8 @@ class PrevalenceFile(Settings):
     @classmethod
     def _check(cls, given: dict[str, float]) -> dict[str, float]:
         for kind, value in given.items():
-            if kind not in ALERT_KINDS:
-                raise ValueError(f"{kind!r} is no kind of alert: {', '.join(ALERT_KINDS)}")
+            if kind not in alert_kinds():
+                raise ValueError(f"{kind!r} is no kind of alert: {', '.join(alert_kinds())}")
             if not 0 <= value < 1e6:
                 raise ValueError(f"{kind} = {value}: from 0 to below a million")
         return given
@@ -134,7 +134,7 @@ def _joined(catches: list[AlertCurve], stops: list[AlertCurve]) -> AlertCurve:
     )
 
 
-def tune_fraud(
+def plan_fraud(
     worlds: Sequence[AlertCurves],
     *,
     honest: Sequence[AlertCurves] = (),
@@ -146,7 +146,7 @@ def tune_fraud(
     by: str | None = None,
     confidence: float = 0.95,
 ) -> tuple[OperatingPoint, AlertPlan]:
-    """Tune the alert thresholds of a point.
+    """Tune the alert thresholds of a point, and keep the plan that they come from.
 
     Parameters
     ----------
@@ -208,3 +208,73 @@ def _prevalence(given: float | Mapping[str, float] | PrevalenceFile | Path | Non
     if isinstance(given, Mapping):
         return PrevalenceFile.from_mapping({"per_million": dict(given)})
     return PrevalenceFile.from_mapping({"other_kinds": float(given)})
+
+
+def tune_fraud(
+    curves: AlertCurves | Sequence[AlertCurves],
+    *,
+    honest: Sequence[AlertCurves] = (),
+    max_alerts_a_day: float | None = None,
+    max_stops_per_million: float | None = None,
+    alert_costs: Path | AlertCosts | None = None,
+    traffic: float | None = None,
+    prevalence: float | Mapping[str, float] | PrevalenceFile | Path | None = None,
+    by: str | None = None,
+    confidence: float = 0.95,
+) -> OperatingPoint:
+    """Tune the alert thresholds of an operating point.
+
+    Parameters
+    ----------
+    curves : AlertCurves or sequence of AlertCurves
+        What `sweep_fraud` gives, one a tuning world. Worlds without fraud among them give the false stops,
+        the others the catches.
+    honest, max_alerts_a_day, max_stops_per_million, alert_costs, traffic, prevalence, by, confidence
+        As of `plan_fraud`.
+
+    Returns
+    -------
+    OperatingPoint
+        The runs' point with its alert thresholds set; what they mean stands in ``guarantee["alerts"]``.
+
+    Raises
+    ------
+    ResultsError, SettingsError
+        As `plan_fraud`; for curves of another sort.
+
+    Examples
+    --------
+    From a world with fraud and one without:
+
+    >>> import biomatch as bm
+    >>> scenario = bm.Scenario.load("tiny").with_({"travellers": 300, "subversion.impostor": 60_000.0})
+    >>> honest = scenario.with_({"subversion.impostor": 0.0})
+    >>> at = bm.OperatingPoint.of(0.4, "today")
+    >>> worlds = [bm.world(scenario, seed=1), bm.world(honest, seed=2)]
+    >>> curves = [bm.sweep_fraud(bm.run(made.observed, at=at), made.truth) for made in worlds]
+    >>> tuned = bm.tune_fraud(curves, max_stops_per_million=1_000, prevalence=80.0)
+    >>> shown = tuned.guarantee["alerts"]["kinds"]["document_photo_conflict"]
+    >>> tuned.lineages, shown["prevalence_per_million"], shown["catch_rate"]["numerator"] > 0
+    ([1, 2], 80.0, True)
+    """
+    worlds = list(curves) if isinstance(curves, Sequence) else [curves]
+    for one in worlds:
+        if not isinstance(one, AlertCurves):
+            raise ResultsError(
+                f"a {type(one).__name__}",
+                allowed="curves of alerts",
+                remedy="write bm.tune_fraud(bm.sweep_fraud(run, world.truth), max_alerts_a_day=20)",
+            )
+    if not worlds:
+        raise ResultsError("no world to tune on", remedy="give at least one")
+    return plan_fraud(
+        worlds,
+        honest=honest,
+        max_alerts_a_day=max_alerts_a_day,
+        max_stops_per_million=max_stops_per_million,
+        alert_costs=alert_costs,
+        traffic=traffic,
+        prevalence=prevalence,
+        by=by,
+        confidence=confidence,
+    )[0]

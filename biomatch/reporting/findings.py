@@ -1,0 +1,143 @@
+"""What a reader must not miss, found by rules: each gives one sentence, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from biomatch.evaluation.result import Result
+from biomatch.reporting.figures import Ratio, count, percent, words
+from biomatch.tuning.alerts.plan import SILENT
+
+FEWEST = 30
+"""Trials below which a rate is called uncertain, whatever it is: the usual bound of small samples."""
+RATIO = 2.0
+"""How many times another group's rate a group's must be to be named, beside disjoint intervals."""
+
+
+def findings(result: Result) -> dict[str, str]:
+    """Apply every rule to a result at its tuned threshold.
+
+    Returns
+    -------
+    dict of str to str
+        A sentence by rule, the gravest rule first; empty where it finds nothing.
+    """
+    return {name: rule(result) for name, rule in RULES.items()}
+
+
+def target_missed(result: Result) -> str:
+    """Say that FPIR of the grading world lies above the target with its whole interval."""
+    target = result.point.guarantee.get("target")
+    if not isinstance(target, int | float) or not result.fpir.denominator:
+        return ""
+    if result.fpir.interval[0] <= target:
+        return ""
+    return f"FPIR of the grading world is above the target of {percent(target)}: {Ratio.of(result.fpir)}."
+
+
+def graded_again(result: Result) -> str:
+    """Say that the point was graded on people that it was tuned on."""
+    if not result.point.resubstitution:
+        return ""
+    return "The threshold was graded on people that it was tuned on (resubstitution): its rates are too good."
+
+
+def fraud_uncaught(result: Result) -> str:
+    """Name the kinds of alert that stopped honest travellers and caught none of their frauds."""
+    found = [
+        f"{words(kind)} ({count(stopped)} honest stops, 0 of {count(events)} caught)"
+        for kind, one in _kinds(result).items()
+        if (events := int(one.get("events", 0))) > 0
+        and not int((one.get("caught_by_this_kind") or {}).get("numerator", 0))
+        and (stopped := int((one.get("false_alarms") or {}).get("numerator", 0))) > 0
+    ]
+    return f"Alerts that caught nothing and stopped honest travellers: {', '.join(found)}." if found else ""
+
+
+def groups_apart(result: Result) -> str:
+    """Name the worst pair of groups whose rates differ by a factor and whose intervals are disjoint."""
+    table = result.by("group")
+    worst: tuple[float, str] | None = None
+    for rate in ("fpir", "fnir"):
+        rows = [row for row in table.to_dicts() if row[f"{rate}_trials"] >= FEWEST]
+        for high in rows:
+            for low in rows:
+                if high[f"{rate}_low"] <= low[f"{rate}_high"] or not high[rate]:
+                    continue
+                ratio = high[rate] / low[rate] if low[rate] else float("inf")
+                if ratio < RATIO or (worst is not None and ratio <= worst[0]):
+                    continue
+                times = f"{ratio:.1f} times" if low[rate] else "above"
+                worst = (
+                    ratio,
+                    (
+                        f"{rate.upper()} of {high['group']} is {times} that of {low['group']}: "
+                        f"{_counts(high, rate)} against {_counts(low, rate)}; the intervals do not overlap."
+                    ),
+                )
+    return "" if worst is None else worst[1]
+
+
+def beyond_tested(result: Result) -> str:
+    """Say that the operational gallery is larger than the tested one."""
+    asked = result.point.guarantee.get("larger_gallery")
+    gallery = asked.get("gallery") if isinstance(asked, Mapping) else None
+    tested = result.enrolled[0]
+    if not isinstance(gallery, int) or gallery <= tested:
+        return ""
+    return (
+        f"The operational gallery (N = {count(gallery)}) is larger than the tested one "
+        f"(N = {count(tested)}): rates there are extrapolated."
+    )
+
+
+def index_lost(result: Result) -> str:
+    """Say how many mates the index lost: no threshold brings them back."""
+    lost = result.misses.get("lost by the index", 0)
+    if not lost:
+        return ""
+    return f"The index lost {count(lost)} {'mate' if lost == 1 else 'mates'}, which no threshold brings back."
+
+
+def alerts_off(result: Result) -> str:
+    """Name the kinds of alert whose threshold nothing reaches."""
+    off = [
+        words(kind)
+        for kind, one in _kinds(result).items()
+        if isinstance(one.get("threshold"), int | float) and one["threshold"] >= SILENT
+    ]
+    return f"Off, as no threshold is worth its false stops: {', '.join(off)}." if off else ""
+
+
+def too_few(result: Result) -> str:
+    """Name the rates that rest on few trials."""
+    rates = {"FNIR": result.fnir, "FPIR": result.fpir}
+    few = [f"{name} ({count(one.denominator)})" for name, one in rates.items() if one.denominator < FEWEST]
+    return f"Fewer than {FEWEST} trials, so hardly more than a guess: {', '.join(few)}." if few else ""
+
+
+RULES: dict[str, Callable[[Result], str]] = {
+    "target-missed": target_missed,
+    "graded-again": graded_again,
+    "fraud-uncaught": fraud_uncaught,
+    "groups-apart": groups_apart,
+    "beyond-tested": beyond_tested,
+    "index-lost": index_lost,
+    "alerts-off": alerts_off,
+    "too-few": too_few,
+}
+"""The gravest first; the page has a place for each (``finding-NAME``)."""
+
+
+def _kinds(result: Result) -> dict[str, Mapping[str, Any]]:
+    """Give what was counted of each kind of alert; older results and other entries are left out."""
+    return {
+        str(kind): one
+        for kind, one in result.alerts.items()
+        if kind not in ("all", "fraud") and isinstance(one, Mapping) and "caught_by_this_kind" in one
+    }
+
+
+def _counts(row: Mapping[str, Any], rate: str) -> str:
+    return f"{count(row[f'{rate}_errors'])} of {count(row[f'{rate}_trials'])}"
