@@ -19,8 +19,8 @@ SLOW = {
 }  # fmt: skip
 """Their examples are parsed: to run them takes minutes, a study, records or a user's own face model."""
 ORDER = [
-    "scenario", "system", "profile", "world", "check", "search", "tune", "run", "evaluate", "report", "groups",
-    "review", "identify", "fit", "scores", "stays", "plan", "predict", "completion",
+    "scenario", "system", "profile", "world", "check", "search", "tune", "run", "evaluate", "report",
+    "groups", "review", "identify", "fit", "scores", "stays", "plan", "predict", "completion",
 ]  # fmt: skip
 """A later example reads what an earlier one wrote."""
 
