@@ -184,7 +184,7 @@ def _further_lines(tuned: OperatingPoint) -> list[str]:
             )
         else:
             lines.append(
-                f"  search {policy}: threshold {shown['threshold']:.6f} for the same target "
+                f"  search {policy}: threshold {decimals.text(shown['threshold'])} for the same target "
                 f"(N = {shown['enrolled']['median']:,})"
             )
     return lines

@@ -32,8 +32,10 @@ def fraud_lines(result: Result) -> list[str]:
     events = every[EVENTS]
     named = [f"{kind} {caught:,} of {count:,}" for kind, (caught, count) in events.items()]
     named += [f"{kind} not searched" for kind in unsearched_kinds(result.point.system)]
+    caught = rated(every[FRAUD])
+    said = f"caught {caught}" if caught.denominator else "none happened that counts"
     return [
-        f"fraud: frauds caught {rated(every[FRAUD])}" + (": " if named else "") + ", ".join(named),
+        f"fraud: {said}" + (": " if named else "") + ", ".join(named),
         f"  honest encounters stopped {rated(every['false_alarms'])}; {precision(every[AT_PREVALENCE])}",
     ]
 

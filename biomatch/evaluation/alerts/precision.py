@@ -42,7 +42,7 @@ class Precision:
 
     def __str__(self) -> str:
         if self.value is None:
-            return f"nothing alarms at {self.per_million:g} per million"
+            return f"no alert to judge at {self.per_million:g} per million"
         if not self.value:
             return f"never right at {self.per_million:g} per million"
         low, high = self.interval
