@@ -62,7 +62,7 @@ def check_seed(seed: int) -> int:
     return seed
 
 
-def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> World:
+def world(scenario: Scenario, seed: int, progress: Progress | None = None, *, beyond: bool = False) -> World:
     """Make a world in memory.
 
     Parameters
@@ -73,6 +73,8 @@ def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> Wo
         Root seed and lineage, 0 to 2**32 - 1. Two worlds of one seed share people.
     progress : callable, optional
         Called with (stage, done, total).
+    beyond : bool
+        Whether a face profile is used whose fit was refused.
 
     Returns
     -------
@@ -88,11 +90,19 @@ def world(scenario: Scenario, seed: int, progress: Progress | None = None) -> Wo
     """
     from biomatch_synthetic.world import make
 
+    _check_profile(scenario, beyond)
     observed, truth = make(scenario, check_seed(seed), progress=progress)
     return World(observed, observed.id, None, replace(truth, world_id=observed.id))
 
 
-def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progress | None = None) -> World:
+def write_world(
+    scenario: Scenario,
+    seed: int,
+    out: str | Path,
+    progress: Progress | None = None,
+    *,
+    beyond: bool = False,
+) -> World:
     """Make a world in a folder; templates go straight to disk.
 
     Raises
@@ -103,6 +113,7 @@ def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progre
     from biomatch_synthetic.world import make
 
     check_seed(seed)
+    _check_profile(scenario, beyond)
     about: dict[str, Any] = {}
     with storage.new_folder(out, KIND, about) as folder:
         (folder / "observed").mkdir()
@@ -113,6 +124,13 @@ def write_world(scenario: Scenario, seed: int, out: str | Path, progress: Progre
         truth.write(folder / "truth")
         about["observed"], about["world_id"] = dict(observed.about), observed.id
     return open_world(out)
+
+
+def _check_profile(scenario: Scenario, beyond: bool) -> None:
+    """Refuse a face profile whose own fit was refused."""
+    profile = scenario.faces.face_profile()
+    if profile.verdict is not None:
+        profile.verdict.check_use(profile.name, beyond=beyond)
 
 
 def open_world(path: str | Path) -> World:

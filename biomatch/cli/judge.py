@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from biomatch.cli.console import Json, emit, note, plain, progress
+from biomatch.cli.flow import say_doubts
 from biomatch.errors import SettingsError
 
 CURVE = "curve"
@@ -103,6 +104,7 @@ def tune(
     found = []
     for lists, world in folders:
         opened = open_world(world)
+        say_doubts(opened.truth.profile_doubts)
         found.append(swept(CandidateLists.read(lists, opened.observed), opened.truth))
     curve = pool([one for one, _ in found])
     tuned = tune_curve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from biomatch.scorelaw.law import ScoreLaw
@@ -32,6 +32,8 @@ class Prediction:
         1 - (1 - FMR)^N, what ignoring clusters of look-alikes would give.
     how : dict
         For each figure ``"closed form"`` or ``"corrected by simulation"``.
+    warnings : tuple of str
+        What the profile's fit said against it, and whether the question lies beyond its range.
     """
 
     threshold: float
@@ -42,6 +44,7 @@ class Prediction:
     fmr: float
     fpir_if_independent: float
     how: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, intervals under keys of their own."""
@@ -54,11 +57,18 @@ class Prediction:
             "fmr": self.fmr,
             "fpir_if_independent": self.fpir_if_independent,
             "how": dict(self.how),
+            "warnings": list(self.warnings),
         }
 
 
 def predict(
-    profile: FaceProfile, gallery: float, max_fpir: float, *, images: int = 1, years: float = 0.0
+    profile: FaceProfile,
+    gallery: float,
+    max_fpir: float,
+    *,
+    images: int = 1,
+    years: float = 0.0,
+    beyond: bool = False,
 ) -> Prediction:
     """Predict threshold and FNIR of a profile.
 
@@ -73,6 +83,9 @@ def predict(
         K, enrolled images of each person.
     years : float
         Years between the enrolled images and the probe.
+    beyond : bool
+        Whether to answer where the profile's verdict refuses: a fit that failed, or a question beyond its
+        range.
 
     Returns
     -------
@@ -81,7 +94,7 @@ def predict(
     Raises
     ------
     SettingsError
-        For values out of range.
+        For values out of range, or where the profile's verdict refuses.
 
     Examples
     --------
@@ -90,7 +103,13 @@ def predict(
     >>> found.fnir_interval[0] < found.fnir < found.fnir_interval[1] < 0.01
     True
     """
-    return predict_by(ScoreLaw(profile, images=images, years=years), gallery, max_fpir)
+    law = ScoreLaw(profile, images=images, years=years)
+    said = list(profile.doubts)
+    if profile.verdict is not None:
+        profile.verdict.check_use(profile.name, beyond=beyond)
+        far = profile.verdict.check_range(profile.name, gallery, max_fpir / (gallery * images), beyond=beyond)
+        said += [far] if far else []
+    return replace(predict_by(law, gallery, max_fpir), warnings=tuple(said))
 
 
 def predict_by(law: ScoreLaw, gallery: float, max_fpir: float) -> Prediction:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,7 @@ def read_embeddings(
         vectors, or labels that are missing or too few; names the row.
     """
     place = Path(path)
-    loaded = _load(place)
+    loaded = load_arrays(place)
     if isinstance(loaded, dict):
         vectors = _pick(loaded, TEMPLATE_KEYS, place, "embeddings")
         names = loaded.get(next((key for key in LABEL_KEYS if key in loaded), ""))
@@ -80,7 +81,8 @@ def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
     return np.ascontiguousarray(values / lengths[:, None], dtype=np.float32)
 
 
-def _load(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+def load_arrays(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:
+    """Load a .npy or .npz file without unpickling anything, or say why not."""
     try:
         loaded = np.load(place, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -109,7 +111,7 @@ def _pick(arrays: dict[str, NDArray[Any]], keys: tuple[str, ...], place: Path, w
 
 def _read_labels(place: Path) -> NDArray[Any]:
     if place.suffix == ".npy":
-        loaded = _load(place)
+        loaded = load_arrays(place)
         if isinstance(loaded, np.ndarray):
             return loaded
     try:
@@ -117,3 +119,30 @@ def _read_labels(place: Path) -> NDArray[Any]:
     except (OSError, UnicodeDecodeError) as fault:
         raise TableError(f"{place} cannot be read ({fault})", allowed="text, a label a line") from None
     return np.array([line.strip() for line in lines if line.strip()], dtype=np.str_)
+
+
+def centred(templates: NDArray[np.float32], centre: Sequence[float], where: str) -> NDArray[np.float32]:
+    """Subtract a profile's centre from unit templates and bring them to unit length again.
+
+    Parameters
+    ----------
+    templates : ndarray
+        Shape (n, d), float32, unit rows.
+    centre : sequence of float
+        `FaceProfile.centre`; empty: templates are given back as they are.
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    TableError
+        Where the centre belongs to templates of another dimension.
+    """
+    if not len(centre):
+        return templates
+    if len(centre) != templates.shape[1]:
+        raise TableError(
+            f"templates of {templates.shape[1]} values in {where}, a profile whose centre has {len(centre)}",
+            allowed="templates of the matcher that the profile was fitted to",
+        )
+    return unit_rows(templates.astype(np.float64) - np.asarray(centre, dtype=np.float64), where)
