@@ -69,7 +69,7 @@ def solve(
     profile: FaceProfile,
     parameters: list[Parameter],
     residuals: Callable[[FaceProfile], Floats],
-    steps: int = MOST_STEPS,
+    steps: int | None = None,
 ) -> Solution:
     """Minimise the squared residuals and pulls, with a fresh Jacobian at every step, inside the bounds.
 
@@ -81,7 +81,7 @@ def solve(
         What may move.
     residuals : callable
         From a profile to the data's residuals, in units of their error.
-    steps : int
+    steps : int, optional
         Evaluations at most, those for Jacobians not counted.
 
     Notes
@@ -112,7 +112,7 @@ def solve(
     start = np.clip([_get(profile, p) for p in parameters], low + margin, high - margin)
     found = least_squares(
         value, start, jacobian, (low, high), x_scale=pull, ftol=TOLERANCE, xtol=TOLERANCE, gtol=None,
-        max_nfev=steps,
+        max_nfev=steps or MOST_STEPS,
     )  # fmt: skip
     data = found.fun[: len(found.fun) - len(parameters)]
     return Solution(place(profile, parameters, found.x, whole=True), data, bool(found.status > 0))
