@@ -197,25 +197,11 @@ def group_codes(profile: FaceProfile, labels: list[str]) -> NDArray[np.int64]:
         For a label that the profile does not know.
     """
     known = {label: code for code, label in enumerate(profile.groups.members)}
-    code = {}
-    for label in set(labels):
-        region, sex = _parts(label)
-        # A fitted profile may know sexes or regions alone: its group is the one that all of them share.
-        found = next((one for one in (label, sex, region) if one in known), None)
-        if found is None:
-            raise SettingsError(
-                f"group {label!r} in profile {profile.name!r}", remedy=nearest(label, list(known))
-            )
-        code[label] = known[found]
-    return np.array([code[label] for label in labels], dtype=np.int64)
-
-
-def _parts(label: str) -> tuple[str, str]:
-    """Split a group's label into region and sex; either may be empty."""
-    if label in ("F", "M"):
-        return "", label
-    region, _, sex = label.rpartition(" ")
-    return (region, sex) if sex in ("F", "M") else (label, "")
+    for label in set(labels) - set(known):
+        raise SettingsError(
+            f"group {label!r} in profile {profile.name!r}", remedy=nearest(label, list(known))
+        )
+    return np.array([known[label] for label in labels], dtype=np.int64)
 
 
 def group_gram(profile: FaceProfile) -> Floats:
@@ -238,11 +224,11 @@ def group_gram(profile: FaceProfile) -> Floats:
             if i == j:
                 gram[i, j] = base + profile.groups.members[one].alike
                 continue
-            region_a, sex_a = _parts(one)
-            region_b, sex_b = _parts(other)
+            region_a, sex_a = one.rsplit(" ", 1)
+            region_b, sex_b = other.rsplit(" ", 1)
             gram[i, j] = base
             gram[i, j] += profile.groups.other_region if region_a != region_b else 0.0
-            gram[i, j] += profile.groups.other_sex if sex_a != sex_b else least.get(sex_a, 0.0)
+            gram[i, j] += profile.groups.other_sex if sex_a != sex_b else least[sex_a]
     root = _root(gram.tobytes(), len(gram))
     return np.asarray(portable.dot(root, root))
 

@@ -260,26 +260,6 @@ class FaceModel:
         ModelError
             For images of another type or size, or a template that is zero or not finite.
         """
-        return self.templates_and_lengths(images, batch=batch, mean=mean, scale=scale, bgr=bgr)[0]
-
-    def templates_and_lengths(
-        self,
-        images: NDArray[np.uint8],
-        *,
-        batch: int = 64,
-        mean: float = 127.5,
-        scale: float = 127.5,
-        bgr: bool = False,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Make templates as `templates` does, with the length that each had before it became 1.
-
-        Returns
-        -------
-        templates : ndarray of float32
-            Shape (n, d), rows of unit length.
-        lengths : ndarray of float32
-            Shape (n,), above 0: many networks give poor images shorter templates.
-        """
         wanted = (self.height, self.width, 3)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != wanted:
             raise ModelError(
@@ -298,7 +278,7 @@ class FaceModel:
                 part = np.concatenate([part, np.repeat(part[-1:], step - count, axis=0)])
             rows.append(self._some(part, mean, scale, bgr)[:count])
         if not rows:
-            return np.empty((0, self.dimension or 0), dtype=np.float32), np.empty(0, dtype=np.float32)
+            return np.empty((0, self.dimension or 0), dtype=np.float32)
         found = np.concatenate(rows)
         length = np.linalg.norm(found.astype(np.float64), axis=1)
         bad = np.flatnonzero(~np.isfinite(length) | (length == 0.0))
@@ -307,7 +287,7 @@ class FaceModel:
                 f"{self.path} gives image {bad[0]} a template that is zero or not finite",
                 remedy="look at that image, and at mean and scale",
             )
-        return np.asarray(found / length[:, None], dtype=np.float32), length.astype(np.float32)
+        return np.asarray(found / length[:, None], dtype=np.float32)
 
     def _some(self, part: NDArray[np.uint8], mean: float, scale: float, bgr: bool) -> NDArray[np.float32]:
         part = part[..., ::-1] if bgr else part

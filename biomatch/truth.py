@@ -126,8 +126,6 @@ class Truth:
     profile_id : str
         `FaceProfile.id` of the face profile that the templates were drawn from: a file of one name may be
         fitted again. Empty in worlds that were made before it was recorded.
-    profile_doubts : tuple of str
-        What the fit of that profile said against it; see `biomatch.settings.verdict`.
     """
 
     people: pl.DataFrame
@@ -140,7 +138,6 @@ class Truth:
     scenario: Mapping[str, Any]
     world_id: str = ""
     profile_id: str = ""
-    profile_doubts: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Truth of {self.world_id or 'an unsealed world'}: {self.people.height:,} people>"
@@ -162,8 +159,6 @@ class Truth:
         for name, schema in SCHEMAS.items():
             storage.write_table(folder, schema, getattr(self, name))
         made_from = {"seed": self.seed, "scenario": dict(self.scenario), "profile_id": self.profile_id}
-        if self.profile_doubts:
-            made_from["profile_doubts"] = list(self.profile_doubts)
         storage.write_text(folder / "made_from.json", json.dumps(made_from, indent=1, sort_keys=True) + "\n")
 
     @classmethod
@@ -181,7 +176,6 @@ class Truth:
             scenario=made_from["scenario"],
             world_id=world_id,
             profile_id=made_from.get("profile_id", ""),
-            profile_doubts=tuple(made_from.get("profile_doubts", ())),
         )
 
 

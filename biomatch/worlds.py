@@ -121,9 +121,7 @@ def check_seed(seed: Any) -> int:
     return int(seed)
 
 
-def world(
-    scenario: Scenario | str | Path, seed: int, progress: Progress | None = None, *, beyond: bool = False
-) -> World:
+def world(scenario: Scenario | str | Path, seed: int, progress: Progress | None = None) -> World:
     """Make a world in memory.
 
     Parameters
@@ -134,8 +132,6 @@ def world(
         Root seed and lineage, 0 to 2**32 - 1. Two worlds of one seed share people.
     progress : callable, optional
         Called with (stage, done, total).
-    beyond : bool
-        Whether a face profile is used whose fit was refused.
 
     Returns
     -------
@@ -153,19 +149,12 @@ def world(
     """
     from biomatch_synthetic.world import make
 
-    scenario = Scenario.of(scenario)
-    _check_profile(scenario, beyond)
-    observed, truth = make(scenario, check_seed(seed), progress=progress)
+    observed, truth = make(Scenario.of(scenario), check_seed(seed), progress=progress)
     return World(observed, observed.id, None, replace(truth, world_id=observed.id))
 
 
 def write_world(
-    scenario: Scenario | str | Path,
-    seed: int,
-    out: str | Path,
-    progress: Progress | None = None,
-    *,
-    beyond: bool = False,
+    scenario: Scenario | str | Path, seed: int, out: str | Path, progress: Progress | None = None
 ) -> World:
     """Make a world in a folder; templates go straight to disk.
 
@@ -178,7 +167,6 @@ def write_world(
 
     check_seed(seed)
     scenario = Scenario.of(scenario)
-    _check_profile(scenario, beyond)
     about: dict[str, Any] = {}
     asked = question_of(scenario=scenario.canonical(), seed=seed)
     with storage.new_folder(out, KIND, about, question=asked) as folder:
@@ -193,13 +181,6 @@ def write_world(
         truth.write(folder / "truth")
         about["observed"], about["world_id"] = dict(observed.about), observed.id
     return open_world(out)
-
-
-def _check_profile(scenario: Scenario, beyond: bool) -> None:
-    """Refuse a face profile whose own fit was refused."""
-    profile = scenario.faces.face_profile()
-    if profile.verdict is not None:
-        profile.verdict.check_use(profile.name, beyond=beyond)
 
 
 def open_world(path: str | Path) -> World:

@@ -31,8 +31,7 @@ def embed(
 ) -> None:
     """Make templates of images with your own ONNX face model.
 
-    A template is of unit length; its own length, which tells of quality, is kept beside it. The file that is
-    written is what ``identify`` and ``fit`` read. A folder's subfolders are subjects.
+    The file that is written is what ``identify`` and ``fit`` read. A folder's subfolders are subjects.
     """
     import numpy as np
 
@@ -44,14 +43,10 @@ def embed(
 
     free_file(out, "set of templates", held=begins("templates.npy"))
     face = FaceModel(model)
-    templates, lengths, names, labels = [], [], [], []
+    templates, names, labels = [], [], []
     with progress() as update:
         for part, some, subjects in read_images(images):
-            some_templates, some_lengths = face.templates_and_lengths(
-                part, batch=batch, mean=mean, scale=scale, bgr=bgr
-            )
-            templates.append(some_templates)
-            lengths.append(some_lengths)
+            templates.append(face.templates(part, batch=batch, mean=mean, scale=scale, bgr=bgr))
             names += some
             labels += subjects
             update("embedding", len(names), len(names) + 1)
@@ -59,13 +54,7 @@ def embed(
     if not names:
         raise TableError(f"{images} holds no images", allowed="at least one")
     found = np.concatenate(templates)
-    write_npz(
-        out,
-        templates=found,
-        labels=np.array(labels, dtype=str),
-        names=np.array(names, dtype=str),
-        lengths=np.concatenate(lengths),
-    )
+    write_npz(out, templates=found, labels=np.array(labels, dtype=str), names=np.array(names, dtype=str))
     subjects_count = len(set(labels))
     emit(
         as_json,

@@ -32,41 +32,20 @@ def fit(
             "--first-enrolled", help="Each label's first row is its enrolled image, the others are probes."
         ),
     ] = False,
-    centre: Annotated[
-        bool, typer.Option("--centre", help="Subtract the mean template first; the profile stores it.")
-    ] = False,
-    groups: Annotated[Path | None, typer.Option(help="Group of each row, one a line (blank: none).")] = None,
-    captured: Annotated[
-        Path | None, typer.Option(help="Day of each image, YYYY-MM-DD, one a line (blank: not known).")
-    ] = None,
-    years_between: Annotated[
-        Path | None, typer.Option(help="Years between the images of each mated score, one a line.")
-    ] = None,
-    beyond: Annotated[
-        bool, typer.Option("--beyond", help="Write a profile whose fit is refused; it says so of itself.")
-    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a face profile to your embeddings or scores, with a table of how well it fits."""
-    from biomatch.errors import SettingsError, TableError
-    from biomatch.scorelaw.fit import Extras, fit_embeddings, fit_scores, from_scores, read_scores
+    from biomatch.errors import SettingsError
+    from biomatch.scorelaw.fit import fit_embeddings, fit_scores, from_scores, read_scores
     from biomatch.settings.profile_toml import profile_toml
+    from biomatch.tables.embeddings import read_embeddings
     from biomatch.tables.places import begins, free_file
-    from biomatch.tables.rows import read_days, read_groups, read_own, read_years
     from biomatch.tables.storage import write_text
 
     if out.suffix != ".toml":
         raise SettingsError(f"--out {out}", allowed="a file that ends in .toml")
     free_file(out, "face profile", held=begins("[likeness]", "[noise"))
     scores = (mated is not None) + (non_mated is not None)
-    rows = {"--groups": groups, "--captured": captured, "--centre": centre or None}
-    wrong = [key for key, given in rows.items() if given is not None] if embeddings is None else []
-    wrong += ["--years-between"] if years_between is not None and embeddings is not None else []
-    if wrong:
-        raise SettingsError(
-            f"{', '.join(wrong)} with {'scores' if embeddings is None else 'embeddings'}",
-            allowed="--groups, --captured, --centre with EMBEDDINGS; --years-between with --mated",
-        )
     if (embeddings is None) == (scores == 0) or scores == 1 or (labels is not None and embeddings is None):
         raise SettingsError(
             "what to fit is not clear",
@@ -74,25 +53,11 @@ def fit(
         )
     with progress() as bar:
         if embeddings is not None:
-            own = read_own(embeddings, labels)
-            extras = Extras(
-                own.lengths, read_days(captured, len(own.labels)), read_groups(groups, len(own.labels))
-            )
-            found = fit_embeddings(
-                own.templates, own.labels, out.stem, progress=bar, first_enrolled=first_enrolled,
-                centre=centre, extras=extras,
-            )  # fmt: skip
+            templates, names = read_embeddings(embeddings, labels)
+            found = fit_embeddings(templates, names, out.stem, progress=bar, first_enrolled=first_enrolled)
         else:
             pair = [read_scores(path) for path in (mated, non_mated) if path is not None]
-            apart = None if years_between is None else read_years(years_between)
-            found = fit_scores(from_scores(pair[0], pair[1], apart), out.stem, bar)
-    verdict = found.profile.verdict
-    if verdict is not None and verdict.refused and not beyond:
-        raise TableError(
-            f"no profile was written, for none describes the data: {' '.join(verdict.refused)}",
-            allowed="data that the model can describe",
-            remedy="mend what the sentence names, or say --beyond to write the profile all the same",
-        )
+            found = fit_scores(from_scores(pair[0], pair[1]), out.stem, bar)
     write_text(out, profile_toml(found.profile))
     emit(as_json, _payload(found, out), _lines(found, out))
 
@@ -113,12 +78,6 @@ def _payload(found: Fitted, out: Path) -> dict[str, object]:
         },
         "not_fitted": NOT_FITTED,
         "misfit": found.misfit,
-        "converged": found.profile.verdict is None or found.profile.verdict.converged,
-        "refused": [] if found.profile.verdict is None else found.profile.verdict.refused,
-        "suspects": None if found.suspects is None else found.suspects.to_json(),
-        "groups": None if found.groups is None else found.groups.to_json(),
-        "lengths": None if found.lengths is None else found.lengths.to_json(),
-        "centred": bool(found.profile.centre),
         "goodness": found.goodness.to_json(),
         "notes": list(sample.notes),
         "trusted": not found.goodness.warnings,
@@ -152,44 +111,10 @@ def _lines(found: Fitted, out: Path) -> list[str]:
             f"{row.gallery:13,}  {row.threshold:11.4f}  {row.predicted:14.3g}  {row.seen}"
             for row in good.held_out
         ]
-    lines += _group_lines(found)
-    lines += ["", *(f"note: {text}" for text in _notes(found)), f"note: {NOT_FITTED}"]
+    lines += ["", *(f"note: {text}" for text in sample.notes), f"note: {NOT_FITTED}"]
     lines += [f"WARNING: {text}" for text in good.warnings]
-    verdict = profile.verdict
-    if verdict is not None and verdict.refused:
-        return [*lines, *(f"REFUSED: {text}" for text in verdict.refused)]
-    size = verdict.largest_gallery if verdict is not None else 1e6
     lines.append(
-        f"next: biomatch predict {out} --gallery {size:.0f} --max-fpir 0.01; "
+        f"next: biomatch predict {out} --gallery 1e6 --max-fpir 0.003; "
         f"or a world with --set faces.profile={out}"
     )
     return lines
-
-
-def _notes(found: Fitted) -> list[str]:
-    said = list(found.sample.notes)
-    if found.profile.centre:
-        said.append("the mean template was subtracted, and stands in the profile: subtract it from any other")
-    if found.lengths is not None:
-        low, rest = found.lengths.lowest, found.lengths.others
-        said.append(
-            f"lengths of templates foretell scores: rank correlation {found.lengths.correlation:.2f}; the "
-            f"tenth with the smallest misses {low} at {found.lengths.threshold:.3f}, the others {rest}"
-        )
-    if found.sample.years:
-        bins = ", ".join(f"{years:.1f}" for years, _ in found.sample.years)
-        said.append(f"mated images lie {bins} years apart (means of thirds), at the built-in pace of ageing")
-    return said
-
-
-def _group_lines(found: Fitted) -> list[str]:
-    table = found.groups
-    if table is None:
-        return []
-    lines = [
-        "",
-        f"group        identities  FMR within, at {table.fmr_threshold:.4f}     FPIR of its probes, "
-        f"N = {table.gallery:,}, at {table.fpir_threshold:.4f}",
-    ]
-    lines += [f"{row.group:12s} {row.identities:10,}  {row.fmr}  {row.fpir}" for row in table.rows]
-    return [*lines, f"across groups: FMR {table.across}"]

@@ -29,19 +29,10 @@ def parse_day(text: str, option: str = "--on") -> date:
         raise SettingsError(f"{option} {text}", allowed="a day as YYYY-MM-DD") from None
 
 
-def say_doubts(doubts: tuple[str, ...]) -> None:
-    """Repeat on standard error what a fit said against the face profile of a world."""
-    for text in doubts:
-        note(f"warning: the world's face profile: {text}")
-
-
 def world(
     scenario: Annotated[str, typer.Argument(help="A built-in scenario or a TOML file.")],
     seed: Annotated[int, typer.Option("--seed", help="Root seed and lineage of the world.")],
     out: Out,
-    beyond: Annotated[
-        bool, typer.Option("--beyond", help="Use a face profile whose fit was refused.")
-    ] = False,
     changes: Set = None,
     as_json: Json = False,
 ) -> None:
@@ -52,8 +43,7 @@ def world(
 
     settings = Scenario.load(scenario).with_(parse_changes(changes or []), where="--set")
     with progress() as update:
-        made = write_world(settings, seed, out, update, beyond=beyond)
-    say_doubts(made.truth.profile_doubts)
+        made = write_world(settings, seed, out, update)
     counts = {
         "encounters": made.observed.encounters.height,
         "documents": made.observed.documents.height,
@@ -62,7 +52,7 @@ def world(
     }
     emit(
         as_json,
-        {"world": out, "id": made.id, "seed": seed, **counts, "warnings": list(made.truth.profile_doubts)},
+        {"world": out, "id": made.id, "seed": seed, **counts},
         [
             f"world {made.id}: {counts['people']:,} people, {counts['encounters']:,} encounters, "
             f"{counts['templates']:,} templates",

@@ -11,7 +11,6 @@ import typer
 
 from biomatch import decimals
 from biomatch.cli.console import Json, emit, note, plain, progress
-from biomatch.cli.flow import say_doubts
 from biomatch.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -121,7 +120,6 @@ def tune(
     found = []
     for lists, world in folders:
         opened = open_world(world)
-        say_doubts(opened.truth.profile_doubts)
         found.append(swept(CandidateLists.read(lists, opened.observed), opened.truth))
     curve = pool([one for one, _ in found])
     if port is not None:

@@ -8,10 +8,6 @@ import typer
 
 from biomatch.cli.console import Json, emit
 
-Beyond = Annotated[
-    bool, typer.Option("--beyond", help="Use a profile whose fit was refused, or beyond its range.")
-]
-
 
 def register(app: typer.Typer) -> None:
     """Add the command of this family."""
@@ -24,7 +20,6 @@ def predict(
     max_fpir: Annotated[float, typer.Option(help="Limit of FPIR, such as 0.003.")],
     images: Annotated[int, typer.Option(help="K, enrolled images of each person.")] = 1,
     years: Annotated[float, typer.Option(help="Years between enrolled images and probe.")] = 0.0,
-    beyond: Beyond = False,
     as_json: Json = False,
 ) -> None:
     """Predict threshold and FNIR of a face profile at any gallery size, without simulation."""
@@ -32,7 +27,7 @@ def predict(
     from biomatch.settings.profile import load_profile
 
     chosen = load_profile(profile)
-    found = ask(chosen, gallery, max_fpir, images=images, years=years, beyond=beyond)
+    found = ask(chosen, gallery, max_fpir, images=images, years=years)
     payload = {
         "profile": chosen.name,
         "gallery": gallery,
@@ -52,4 +47,4 @@ def predict(
         f"FMR        {found.fmr:.3g}  a comparison with one person  {found.how['fmr']}",
         "The bands are the profile's declared error, not the confidence interval of a sample.",
     ]
-    emit(as_json, payload, [*lines, *(f"WARNING: {text}" for text in found.warnings)])
+    emit(as_json, payload, lines)

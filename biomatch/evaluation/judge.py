@@ -172,7 +172,6 @@ def evaluate(
             "encounters": observed.encounters.height,
             "external": bool(run.lists.about.get("external")),
             "review": (review or ReviewSettings()).model_dump(mode="json"),
-            **({"profile_doubts": list(truth.profile_doubts)} if truth.profile_doubts else {}),
         },
     )
     if grid and point.system.linkage.method != "document":

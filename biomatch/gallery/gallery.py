@@ -41,7 +41,8 @@ class Gallery(Carded):
     floor_score : float, optional
         Lowest score at which decisions will be made; `compressed` chooses its depth for it.
     threads : int, optional
-        Threads of a search; None: ``OMP_NUM_THREADS``, else the usable cores.
+        Threads of a search; None: ``OMP_NUM_THREADS``, else the usable cores. Answers do not depend
+        on it.
     rank_from : {"exact", "int8", "float16"}
         What `compressed` ranks the chosen rows by: the templates, or a smaller copy in memory.
     loss_budget : float
@@ -56,9 +57,11 @@ class Gallery(Carded):
     `milvus` one call runs at a time.) A change prepares what it touches beside what is there: erasing and
     compacting need room in memory for the pieces that lose rows.
 
-    After a fork a gallery refuses. A copy or a pickle of one on disk is opened again, read-only; one in
-    memory has to be saved first. Scores come from `biomatch.gallery.scoring.exact_scores`, equal ones in
-    ascending order of reference_id; neither batch size nor threads change a byte.
+    A gallery belongs to the process that made it. After a fork it refuses; a copy or a pickle of a gallery on
+    disk is opened again, read-only, where it is used; one in memory has to be saved first.
+
+    Answers are deterministic: scores come from `biomatch.gallery.scoring.exact_scores`, equal scores
+    are in ascending order of reference_id, and neither batch size nor threads change a byte.
 
     Examples
     --------
@@ -68,6 +71,9 @@ class Gallery(Carded):
     >>> found = gallery.identify(np.eye(4, dtype=np.float32)[1:2], list_length=2)
     >>> found.reference_id.tolist(), found.score.tolist(), found.enrolled_count
     ([[11, 10]], [[1.0, 0.0]], 3)
+    >>> gallery.retire(np.array([11]))
+    >>> gallery.identify(np.eye(4, dtype=np.float32)[1:2], list_length=3).reference_id.tolist()
+    [[10, 12, -1]]
     """
 
     def __init__(

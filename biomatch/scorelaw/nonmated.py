@@ -37,8 +37,6 @@ The nearer strangers are to a probe, the more they share of its individual part.
 FPIR counted at N = 2,000 to 200,000 (24,000 probes; leader and 50th tier alike), where a constant part gives
 up to 10% too much at 200,000; N = 1.6 million was kept from them (benchmarks/results/closed-form-*.md).
 """
-KEPT = 2
-"""Tables that a fit keeps for reuse: the one at its present point, and one of a neighbour."""
 THRESHOLDS = np.arange(0.02, 0.985, 0.0125)
 """Thresholds at which the law is tabulated; between them its logarithm is interpolated."""
 
@@ -54,19 +52,15 @@ class Probes:
     expected : ndarray
         Shape (NOISES, LENGTHS * SHARES, rows): law of the expected cosine between probe and stranger's
         identity, mass on each of the `rows` points of `GRID` that have any.
-    rows : ndarray
-        Shape (rows,), int64: those points.
-    cosine, variance : ndarray
-        Shape (NOISES,): cosine of a probe with its own identity, and its variance times d.
+    spreads : ndarray
+        Shape (NOISES, SHIFTS, rows, len(GRID)): from the expected to the realised cosine B.
     deviation : ndarray
         Shape (NOISES,): nodes of log(sigma / scale) of the probe.
     """
 
     weight: Floats
     expected: Floats
-    rows: NDArray[np.int64]
-    cosine: Floats
-    variance: Floats
+    spreads: Floats
     deviation: Floats
 
 
@@ -85,8 +79,6 @@ class NonMated:
         Factor on the probe's noise.
     window : tuple of float, optional
         Lowest and highest threshold that will be asked for: a fit tabulates no more. None: all.
-    reuse : dict, optional
-        Where laws that differ in likeness alone share what hangs on noise and dimension; a fit gives one.
     """
 
     profile: FaceProfile
@@ -94,7 +86,6 @@ class NonMated:
     groups: tuple[str, str] | None = None
     noise_factor: float = 1.0
     window: tuple[float, float] | None = None
-    reuse: dict[tuple[object, ...], Floats] | None = field(default=None, repr=False, compare=False)
     _cache: dict[str, Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
@@ -110,7 +101,7 @@ class NonMated:
     @cached_property
     def probes(self) -> Probes:
         """Tabulate the kinds of probes; about a fifth of a second."""
-        profile = self.profile
+        profile, d = self.profile, self.profile.dimension
         noise, k = profile.noise, profile.likeness.latent_dimension
         kernel = facemodel.kernel_of(profile)
         mean, rest = self._means
@@ -125,7 +116,8 @@ class NonMated:
             deviation = deviation + np.log(profile.groups.members[self.groups[0]].noise)
         sigma = sigma_at(profile, deviation + np.log(self.noise_factor))
         cosine, variance = cosine_of(sigma), cosine_variance(sigma)
-        _, shift_weight = _shifts()
+        shift, shift_weight = np.polynomial.hermite_e.hermegauss(SHIFTS)
+        shift_weight = shift_weight / shift_weight.sum()
         along, along_weight = normal_nodes(61, 7.0)
         across, across_weight = chi_nodes(k - 1, 60)
         other, other_weight = normal_nodes(11, 4.5)
@@ -149,9 +141,15 @@ class NonMated:
                 cosine_of_faces = mean + rest * scale[j] * likeness_grid[filled]
                 for n in range(NOISES):
                     expected[n, i * SHARES + j] = deposit(cosine[n] * cosine_of_faces, heap[filled], GRID)
-        rows = np.arange(len(GRID)) if self.reuse is not None else np.flatnonzero(expected.any(axis=(0, 1)))
+        rows = np.flatnonzero(expected.any(axis=(0, 1)))
+        spreads = np.array(
+            [
+                [_spreading(c, v, d, profile.likeness.common, float(s), GRID[rows]) for s in shift]
+                for c, v in zip(cosine, variance, strict=True)
+            ]
+        )
         weight = np.einsum("i,j,n,s->ijns", length_weight, typical_weight, noise_weight, shift_weight).ravel()
-        return Probes(weight, np.ascontiguousarray(expected[:, :, rows]), rows, cosine, variance, deviation)
+        return Probes(weight, np.ascontiguousarray(expected[:, :, rows]), spreads, deviation)
 
     @cached_property
     def thresholds(self) -> Floats:
@@ -164,43 +162,23 @@ class NonMated:
     @cached_property
     def table(self) -> Floats:
         """FMR for each kind of probe and each threshold, shape (p, thresholds)."""
-        probes, profile = self.probes, self.profile
-        key = (
-            *profile.noise.model_dump().values(), profile.dimension, profile.likeness.common, self.images,
-            self.window, *probes.cosine,
-        )  # fmt: skip
-        accepted = None if self.reuse is None else self.reuse.get(key)
-        if accepted is None:
-            accepted = self._accepted()
-            if self.reuse is not None:
-                while len(self.reuse) >= KEPT:
-                    del self.reuse[next(iter(self.reuse))]
-                self.reuse[key] = accepted
-        found = np.empty((LENGTHS * SHARES, NOISES, SHIFTS, len(self.thresholds)))
-        for n in range(NOISES):
-            found[:, n] = (probes.expected[n] @ accepted[n]).transpose(1, 0, 2)
-        return np.asarray(np.clip(found.reshape(-1, len(self.thresholds)), 0.0, 1.0 - 1e-15))
-
-    def _accepted(self) -> Floats:
-        """FMR by expected cosine, shape (NOISES, SHIFTS, rows, thresholds): it hangs on noise and d alone."""
-        profile, probes = self.profile, self.probes
         # An enrolled person's G and his one image's noise are one normal deviation; several share the G.
-        spread = float(np.hypot(profile.noise.person, facemodel.image_spread(profile, enrolment=True)))
+        spread = float(
+            np.hypot(self.profile.noise.person, facemodel.image_spread(self.profile, enrolment=True))
+        )
         if self.images == 1:
             accept = Acceptance(
-                profile, profile.dimension, 1, np.zeros(1), np.ones(1), 21, image_spread=spread
+                self.profile, self.profile.dimension, 1, np.zeros(1), np.ones(1), 21, image_spread=spread
             )
         else:
             goats, weights = normal_nodes(9, 3.6)
-            accept = Acceptance(profile, profile.dimension, self.images, goats, weights, 11)
+            accept = Acceptance(self.profile, self.profile.dimension, self.images, goats, weights, 11)
         columns = np.stack([accept.overall(float(t)) for t in self.thresholds], axis=1)
-        found = np.empty((NOISES, SHIFTS, len(probes.rows), len(self.thresholds)))
-        common = profile.likeness.common
-        for n, (c, v) in enumerate(zip(probes.cosine, probes.variance, strict=True)):
-            for at, shift in enumerate(_shifts()[0]):
-                kernel = _spreading(c, v, profile.dimension, common, float(shift), GRID[probes.rows])
-                found[n, at] = kernel @ columns
-        return found
+        probes = self.probes
+        found = np.empty((LENGTHS * SHARES, NOISES, SHIFTS, len(self.thresholds)))
+        for n in range(NOISES):
+            found[:, n] = (probes.expected[n] @ (probes.spreads[n] @ columns)).transpose(1, 0, 2)
+        return np.asarray(np.clip(found.reshape(-1, len(self.thresholds)), 0.0, 1.0 - 1e-15))
 
     def _noise_only(self) -> Floats:
         """FMR of an unusable probe, a random direction, at each threshold."""
@@ -239,12 +217,6 @@ class NonMated:
         probe = -np.expm1(gallery * np.log1p(-self.table)).reshape(shape)
         weight = self.probes.weight.reshape(shape[:3])
         return np.asarray((probe * weight[..., None]).sum(axis=(0, 2)) / weight.sum(axis=(0, 2))[:, None])
-
-
-def _shifts() -> tuple[Floats, Floats]:
-    """Nodes and weights of the part of the scatter that a probe's comparisons share."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(SHIFTS)
-    return nodes, weights / weights.sum()
 
 
 def _read(thresholds: Floats, log_values: Floats, threshold: Floats | float) -> Floats:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,6 @@ class Prediction:
         1 - (1 - FMR)^N, what ignoring clusters of look-alikes would give.
     how : dict
         For each figure ``"closed form"`` or ``"corrected by simulation"``.
-    warnings : tuple of str
-        What the profile's fit said against it, and whether the question lies beyond its range.
     """
 
     threshold: float
@@ -45,7 +43,6 @@ class Prediction:
     fmr: float
     fpir_if_independent: float
     how: dict[str, str]
-    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, intervals under keys of their own."""
@@ -58,18 +55,11 @@ class Prediction:
             "fmr": self.fmr,
             "fpir_if_independent": self.fpir_if_independent,
             "how": dict(self.how),
-            "warnings": list(self.warnings),
         }
 
 
 def predict(
-    profile: FaceProfile | str | Path,
-    gallery: float,
-    max_fpir: float,
-    *,
-    images: int = 1,
-    years: float = 0.0,
-    beyond: bool = False,
+    profile: FaceProfile | str | Path, gallery: float, max_fpir: float, *, images: int = 1, years: float = 0.0
 ) -> Prediction:
     """Predict threshold and FNIR of a profile.
 
@@ -85,9 +75,6 @@ def predict(
         K, enrolled images of each person.
     years : float
         Years between the enrolled images and the probe.
-    beyond : bool
-        Whether to answer where the profile's verdict refuses: a fit that failed, or a question beyond its
-        range.
 
     Returns
     -------
@@ -96,7 +83,7 @@ def predict(
     Raises
     ------
     SettingsError
-        For values out of range, or where the profile's verdict refuses.
+        For values out of range.
 
     Examples
     --------
@@ -104,14 +91,7 @@ def predict(
     >>> found.fnir_interval[0] < found.fnir < found.fnir_interval[1] < 0.01
     True
     """
-    profile = FaceProfile.of(profile)
-    law = ScoreLaw(profile, images=images, years=years)
-    said = list(profile.doubts)
-    if profile.verdict is not None:
-        profile.verdict.check_use(profile.name, beyond=beyond)
-        far = profile.verdict.check_range(profile.name, gallery, max_fpir / (gallery * images), beyond=beyond)
-        said += [far] if far else []
-    return replace(predict_by(law, gallery, max_fpir), warnings=tuple(said))
+    return predict_by(ScoreLaw(FaceProfile.of(profile), images=images, years=years), gallery, max_fpir)
 
 
 def predict_by(law: ScoreLaw, gallery: float, max_fpir: float) -> Prediction:

@@ -7,7 +7,6 @@ are TOML files under ``models/profiles``, made by ``make profiles``.
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -17,7 +16,6 @@ from pydantic import model_validator
 from biomatch.errors import SettingsError
 from biomatch.paths import models_dir
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
-from biomatch.settings.verdict import Verdict
 
 MODEL = "the model of this project, trial of October 2025"
 BUILT_IN = (
@@ -41,7 +39,7 @@ class Likeness(Settings):
     share: float = setting(0.3, MODEL, ge=0, lt=1)
     typicality: float = setting(0.45, MODEL, ge=0, le=2)
     common: float = setting(0.1, "part of the scatter shared by all comparisons of a probe", ge=0, lt=0.9)
-    mean_square: float = setting(0.1, f"{ASSUMED}: room for groups less alike than average", ge=0, lt=0.96)
+    mean_square: float = setting(0.1, f"{ASSUMED}: room for groups less alike than average", ge=0, lt=0.5)
     map_seed: int = setting(0, f"{ASSUMED}: one feature map, as one matcher has one network", ge=0)
 
 
@@ -144,21 +142,6 @@ class FaceProfile(Settings):
     anchor: Anchor = setting({}, MODEL)
     errors: Errors = setting({}, MODEL)
     targets: list[Target] = setting([], "make profiles")
-    centre: list[float] = setting([], "subtracted from a user's unit templates, then unit length again")
-    verdict: Verdict | None = setting(None, "what the fit said of itself; none of the built-in profiles")
-
-    def canonical(self) -> str:
-        """Give the profile as canonical JSON; what only a fitted profile has is left out where it is not."""
-        values = self.model_dump(mode="json")
-        for key in ("centre", "verdict"):
-            if not values[key]:
-                del values[key]
-        return json.dumps(values, sort_keys=True, separators=(",", ":"))
-
-    @property
-    def doubts(self) -> tuple[str, ...]:
-        """What the fit said against the profile: repeated wherever the profile is used."""
-        return () if self.verdict is None else self.verdict.sentences
 
     @classmethod
     def load(cls, name: str | Path) -> FaceProfile:

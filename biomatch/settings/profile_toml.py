@@ -22,9 +22,6 @@ def profile_toml(profile: FaceProfile) -> str:
     """
     values = profile.model_dump(mode="json")
     plain = {key: value for key, value in values.items() if not isinstance(value, (dict, list))}
-    if values["centre"]:
-        plain["centre"] = values["centre"]
-    plain = {key: value for key, value in plain.items() if value is not None}
     lines = [f"{key} = {_scalar(value)}" for key, value in plain.items()]
     for key, table in values.items():
         if not isinstance(table, dict):
@@ -45,8 +42,6 @@ def _scalar(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
-        return "[" + ", ".join(_inline(v) if isinstance(v, dict) else _scalar(v) for v in value) + "]"
     return repr(value)
 
 

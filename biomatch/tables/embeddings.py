@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,30 +133,3 @@ def _read_labels(place: Path) -> NDArray[Any]:
             return loaded
     lines = files.read_text(place).splitlines()
     return np.array([line.strip() for line in lines if line.strip()], dtype=np.str_)
-
-
-def centred(templates: NDArray[np.float32], centre: Sequence[float], where: str) -> NDArray[np.float32]:
-    """Subtract a profile's centre from unit templates and bring them to unit length again.
-
-    Parameters
-    ----------
-    templates : ndarray
-        Shape (n, d), float32, unit rows.
-    centre : sequence of float
-        `FaceProfile.centre`; empty: templates are given back as they are.
-    where : str
-        The file, for the message.
-
-    Raises
-    ------
-    TableError
-        Where the centre belongs to templates of another dimension.
-    """
-    if not len(centre):
-        return templates
-    if len(centre) != templates.shape[1]:
-        raise TableError(
-            f"templates of {templates.shape[1]} values in {where}, a profile whose centre has {len(centre)}",
-            allowed="templates of the matcher that the profile was fitted to",
-        )
-    return unit_rows(templates.astype(np.float64) - np.asarray(centre, dtype=np.float64), where)

@@ -25,7 +25,7 @@ from biomatch_synthetic.separate import listed
 
 def reveal(draft: Draft, labels: Labels, scenario: dict[str, Any]) -> truths.Truth:
     """Make the answers."""
-    calendar, profile = Calendar(draft), load_profile(draft.scenario.faces.profile)
+    calendar = Calendar(draft)
     return truths.Truth(
         people=_people(draft, labels),
         encounters=_true_encounters(draft, labels),
@@ -39,8 +39,7 @@ def reveal(draft: Draft, labels: Labels, scenario: dict[str, Any]) -> truths.Tru
         subversion=_subversion(draft, labels),
         seed=draft.seed,
         scenario=scenario,
-        profile_id=profile.id,
-        profile_doubts=profile.doubts,
+        profile_id=load_profile(draft.scenario.faces.profile).id,
     )
 
 

@@ -63,9 +63,6 @@ def guarantee(result: Result) -> str:
         said.append(f"Method: {shorten(words(str(given['method'])), 160)}.")
     if given.get("conditional_on"):
         said.append(f"That holds for {shorten(given['conditional_on'], 120)} as it was.")
-    doubts = [str(text) for text in result.about.get("profile_doubts", ())]
-    if doubts:
-        said.append(f"The fit of the face profile that this world was made on warns: {' '.join(doubts)}")
     return " ".join([*said, digits])
 
 

@@ -9,10 +9,8 @@ import numpy as np
 
 from biomatch import facemodel
 from biomatch.rates import Rate, rate
-from biomatch.scorelaw.fit.centre import FAR
 from biomatch.scorelaw.fit.sample import ScoreSample
-from biomatch.scorelaw.fit.suspects import Suspects
-from biomatch.scorelaw.fit.twin import MatedMix, Twin
+from biomatch.scorelaw.fit.twin import Twin
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.scorelaw.nonmated import THRESHOLDS
 from biomatch.settings.profile import FaceProfile
@@ -77,14 +75,6 @@ class HeldOut:
             "seen": self.seen.to_json(),
         }
 
-    @property
-    def factor(self) -> float:
-        """Factor, at least 1, between what was seen and predicted; 1 where fewer than ten were expected."""
-        if self.predicted * self.seen.denominator < 10.0:
-            return 1.0
-        ratio = max(self.seen.numerator, 0.5) / self.seen.denominator / self.predicted
-        return max(ratio, 1.0 / ratio)
-
 
 @dataclass(frozen=True)
 class Goodness:
@@ -114,28 +104,22 @@ class Goodness:
         }
 
 
-def judge_fit(
-    twin: Twin, sample: ScoreSample, held_out: tuple[HeldOut, ...], suspects: Suspects | None = None
-) -> Goodness:
+def judge_fit(twin: Twin, sample: ScoreSample, held_out: tuple[HeldOut, ...]) -> Goodness:
     """Compare a profile with the counts that it was fitted to, and with identities kept from it."""
     law = ScoreLaw(twin.profile)
     strangers = tuple(_non_mated(law, sample))
-    mated = tuple(_mated(MatedMix(twin.profile, sample), sample))
+    mated = tuple(_mated(law, sample))
     warnings = [
         *_few(sample),
         *_tails(strangers, mated),
         *_clusters(twin.profile, sample),
         *_held_out_misses(held_out),
     ]
-    if not twin.converged:
-        warnings.append("The search for parameters did not come to rest: the fit may be improved.")
-    if sample.mean_non_mated > FAR:
+    if sample.suspects:
         warnings.append(
-            f"Strangers' scores average {sample.mean_non_mated:.2f}: the templates all lean one way, which "
-            "leaves the scores little room. --centre subtracts their mean and stores it in the profile."
+            f"{sample.suspects:,} pair(s) of different labels score above the median mated score: look for "
+            "people under two labels, or twins; a wrong label stays a false match at every threshold."
         )
-    if suspects is not None:
-        warnings += suspects.sentences()
     return Goodness(strangers, mated, held_out, tuple(warnings))
 
 
@@ -168,18 +152,16 @@ def _non_mated(law: ScoreLaw, sample: ScoreSample) -> list[Quantile]:
     return rows
 
 
-def _mated(law: MatedMix, sample: ScoreSample) -> list[Quantile]:
-    scores, cumulative, rows = sample.mated, sample.mated_cumulative, []
+def _mated(law: ScoreLaw, sample: ScoreSample) -> list[Quantile]:
+    scores, rows = sample.mated, []
     grid = np.linspace(-0.3, 0.98, 65)
     table = law.fnmr(grid)
     for level in MATED:
-        at = min(int(np.searchsorted(cumulative, level)), len(scores) - 1)
-        t = float(scores[at])
-        seen = sample.fnmr(t)
-        # A person weighs the same however many pairs: events are persons' worth of misses.
-        events = round(seen * sample.mated_people)
+        events = round(level * len(scores))
         if events < 10:
             continue
+        t = float(scores[events])
+        seen = sample.fnmr(t)
         inside = table[0] <= seen <= table[-1]
         fit = float(np.interp(seen, table, grid)) if inside else None
         rows.append(Quantile(seen, events, t, fit, float(law.fnmr(min(t, 0.98))) / seen))

@@ -8,15 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch import files
+from biomatch import files, portable
 from biomatch.errors import TableError
+from biomatch.streams import stream
 
 Floats = NDArray[np.float64]
+Vectors = NDArray[np.float32]
 EDGES = np.linspace(-1.0, 1.0, 4001)
 """Thresholds at which non-mated scores are counted; a step of 0.0005 is far below any law's width."""
-
-
-YEAR_BINS = 3
+SAME_IMAGE = 1.0 - 2e-6
+"""Cosine from which two embeddings are one image: float32 rounding, nothing else, comes so close."""
+FEWEST, MOST = 30, 20_000
+"""Identities that a fit needs, and that it compares at most (chosen by a named stream, and said)."""
+PAIRS_EACH = 10
+BLOCK = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +31,7 @@ class ScoreSample:
     Attributes
     ----------
     dimension : int or None
-        Directions that the embeddings fill (`span`); None where only scores were given.
+        Values in an embedding; None where only scores were given.
     identities : int or None
         Identities compared; None where only scores were given.
     mated : ndarray
@@ -44,14 +49,12 @@ class ScoreSample:
         images or more; None where there are too few.
     top_direction : float or None
         Largest share of the identities' variance along one direction; large where people form clusters.
+    suspects : int
+        Pairs of different labels that score above the median mated score: wrong labels, or twins.
     notes : tuple of str
         What was left out, and why.
     first_enrolled : bool
         Whether the first image of each person is of the better, enrolled kind; else all images are alike.
-    weights : ndarray or None
-        Shape (m,), adds to 1: every person weighs the same, however many pairs of images; None: all alike.
-    years : tuple of (float, float)
-        Years between the images of mated pairs and the share of pairs, in a few bins; empty: not given.
     """
 
     dimension: int | None
@@ -63,20 +66,9 @@ class ScoreSample:
     best: dict[int, Floats]
     person_share: float | None = None
     top_direction: float | None = None
+    suspects: int = 0
     notes: tuple[str, ...] = ()
     first_enrolled: bool = False
-    weights: Floats | None = None
-    years: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def mated_weights(self) -> Floats:
-        """Weights of `mated`, which add to 1."""
-        return np.full(len(self.mated), 1.0 / len(self.mated)) if self.weights is None else self.weights
-
-    @property
-    def mated_cumulative(self) -> Floats:
-        """FNMR just above each of `mated`, shape (m,)."""
-        return np.asarray(np.cumsum(self.mated_weights))
 
     def fmr(self, threshold: float) -> float:
         """Give the share of non-mated scores at or above a threshold, in [0, 1]."""
@@ -92,55 +84,20 @@ class ScoreSample:
 
     def fnmr(self, threshold: float) -> float:
         """Give the share of mated scores below a threshold, in [0, 1]."""
-        return float(self.mated_weights[: np.searchsorted(self.mated, threshold)].sum())
-
-    @property
-    def median(self) -> float:
-        """Median mated score."""
-        at = int(np.searchsorted(self.mated_cumulative, 0.5))
-        return float(self.mated[min(at, len(self.mated) - 1)])
-
-    @property
-    def mean_non_mated(self) -> float:
-        """Mean of the non-mated scores, each taken at the middle of its cell of `EDGES`."""
-        inside = -np.diff(np.append(self.above, 0))
-        return float((inside * (EDGES + (EDGES[1] - EDGES[0]) / 2.0)).sum() / self.non_mated)
+        return float(np.searchsorted(self.mated, threshold)) / len(self.mated)
 
     @staticmethod
     def _edge(threshold: float) -> int:
         return min(int(np.searchsorted(EDGES, threshold - 1e-9)), len(EDGES) - 1)
 
 
-def binned_years(years: Floats, weights: Floats) -> tuple[tuple[float, float], ...]:
-    """Sum years between images up in `YEAR_BINS` bins of equal weight: (mean years, share) of each.
-
-    Where some are not known (NaN), the others stand for them; empty where none are, or all are 0.
-    """
-    known = np.isfinite(years)
-    if not known.any() or float(years[known].max()) == 0.0:
-        return ()
-    order = np.argsort(years[known], kind="stable")
-    value, weight = years[known][order], weights[known][order]
-    weight = weight / weight.sum()
-    place = np.minimum((np.cumsum(weight) - weight / 2.0) * YEAR_BINS, YEAR_BINS - 1).astype(np.int64)
-    found = []
-    for bin_ in range(YEAR_BINS):
-        inside = place == bin_
-        share = float(weight[inside].sum())
-        if share > 0.0:
-            found.append((round(float((value * weight)[inside].sum()) / share, 3), share))
-    return tuple(found)
-
-
-def from_scores(mated: Floats, non_mated: Floats, years: Floats | None = None) -> ScoreSample:
+def from_scores(mated: Floats, non_mated: Floats) -> ScoreSample:
     """Count mated and non-mated scores of unknown people.
 
     Parameters
     ----------
     mated, non_mated : ndarray
         Shape (n,), cosines in [-1, 1].
-    years : ndarray, optional
-        Shape of `mated`: years between the two images of each; NaN where not known.
 
     Raises
     ------
@@ -161,13 +118,8 @@ def from_scores(mated: Floats, non_mated: Floats, years: Floats | None = None) -
             )
         if len(values) < 200:
             raise TableError(f"{len(values)} {name} scores", allowed="at least 200", remedy="give more")
-    above = counted_above(np.asarray(non_mated))
-    count = len(mated)
-    if years is not None and years.shape != mated.shape:
-        raise TableError(f"{len(years)} values of years for {count} mated scores", allowed="one for each")
-    bins = () if years is None else binned_years(years, np.full(count, 1.0 / count))
-    scores = np.sort(np.clip(mated, -1, 1))
-    return ScoreSample(None, None, scores, count, above, len(non_mated), {}, years=bins)
+    above = _above(np.asarray(non_mated))
+    return ScoreSample(None, None, np.sort(np.clip(mated, -1, 1)), len(mated), above, len(non_mated), {})
 
 
 def read_scores(path: str | Path) -> Floats:
@@ -196,7 +148,163 @@ def read_scores(path: str | Path) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-def counted_above(scores: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Count scores at or above each of `EDGES`, shape (4001,)."""
+def from_embeddings(
+    templates: Vectors,
+    labels: NDArray[np.str_],
+    seed: int = 0,
+    only: NDArray[np.int64] | None = None,
+    first_enrolled: bool = False,
+) -> ScoreSample:
+    """Compare identities with each other and themselves, and count.
+
+    Parameters
+    ----------
+    templates : ndarray
+        Shape (n, d), float32, unit rows (`biomatch.tables.embeddings.read_embeddings`).
+    labels : ndarray
+        Shape (n,), text: the identity of each row.
+    seed : int
+        Chooses identities where there are more than `MOST`.
+    only : ndarray, optional
+        Shape (m,), numbers of the identities (in the order of the sorted labels) to compare; default: all.
+    first_enrolled : bool
+        Whether the first image of each identity, in the order of the rows, is its enrolled one (a passport
+        or visa photo) and only the others are probes. A mated score is then one of an enrolled image and a
+        probe.
+
+    Raises
+    ------
+    TableError
+        For too few identities, fewer than two images of every identity, or one image that stands twice.
+    """
+    names, owner = np.unique(labels, return_inverse=True)
+    images = np.bincount(owner, minlength=len(names))
+    if only is None:
+        _check_duplicates(templates, labels)
+    chosen = np.arange(len(names)) if only is None else only
+    notes = []
+    if not 32 <= templates.shape[1] <= 4096:
+        raise TableError(f"embeddings of {templates.shape[1]} values", allowed="32 to 4,096 values each")
+    if len(chosen) < FEWEST:
+        raise TableError(f"{len(chosen)} identities", allowed=f"at least {FEWEST}", remedy="add identities")
+    if len(chosen) > MOST:
+        kept = stream(seed, "fit.identities").choice(len(chosen), MOST, replace=False)
+        notes.append(f"{MOST:,} of {len(chosen):,} identities were compared, chosen at random")
+        chosen = chosen[np.sort(kept)]
+    several = chosen[images[chosen] > 1]
+    if len(several) < FEWEST:
+        raise TableError(
+            f"{len(chosen) - len(several)} of {len(chosen)} identities have one image",
+            allowed=f"two images or more of at least {FEWEST} identities",
+            remedy="add images of the same people: without them there is no mated score",
+        )
+    if len(several) < len(chosen):
+        notes.append(f"{len(chosen) - len(several):,} identities with one image serve as strangers only")
+    order = np.argsort(owner, kind="stable")
+    start = np.concatenate([[0], np.cumsum(images)])
+    enrolled = templates[order[start[chosen]]]
+    probes = templates[order[start[several] + 1]]
+    mated, share = _mated(templates, order, start, several, first_enrolled)
+    above, best, suspects = _strangers(
+        enrolled, probes, np.searchsorted(chosen, several), np.median(mated), seed
+    )
+    return ScoreSample(
+        dimension=templates.shape[1],
+        identities=len(chosen),
+        mated=mated,
+        mated_people=len(several),
+        above=above,
+        non_mated=len(several) * (len(chosen) - 1),
+        best=best,
+        person_share=share,
+        top_direction=_top_direction(enrolled),
+        suspects=suspects,
+        notes=tuple(notes),
+        first_enrolled=first_enrolled,
+    )
+
+
+def _check_duplicates(templates: Vectors, labels: NDArray[np.str_]) -> None:
+    """Refuse an image that stands twice, under one label or under two: both spoil a score law."""
+    # Equal images have equal projections: sort along a random direction and compare near neighbours only.
+    direction = stream(0, "fit.duplicates").standard_normal((templates.shape[1], 1)).astype(np.float32)
+    along = (templates @ direction)[:, 0]
+    order = np.argsort(along, kind="stable")
+    for step in range(1, 4):
+        one, other = order[:-step], order[step:]
+        close = np.flatnonzero(np.abs(along[one] - along[other]) < 1e-3)
+        cosine = portable.pair_sums(templates[one[close]], templates[other[close]])
+        same = close[cosine >= SAME_IMAGE]
+        if len(same):
+            a, b = sorted((int(one[same[0]]), int(other[same[0]])))
+            if labels[a] != labels[b]:
+                raise TableError(
+                    f"rows {a} and {b} are one image under two labels, {str(labels[a])!r} and "
+                    f"{str(labels[b])!r}",
+                    remedy="correct the label, or leave both out: a wrong label is a false match for ever",
+                )
+            raise TableError(
+                f"rows {a} and {b} are one image twice (label {str(labels[a])!r})",
+                remedy="leave one out: an image compared with itself is no mated score",
+            )
+
+
+def _mated(
+    templates: Vectors,
+    order: NDArray[np.int64],
+    start: NDArray[np.int64],
+    several: NDArray[np.int64],
+    first_enrolled: bool,
+) -> tuple[Floats, float | None]:
+    """Score images of one person, at most `PAIRS_EACH` pairs each; estimate its part of the noise."""
+    scores, disjoint = [], []
+    for person in several:
+        rows = order[start[person] : start[person + 1]][:5]
+        table = portable.unit_products(templates[rows], templates[rows])
+        scores.append(table[0, 1:] if first_enrolled else table[np.triu_indices(len(rows), 1)][:PAIRS_EACH])
+        if len(rows) >= 4 and not first_enrolled:
+            disjoint.append((table[0, 1], table[2, 3]))
+    share = None
+    if len(disjoint) >= 50:
+        z = np.arctanh(np.clip(np.asarray(disjoint, dtype=np.float64), -0.99, 0.9999))
+        # The images' common person contributes (2p)^2, the two images q^2 each: p/q = sqrt(r / (2 - 2r)).
+        ranks = np.argsort(np.argsort(z, axis=0, kind="stable"), axis=0)
+        r = float(np.clip(np.corrcoef(ranks[:, 0], ranks[:, 1]).ravel()[1], 0.0, 0.8))
+        share = float(np.sqrt(r / (2.0 * (1.0 - r))))
+    return np.sort(np.concatenate(scores).astype(np.float64)), share
+
+
+def _strangers(
+    enrolled: Vectors, probes: Vectors, own: NDArray[np.int64], median: float, seed: int
+) -> tuple[NDArray[np.int64], dict[int, Floats], int]:
+    """Count all non-mated scores, and keep the best of each probe at several gallery sizes."""
+    size = len(enrolled)
+    mixed = stream(seed, "fit.gallery").permutation(size)
+    place = np.argsort(mixed)[own]
+    gallery = enrolled[mixed]
+    sizes = sorted({size - 1, *(n for n in (size // 8, size // 3) if n >= 20)})
+    above, suspects = np.zeros(len(EDGES), dtype=np.int64), 0
+    best: dict[int, list[Floats]] = {n: [] for n in sizes}
+    for first in range(0, len(probes), BLOCK):
+        scores = portable.unit_products(probes[first : first + BLOCK], gallery)
+        rows = np.arange(len(scores))
+        scores[rows, place[first : first + BLOCK]] = -2.0  # the mate is not in the gallery
+        above += _above(scores[scores > -1.5])
+        suspects += int((scores > median).sum())
+        for n in sizes:
+            best[n].append(scores[:, : n + 1 if n == size - 1 else n].max(axis=1).astype(np.float64))
+    return above, {n: np.sort(np.concatenate(parts)) for n, parts in best.items()}, suspects
+
+
+def _above(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     cell = np.clip(np.floor((scores + 1.0) * 2000.0).astype(np.int64), 0, len(EDGES) - 1)
     return np.asarray(np.cumsum(np.bincount(cell, minlength=len(EDGES))[::-1])[::-1], dtype=np.int64)
+
+
+def _top_direction(enrolled: Vectors) -> float:
+    """Share of the identities' variance along their first principal direction."""
+    centred = (enrolled - enrolled.mean(axis=0)).astype(np.float64)
+    if len(centred) > 3000:
+        centred = centred[:3000]
+    gram = centred @ centred.T if len(centred) < centred.shape[1] else centred.T @ centred
+    return float(np.linalg.eigvalsh(gram)[-1] / np.trace(gram))

@@ -12,18 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch import facemodel
 from biomatch.errors import TableError
 from biomatch.scorelaw.fit.sample import ScoreSample
-from biomatch.scorelaw.fit.solver import Parameter, solve
 from biomatch.scorelaw.law import ScoreLaw
-from biomatch.scorelaw.nodes import normal_nodes
-from biomatch.scorelaw.noise import cosine_of, sigma_at
 from biomatch.scorelaw.nonmated import THRESHOLDS, NonMated
 from biomatch.settings.profile import FaceProfile
 
 Floats = NDArray[np.float64]
-Reuse = dict[tuple[object, ...], Floats]
 Progress = Callable[[str, int, int], None]
 MATED_LEVELS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 NON_MATED_LEVELS = (0.3, 0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
@@ -37,6 +32,32 @@ FMR 1, fading out until 1e-3: a profile is asked about the tail, which a strange
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """One free number: where it lives, how it is transformed, and what it is pulled towards."""
+
+    key: str
+    centre: float
+    pull: float
+    low: float
+    high: float
+    transform: str  # "log", "logit" or ""
+
+    def to_free(self, value: float) -> float:
+        """Map a profile's value to the line that is searched."""
+        if self.transform == "log":
+            return float(np.log(value))
+        return float(np.log(value / (1.0 - value))) if self.transform == "logit" else value
+
+    def to_profile(self, free: float) -> float:
+        """Map back, inside the parameter's bounds."""
+        if self.transform == "log":
+            value = np.exp(free)
+        else:
+            value = 1.0 / (1.0 + np.exp(-free)) if self.transform == "logit" else free
+        return float(np.clip(value, self.low, self.high))
+
+
+@dataclass(frozen=True)
 class Twin:
     """A fitted profile and how well it fits.
 
@@ -45,13 +66,10 @@ class Twin:
     profile : FaceProfile
     misfit : float
         Root mean square residual in units of its expected error; about 1 for a model that holds.
-    converged : bool
-        Whether the search came to rest, in both score laws.
     """
 
     profile: FaceProfile
     misfit: float
-    converged: bool = True
 
 
 def fit_twin(
@@ -91,24 +109,21 @@ def fit_twin(
         )
     say = progress or (lambda _stage, _done, _total: None)
     profile = start or _start(sample, name, middle)
-    reuse: Reuse = {}
-    mated = solve(profile, _mated_parameters(sample), lambda p: _mated(p, sample))
+    began = profile.dimension
+    profile, mated = _fit(profile, _mated_parameters(sample), lambda p: _mated(p, sample), 12)
     say("fitting", 1, 3)
-    profile = mated.profile.with_({"likeness.mean_square": _mean_square(mated.profile, sample)})
-    strangers = solve(profile, _stranger_parameters(sample), lambda p: _strangers(p, sample, reuse))
-    say("fitting", 2, 3)
-    # The dimension is now a whole number, and the scatter of mated scores depends on it too.
-    mated = solve(strangers.profile, _mated_parameters(sample), lambda p: _mated(p, sample))
-    profile = mated.profile.with_({"likeness.mean_square": _mean_square(mated.profile, sample)})
-    rest = [p for p in _stranger_parameters(sample) if p.key != "dimension"]
-    strangers = solve(profile, rest, lambda p: _strangers(p, sample, reuse))
-    say("fitting", 3, 3)
-    misfits = [*mated.residuals, *strangers.residuals]
-    return Twin(
-        strangers.profile,
-        float(np.sqrt(np.mean(np.square(misfits)))),
-        mated.converged and strangers.converged,
+    profile, strangers = _fit(
+        profile,
+        _stranger_parameters(sample),
+        lambda p: _strangers(p, sample),
+        4 if start is not None else 9,
     )
+    say("fitting", 2, 3)
+    if abs(np.log(profile.dimension / began)) > 0.02:  # the scatter of mated scores depends on it too
+        profile, mated = _fit(profile, _mated_parameters(sample), lambda p: _mated(p, sample), 8)
+    say("fitting", 3, 3)
+    misfits = [*mated, *strangers]
+    return Twin(profile, float(np.sqrt(np.mean(np.square(misfits)))))
 
 
 def _start(sample: ScoreSample, name: str, middle: float) -> FaceProfile:
@@ -147,23 +162,84 @@ def _stranger_parameters(sample: ScoreSample) -> list[Parameter]:
     dimension = float(sample.dimension or 512)
     limit = float(sample.dimension or 4096)
     parameters = [
-        Parameter("likeness.share", 0.0, 0.7, 0.005, 0.9, "logit"),
-        Parameter("dimension", np.log(dimension), 1.0, 32.0, limit, "log"),
-        Parameter("likeness.length", np.log(3.0), 0.25, 1.2, 12.0, "log"),
+        Parameter("likeness.mean_square", 0.05, 0.15, 0.0, 0.49, ""),
+        Parameter("likeness.share", np.log(0.3 / 0.7), 0.7, 0.005, 0.9, "logit"),
+        Parameter("dimension", np.log(dimension), 0.1, 32.0, limit, "log"),
+        Parameter("likeness.length", np.log(3.7), 0.15, 1.2, 12.0, "log"),
     ]
     if sample.best:
         parameters.append(Parameter("likeness.typicality", 0.45, 0.12, 0.0, 1.5, ""))
     return parameters
 
 
-def _mean_square(profile: FaceProfile, sample: ScoreSample) -> float:
-    """Squared length of the mean identity, from the mean non-mated score: all else in the law averages 0."""
-    steps, weight = normal_nodes(41, 6.0)
-    sides = []
-    for enrolment in (False, True):
-        spread = np.hypot(profile.noise.person, facemodel.image_spread(profile, enrolment=enrolment))
-        sides.append(float(weight @ cosine_of(sigma_at(profile, spread * steps))))
-    return float(np.clip(sample.mean_non_mated / (sides[0] * sides[1]), 0.0, 0.95))
+def _set(profile: FaceProfile, parameters: list[Parameter], free: Floats) -> FaceProfile:
+    changes: dict[str, float | int] = {}
+    for parameter, value in zip(parameters, free, strict=True):
+        number = parameter.to_profile(float(value))
+        changes[parameter.key] = round(number) if parameter.key == "dimension" else number
+        if parameter.key == "noise.image":
+            ratio = profile.noise.person / max(profile.noise.image, 1e-9)
+            changes["noise.person"] = min(number * ratio, 1.5)
+        if parameter.key == "noise.unusable" and profile.noise.unusable_enrolment > 0.0:
+            changes["noise.unusable"] = number / 2.0
+            changes["noise.unusable_enrolment"] = number / 2.0
+    return profile.with_(changes)
+
+
+def _get(profile: FaceProfile, parameter: Parameter) -> float:
+    value = float(profile.dimension) if parameter.key == "dimension" else 0.0
+    if "." in parameter.key:
+        section, key = parameter.key.split(".")
+        value = float(getattr(getattr(profile, section), key))
+    if parameter.key == "noise.unusable":
+        value += profile.noise.unusable_enrolment
+    return parameter.to_free(float(np.clip(value, max(parameter.low, 1e-9), parameter.high)))
+
+
+def _fit(
+    profile: FaceProfile, parameters: list[Parameter], residuals: Callable[[FaceProfile], Floats], steps: int
+) -> tuple[FaceProfile, Floats]:
+    """Gauss-Newton with one finite-difference Jacobian, then Broyden's updates: laws are dear to evaluate.
+
+    Returns
+    -------
+    profile, residuals
+        The best point seen, and the data's residuals there (without the pull).
+    """
+    centre = np.array([p.centre for p in parameters])
+    pull = np.array([p.pull for p in parameters])
+
+    def both(free: Floats) -> tuple[Floats, int]:
+        data = residuals(_set(profile, parameters, free))
+        return np.concatenate([data, (free - centre) / pull]), len(data)
+
+    free = np.array([_get(profile, p) for p in parameters])
+    value, count = both(free)
+    jacobian = np.empty((len(value), len(free)))
+    for column, parameter in enumerate(parameters):
+        moved = free.copy()
+        moved[column] += 0.02 if parameter.transform == "" else 0.05
+        if parameter.key == "dimension" and np.exp(free[column]) * 1.05 > parameter.high:
+            moved[column] = free[column] - 0.05
+        jacobian[:, column] = (both(moved)[0] - value) / (moved[column] - free[column])
+    damping = 0.1
+    for _ in range(steps):
+        normal = jacobian.T @ jacobian
+        normal[np.diag_indices_from(normal)] *= 1.0 + damping
+        step = np.clip(-np.linalg.solve(normal, jacobian.T @ value), -0.6, 0.6)
+        found = both(free + step)[0]
+        # Broyden: the step has shown the slope along itself.
+        jacobian += np.outer(found - value - jacobian @ step, step) / max(float(step @ step), 1e-12)
+        gain = float(value @ value - found @ found)
+        if gain > 0.0:
+            free, value, damping = free + step, found, damping / 5.0
+            if gain < 1e-2:
+                break
+        else:
+            damping *= 8.0
+            if damping > 1e3:
+                break
+    return _set(profile, parameters, free), value[:count]
 
 
 def _logit(x: Floats) -> Floats:
@@ -171,41 +247,25 @@ def _logit(x: Floats) -> Floats:
     return np.asarray(np.log(y / (1.0 - y)))
 
 
-@dataclass(frozen=True)
-class MatedMix:
-    """FNMR of a profile over the years that lie between the images of a sample's mated pairs."""
-
-    profile: FaceProfile
-    sample: ScoreSample
-
-    def fnmr(self, threshold: Floats | float) -> Floats:
-        """Give the false non-match rate, in [0, 1], rising in T."""
-        parts = self.sample.years or ((0.0, 1.0),)
-        rates = [share * ScoreLaw(self.profile, years=years).fnmr(threshold) for years, share in parts]
-        return np.asarray(sum(rates))
-
-
 def _mated(profile: FaceProfile, sample: ScoreSample) -> Floats:
     """Residuals of FNMR at the data's quantiles, as log odds in units of their error."""
-    scores, cumulative, people = sample.mated, sample.mated_cumulative, sample.mated_people
-    asked = [q for q in MATED_LEVELS if q * people >= 5]
-    ranks = np.minimum(np.searchsorted(cumulative, asked), len(scores) - 1)
+    scores, m = sample.mated, len(sample.mated)
+    ranks = np.array([round(q * m) for q in MATED_LEVELS if q * m >= 5])
     at = np.clip(scores[ranks], -0.3, 0.975)
-    levels = np.array([sample.fnmr(np.nextafter(t, 2.0)) for t in at])
-    law = MatedMix(profile, sample)
-    found = law.fnmr(at)
-    # Pairs of one person are not independent trials: a person counts once.
-    error = np.sqrt(1.0 / (people * levels * (1.0 - levels)) + SLACK**2)
+    levels = np.searchsorted(scores, at, side="right") / m
+    found = ScoreLaw(profile).fnmr(at)
+    effective = (m + sample.mated_people) / 2.0  # pairs of one person are not independent trials
+    error = np.sqrt(1.0 / (effective * levels * (1.0 - levels)) + SLACK**2)
     residuals = (_logit(found) - _logit(levels)) / error
     # What scores like a stranger is an unusable image, or nearly: counted, for it may be none at all
     # (square roots of counts have one variance, Anscombe 1948).
     lost = max(sample.threshold_at(LOST_FMR), THRESHOLDS[0])
-    seen = sample.fnmr(lost) * people
-    expected = float(law.fnmr(lost)) * people
+    seen = float(np.searchsorted(scores, lost)) / m * sample.mated_people
+    expected = float(ScoreLaw(profile).fnmr(lost)) * sample.mated_people
     return np.append(residuals, 2.0 * (np.sqrt(expected + 0.375) - np.sqrt(seen + 0.375)))
 
 
-def _strangers(profile: FaceProfile, sample: ScoreSample, reuse: Reuse) -> Floats:
+def _strangers(profile: FaceProfile, sample: ScoreSample) -> Floats:
     """Residuals of FMR and of FPIR (where there are people), as logarithms in units of their error."""
     people = sample.identities or 1_000_000
     pairs = [(t, sample.count(t)) for t in map(sample.threshold_at, NON_MATED_LEVELS)]
@@ -219,7 +279,7 @@ def _strangers(profile: FaceProfile, sample: ScoreSample, reuse: Reuse) -> Float
     at = np.array([t for t, _ in pairs])
     counts = np.array([n for _, n in pairs], dtype=np.float64)
     asked = [*at, *(t for _, t, _, _ in searches)]
-    law = NonMated(profile, window=(min(asked), max(asked)), reuse=reuse)
+    law = NonMated(profile, window=(min(asked), max(asked)))
     # A typical person is in many pairs: the smaller the gallery of people, the less the pairs say.
     rates = counts / sample.non_mated
     slack = SLACK + BODY_SLACK * np.clip(1.0 + np.log10(rates) / 3.0, 0.0, 1.0)
