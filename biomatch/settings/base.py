@@ -209,6 +209,8 @@ def suggestion(model: type[BaseModel], dotted: str) -> str:
     True
     """
     known = dotted_keys(model)
+    if not known:
+        return "no key is known here"
 
     def likeness(key: str) -> float:
         whole = difflib.SequenceMatcher(None, dotted, key).ratio()

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from biomatch import files
 from biomatch.errors import SettingsError
 from biomatch.paths import models_dir
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
@@ -203,7 +204,7 @@ class Port(Settings):
         text = str(name)
         if text in cls.names():
             return cls.read(models_dir() / "ports" / f"{text}.toml")
-        if text.endswith(".toml") or Path(text).exists():
+        if text.endswith(".toml") or files.exists(text):
             return cls.read(text)
         raise SettingsError(
             f"unknown port {text!r}",

@@ -8,6 +8,7 @@ from typing import Self
 
 from pydantic import model_validator
 
+from biomatch import files
 from biomatch.errors import SettingsError
 from biomatch.paths import models_dir
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
@@ -326,7 +327,7 @@ class Scenario(Settings):
         text = str(name)
         if text in cls.names():
             return cls.read(models_dir() / "scenarios" / f"{text}.toml")
-        if text.endswith(".toml") or Path(text).exists():
+        if text.endswith(".toml") or files.exists(text):
             return cls.read(text)
         raise SettingsError(
             f"unknown scenario {text!r}",

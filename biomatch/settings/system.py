@@ -8,6 +8,7 @@ from typing import Any, Literal, Self, cast
 
 from pydantic import field_validator, model_validator
 
+from biomatch import files
 from biomatch.errors import SettingsError
 from biomatch.registry import INDEXES, RULES
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
@@ -281,7 +282,7 @@ class System(Settings):
         text = str(name)
         if text in _BUILT_IN:
             return cls.from_mapping(_BUILT_IN[text])
-        if text.endswith(".toml") or Path(text).exists():
+        if text.endswith(".toml") or files.exists(text):
             return cls.read(text)
         raise SettingsError(
             f"unknown system {text!r}",

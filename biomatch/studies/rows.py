@@ -217,7 +217,7 @@ def read_rows(folder: Path) -> list[Row]:
     ResultsError
         For a folder without runs, disagreeing twins, or runs that were made by different code.
     """
-    place = folder / "runs" if (folder / "runs").is_dir() else folder
+    place = folder / "runs" if files.exists(folder / "runs") else folder
     found = sorted(place.glob("*.json"))
     if not found:
         raise ResultsError(f"{folder} holds no run of a study", remedy="give the --out of `biomatch bench`")

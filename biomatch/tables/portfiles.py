@@ -11,8 +11,8 @@ from pathlib import Path
 
 import polars as pl
 
+from biomatch import files
 from biomatch.errors import TableError
-from biomatch.files import read_parquet
 from biomatch.tables.htmlrows import html_rows
 
 BANDS = ("n_0_15", "n_16_30", "n_31_45", "n_46_60", "n_61_90", "n_91_120", "n_over_120")
@@ -100,11 +100,11 @@ def read_cells(path: str | Path | pl.DataFrame) -> Cells:
     if isinstance(path, pl.DataFrame):
         return Cells("the frame", _as_text(path))
     place = Path(path)
-    if not place.is_file():
-        raise TableError(f"{place} is no file", remedy="give a CSV or Parquet file that exists")
+    if not files.exists(place):
+        raise TableError(f"{place} does not exist", remedy="give a CSV or Parquet file that exists")
     if place.suffix.lower() == ".parquet":
-        return Cells(place.name, _as_text(read_parquet(place)))
-    content = place.read_bytes()
+        return Cells(place.name, _as_text(files.read_parquet(place)))
+    content = files.read_bytes(place, pipe=True)
     if content[:2] == b"PK" or content[:4] == b"\xd0\xcf\x11\xe0":
         raise TableError(f"{place.name} is an Excel workbook", remedy="save its sheet as CSV")
     try:
@@ -115,7 +115,13 @@ def read_cells(path: str | Path | pl.DataFrame) -> Cells:
         return _table_of(html_rows(text), place.name)
     first = "\n".join(text.splitlines()[:_LOOKED_AT])
     rows = csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count))
-    return _table_of([[cell.strip() for cell in row] for row in rows], place.name)
+    try:
+        cells = [[cell.strip() for cell in row] for row in rows]
+    except csv.Error as fault:
+        raise TableError(
+            f"{place.name}, line {rows.line_num}: {fault}", remedy="save it as CSV again"
+        ) from None
+    return _table_of(cells, place.name)
 
 
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
