@@ -8,6 +8,7 @@ from biomatch.errors import BiomatchError as BiomatchError
 from biomatch.evaluation.identify import identify as identify
 from biomatch.evaluation.judge import evaluate as evaluate
 from biomatch.evaluation.overstays.review_orders import review as review
+from biomatch.evaluation.own.link import link as link
 from biomatch.evaluation.result import Result as Result
 from biomatch.evaluation.sweep import sweep as sweep
 from biomatch.evaluation.sweep import sweep_fraud as sweep_fraud

@@ -13,7 +13,7 @@ from typing import Any
 from biomatch.errors import BiomatchError, ResultsError
 
 Kind = type[BiomatchError]
-PERCENT = "1 % is 0.01"
+PERCENT = "1% is 0.01"
 
 
 def real(value: Any, name: str, *, error: Kind = ResultsError) -> float:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from biomatch import decimals
 from biomatch.cli.console import Json, emit, note, plain, progress
 from biomatch.errors import SettingsError
 
@@ -80,6 +79,8 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Tune an operating point: the lowest threshold whose guarantee meets the target."""
+    from biomatch import decimals
+
     if len(pairs) % 2:
         raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
     folders = list(zip(pairs[::2], pairs[1::2], strict=True))
@@ -175,6 +176,8 @@ def tune(
 
 def _further_lines(tuned: OperatingPoint) -> list[str]:
     """Say what was shown of the system's further searches."""
+    from biomatch import decimals
+
     lines = []
     for policy, shown in tuned.guarantee.get("searches", {}).items():
         if "not_shown" in shown:
@@ -289,6 +292,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge a run, or another matcher's candidate lists, by the truth of its world."""
+    from biomatch import decimals
     from biomatch.cli.summary import fraud_lines, search_lines
     from biomatch.evaluation.judge import evaluate as judge
     from biomatch.evaluation.result import KIND

@@ -76,7 +76,9 @@ def checked_scores(values: ArrayLike, what: str, *, padding: bool) -> Floats:
     return scores
 
 
-def checked_labels(labels: ArrayLike | None, size: int, what: str) -> NDArray[Any] | None:
+def checked_labels(
+    labels: ArrayLike | None, size: int, what: str, *, empty: bool = False
+) -> NDArray[Any] | None:
     """Check labels (subjects, strata): as many as there are scores, none missing."""
     if labels is None:
         return None
@@ -85,11 +87,11 @@ def checked_labels(labels: ArrayLike | None, size: int, what: str) -> NDArray[An
         raise ResultsError(f"{what} have shape {found.shape}", allowed=f"one label a score, ({size},)")
     if found.dtype.kind == "f" and not np.isfinite(found).all():
         raise ResultsError(f"{what} hold NaN", remedy="give every search its label")
-    if found.dtype.kind == "U" and found.size:
-        empty = np.char.str_len(np.char.strip(found)) == 0
-        if empty.any():
+    if found.dtype.kind == "U" and found.size and not empty:  # a trial without a group is in no row, and said
+        blank = np.char.str_len(np.char.strip(found)) == 0
+        if blank.any():
             raise ResultsError(
-                f"{what} hold an empty label at position {int(np.argmax(empty))}", remedy="name it"
+                f"{what} hold an empty label at position {int(np.argmax(blank))}", remedy="name it"
             )
     return found
 
@@ -98,7 +100,7 @@ def checked_strata(strata: Mapping[str, ArrayLike] | None, size: int, what: str)
     """Check a mapping of label arrays."""
     found: dict[str, NDArray[Any]] = {}
     for name, labels in (strata or {}).items():
-        array = checked_labels(labels, size, f"{what} labels {name!r}")
+        array = checked_labels(labels, size, f"{what} labels {name!r}", empty=True)
         if array is not None:
             found[name] = array
     return found

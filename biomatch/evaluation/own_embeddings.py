@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -95,12 +97,14 @@ def identify_own(
     mates = order[np.repeat(low, counts) + offsets]
     own = np.full(len(probes), -np.inf, np.float32)
     np.maximum.at(own, who, exact_scores(probes, who, references, mates))
-    return identification_curve(
+    curve = identification_curve(
         own[mated],
         ranks[mated],
         tops[~mated],
-        enrolled_count=int(np.unique(of_reference).size),
+        enrolled_count=len(references),
         list_length=list_length,
         mated_subjects=names[of_probe[mated]],
         non_mated_subjects=names[of_probe[~mated]],
     )
+    people = int(np.unique(of_reference).size)
+    return replace(curve, enrolled_counts=(people, people, people))

@@ -127,5 +127,5 @@ def shipped(folder: Path | None = None) -> Recalibration:
     place = (folder or models_dir()) / SHIPPED
     try:
         return Recalibration.from_json(read_json(place, error=ModelError))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+    except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
         raise ModelError(f"{place} is no recalibration ({fault})", remedy="run `make models`") from None

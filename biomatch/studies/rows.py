@@ -218,7 +218,7 @@ def read_rows(folder: Path) -> list[Row]:
         For a folder without runs, disagreeing twins, or runs that were made by different code.
     """
     place = folder / "runs" if files.exists(folder / "runs") else folder
-    found = sorted(place.glob("*.json"))
+    found = sorted(place.glob("*.json")) if files.exists(place) else []
     if not found:
         raise ResultsError(f"{folder} holds no run of a study", remedy="give the --out of `biomatch bench`")
     rows = merged(Row.read(file) for file in found)

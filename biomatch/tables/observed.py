@@ -32,7 +32,11 @@ CLASSES = (
     "WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR", "RESIDENT",
     "F2", "F3", "J2", "M2", "M3", "A1", "A2", "A3", "G1", "G2", "G3", "G4", "G5", "I", "C2", "C3", "D", "D1",
     "D2", "GMB", "GMT", "GB", "GT", "K1", "K2", "E1", "E2", "E3", "H1B1", "H2A", "H2B", "H3", "H4", "L2",
-    "O1", "O2", "O3", "P1", "P2", "P3", "P4", "Q1", "R1", "R2", "TN", "TD", "CW1", "CW2", "OTHER",
+    "O1", "O2", "O3", "P1", "P2", "P3", "P4", "Q1", "R1", "R2", "TN", "TD", "CW1", "CW2",
+    "B1B2", "K3", "K4", "K", "T1", "T2", "T3", "T4", "T5", "T6", "T", "U1", "U2", "U3", "U4", "U5", "U",
+    "V1", "V2", "V3", "V", "S5", "S6", "S7", "N8", "N9", "H1C", "H2R", "Q2", "Q3", "PAR", "TPS",
+    "NATO1", "NATO2", "NATO3", "NATO4", "NATO5", "NATO6", "NATO7",
+    "OTHER",
 )  # fmt: skip
 """Classes of admission: those of worlds first, then the others that the rules know. RESIDENT stands for
 citizens and permanent residents, who owe no departure; OTHER for a class that is not known here, whose last

@@ -235,7 +235,7 @@ def test_the_judge_counts_what_the_plan_counted(swept):
             if stops:
                 assert counts[kind].false_encounters == one.false_alarm_rate.numerator
                 assert counts[kind].honest_encounters == one.false_alarm_rate.denominator
-            else:
+            elif kind != "watchlist":  # who is wanted crosses in the honest world too: the plan has both
                 assert counts[kind].events == one.catch_rate.denominator == own[kind].events
                 assert counts[kind].caught_by_kind == one.catch_rate.numerator
 

@@ -171,6 +171,7 @@ CALLS = {
     "compact": lambda g: g.compact(),
     "save": lambda g: g.save("nowhere"),
     "about": lambda g: g.about(),
+    "card": lambda g: g.card(),
     "content_hash": lambda g: g.content_hash,
     "index_loss_bound": lambda g: g.index_loss_bound(),
     "pickle": pickle.dumps,

@@ -133,7 +133,7 @@ def test_a_signal_cleans_up(tmp_path, number, code):
         "    app.command('slow')(command)\n"
         "    app.command('other')(lambda: None)\n"
         "import typer\n"
-        "def build():\n    app = typer.Typer()\n    slow(app)\n    return app\n"
+        "def build(*_):\n    app = typer.Typer()\n    slow(app)\n    return app\n"
         "cli.build = build\nsys.exit(cli.run(['slow']))\n"
     )
     process = subprocess.Popen(

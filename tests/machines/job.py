@@ -142,7 +142,9 @@ def commands(found):
             "plan": ["plan", "--max-fpir", "0.001", "--expected-fpir", "0.0005"],
         }.items():
             ran = CliRunner().invoke(build(), words)
-            found[f"command {name}"] = [ran.exit_code, ran.output]
+            # How far a fit has come is told by the clock.
+            said = [line for line in ran.output.splitlines() if not line.startswith("fitting:")]
+            found[f"command {name}"] = [ran.exit_code, said]
         found["fitted profile"] = Path("mine.toml").read_text() if Path("mine.toml").exists() else None
 
 

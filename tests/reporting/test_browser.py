@@ -141,7 +141,8 @@ def test_keyboard_moves_the_slider_and_the_button_takes_it_back(path, look, made
     assert MOVED in seen.page.text_content("#live")
     seen.page.keyboard.press("Home")
     assert seen.page.inner_text("#threshold") == threshold(made.slider.thresholds[0])
-    seen.page.keyboard.press("Tab")  # the button is the next stop
+    seen.page.keyboard.press("Tab")  # the entry of a number is the next stop, the button the one after it
+    seen.page.keyboard.press("Tab")
     seen.page.keyboard.press("Enter")
     assert seen.page.inner_text("#threshold") == threshold(made.slider.thresholds[tuned])
     assert seen.page.inner_text("#label") == "tuned threshold"

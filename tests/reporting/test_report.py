@@ -34,7 +34,7 @@ def test_the_file_is_small_and_says_its_threshold(result, tmp_path):
     text = path.read_text(encoding="utf-8")
     assert path.stat().st_size < 3_000_000
     title = re.search(r"<title>(.*?)</title>", text, re.S).group(1)
-    assert "0.4200" in title
+    assert "0.42" in title
     assert "95% confidence" in title
     assert f"<h1>{title}</h1>" in text
     assert "{{" not in text.replace(assembly.bundle(), "")

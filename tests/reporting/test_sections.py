@@ -212,7 +212,7 @@ def test_alerts_are_shown_whatever_the_judge_counts(result):
 
 def test_the_sentence_says_threshold_confidence_and_target(result):
     said = recommendation.sentence(result)
-    assert "score of 0.42 on" in said
+    assert "scoring 0.42 or higher" in said
     assert "95% confidence" in said
     assert "0.1% (1 in 1,000)" in said
     assert "11 of 22,310" in recommendation.guarantee(result)

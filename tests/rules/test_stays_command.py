@@ -331,7 +331,7 @@ def test_for_a_person(stays) -> None:
 
 
 def test_many_chunks_make_one_object(stays, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("biomatch.cli.stays.CHUNK_ROWS", 7)
+    monkeypatch.setattr("biomatch.cli.tables.CHUNK_ROWS", 7)
     rows = "".join(f"T{i},2026-01-01,2026-02-01\n" for i in range(30))
     _, out, _ = stays("eu", f"traveller,entry,exit\n{rows}", "2026-04-01", "--json")
     assert [r["traveller"] for r in json.loads(out)["stays"]] == [f"T{i}" for i in range(30)]

@@ -114,7 +114,11 @@ def test_the_id_follows_what_is_asked_not_what_it_is_called(suite):
         ({"seeds": [1, 3]}, WallError, r"\[1\] are both"),
         ({"seeds": [2**32]}, SettingsError, "allowed: 0 to"),
         ({"worlds": {"w": {"scenario": "tinny"}}}, SettingsError, r"worlds\.w.*did you mean 'tiny'"),
-        ({"systems": {"s": {"set": {"gallery.polcy": "all"}}}}, SettingsError, r"systems\.s.*'policy'"),
+        (
+            {"systems": {"s": {"set": {"gallery.polcy": "all"}}}},
+            SettingsError,
+            "did you mean 'gallery.policy'",
+        ),
         ({"worlds": {}}, SettingsError, "worlds"),
     ],
 )
