@@ -36,6 +36,13 @@ class World(Carded):
         Hash of what was asked: settings, the face profile's content, seed, version of the generator.
     path : pathlib.Path or None
         Its folder, where it was opened from one.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world("tiny", seed=1)
+    >>> made.observed.encounters.height > 1_000
+    True
     """
 
     observed: Observed

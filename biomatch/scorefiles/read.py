@@ -103,6 +103,14 @@ def read_scores(
     ------
     TableError
         Naming the line and what to do; also where two forms fit.
+
+    Examples
+    --------
+    >>> from tempfile import mkdtemp
+    >>> file = Path(mkdtemp()) / "scores.csv"
+    >>> _ = file.write_text(chr(10).join(["score,label", "0.9,1", "0.8,1", "0.2,0", "0.1,0"]))
+    >>> read_scores([file]).curve().threshold(max_fmr=0.0) > 0.2
+    True
     """
     asked = Asked(
         tuple(columns), score_column, label_column, tuple(failed), distances, dict(array_names or {})

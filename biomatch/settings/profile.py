@@ -125,7 +125,13 @@ class Anchor(Settings):
 
 
 class FaceProfile(Settings):
-    """All parameters of a synthetic matcher on one kind of images."""
+    """All parameters of a synthetic matcher on one kind of images.
+
+    Examples
+    --------
+    >>> FaceProfile.of("visa-border-leader").dimension
+    512
+    """
 
     name: str = setting(..., "the file's name", min_length=1)
     about: str = setting("", "what it is a twin of")

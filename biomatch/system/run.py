@@ -46,6 +46,14 @@ class Run(Carded):
         Schemas ``DECISIONS``, ``STAYS`` (a row a stay and date), ``ALERTS`` (scored, not yet cut).
     about : mapping
         Provenance: versions, machine, dates; ``warnings`` where there are any.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world("tiny", seed=1)
+    >>> point = bm.OperatingPoint.of(0.4, "today")
+    >>> bm.run(made.observed, at=point).decisions.height > 300
+    True
     """
 
     point: OperatingPoint

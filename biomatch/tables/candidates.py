@@ -46,6 +46,14 @@ class CandidateLists(Carded):
         Provenance: versions, index, seconds, notes.
     observed : Observed or None
         The world's observed side, where it is at hand: the judge reads mates' own scores from it.
+
+    Examples
+    --------
+    >>> import biomatch as bm
+    >>> made = bm.world("tiny", seed=1)
+    >>> lists = bm.search(made.observed, "today")
+    >>> len(lists.searches) > 300
+    True
     """
 
     searches: pl.DataFrame

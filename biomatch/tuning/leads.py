@@ -15,7 +15,13 @@ from biomatch.settings.base import Settings, setting
 
 
 class LeadCosts(Settings):
-    """What a review and a hidden overstay cost: the file that ``--costs`` reads."""
+    """What a review and a hidden overstay cost: the file that ``--costs`` reads.
+
+    Examples
+    --------
+    >>> LeadCosts(review=40.0, hidden=2_000.0).hidden
+    2000.0
+    """
 
     review: float = setting(..., "the user's own figure: one lead looked at", ge=0)
     hidden: float = setting(..., "the user's own figure: one overstay that nobody looked at", ge=0)

@@ -40,6 +40,11 @@ class AlertCosts:
         Each event that is not caught.
     miss_by : mapping of str to float
         Overrides of `miss` by kind of alert.
+
+    Examples
+    --------
+    >>> AlertCosts(stop=10.0, miss=5_000.0, miss_by={"watchlist": 50_000.0}).of_miss("watchlist")
+    50000.0
     """
 
     stop: float
