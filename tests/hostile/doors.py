@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import pkgutil
 import types
 import typing
@@ -136,6 +137,8 @@ def _entered(made):
     if hasattr(made, "__enter__") and hasattr(made, "gen"):  # a context manager made of a generator
         with made as inner:
             return inner
+    if isinstance(made, io.IOBase):
+        made.close()
     return made
 
 
