@@ -145,7 +145,7 @@ def exp(x: ArrayLike) -> Floats | np.float64:
     Examples
     --------
     >>> float(exp(1.0)), float(exp(-np.inf)), float(exp(0.0))
-    (2.718281828459045, 0.0, 1.0)
+    (2.7182818284590455, 0.0, 1.0)
     """
     return _exp(x)[()]
 

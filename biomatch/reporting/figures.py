@@ -109,7 +109,7 @@ def percent(share: float, digits: int = 3) -> str:
     What is less than all is never written as all:
 
     >>> percent(0.9981, 2), percent(0.99996)
-    ('99.81%', '99.9960%')
+    ('99.81%', '99.99600%')
     """
     shown = significant(share * 100.0, digits)
     if share < 1.0 and float(shown) >= 100.0:

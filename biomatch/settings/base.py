@@ -203,8 +203,8 @@ def suggestion(model: type[BaseModel], dotted: str) -> str:
     >>> from biomatch.settings.scenario import Scenario
     >>> suggestion(Scenario, "faces.profil"), suggestion(Scenario, "travelers")
     ("did you mean 'faces.profile'?", "did you mean 'travellers'?")
-    >>> suggestion(Scenario, "overstay_shar")
-    "did you mean 'stays.overstay_share'?"
+    >>> suggestion(Scenario, "overstayer_leavin")
+    "did you mean 'stays.overstayer_leaving'?"
     >>> suggestion(Scenario, "ees.start").startswith("known: ")
     True
     """

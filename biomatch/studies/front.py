@@ -56,9 +56,9 @@ def bench(
     >>> suite = {
     ...     "name": "two-coverages", "seeds": [2], "tuning_seeds": [1], "max_fpir": 0.2, "controls": [],
     ...     "worlds": {"small": {"scenario": "tiny", "set": {"travellers": 300}}},
-    ...     "systems": {"manifest": {"system": "manifest"}}}
+    ...     "systems": {"now": {"system": "today"}}}
     >>> bench(suite, "study").select("world", "system", "seed").rows()
-    [('small', 'manifest', 2)]
+    [('small', 'now', '2')]
     """
     asked = suite if isinstance(suite, Suite) else _suite(suite)
     place = Path(out)
@@ -105,7 +105,7 @@ def compare(
     >>> suite = {
     ...     "name": "once", "seeds": [2], "tuning_seeds": [1], "max_fpir": 0.2, "controls": [],
     ...     "worlds": {"small": {"scenario": "tiny", "set": {"travellers": 300}}},
-    ...     "systems": {"manifest": {"system": "manifest"}}}
+    ...     "systems": {"now": {"system": "today"}}}
     >>> _ = bench(suite, "first"), bench(suite, "second")
     >>> {change.verdict for change in compare("first", "second")} <= {"no difference shown", "no trials"}
     True

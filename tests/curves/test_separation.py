@@ -10,7 +10,7 @@ from biomatch.curves import separation
 from biomatch.curves.build import verification_curve
 from biomatch.tuning.usual import at_target, equal_error, usual
 
-GOLDEN = {  # evaluation facts, 4.2: PYLLR's Cllr and its minimum (case A), printed with five digits
+GOLDEN = {  # PYLLR's Cllr and its minimum (case A), printed with five digits
     "A": ([0.5, 0.6, 0.7, 0.3], [0.1, 0.2, 0.3, 0.5], 0.94498, 0.5),
 }
 REPLICATES = 2000

@@ -159,7 +159,7 @@ def allocate(sizes: NDArray[np.int64], spread: NDArray[np.float64], count: int) 
     Examples
     --------
     >>> allocate(np.array([1000, 10, 100]), np.array([0.05, 0.5, 0.3]), 50).tolist()
-    [27, 7, 16]
+    [29, 3, 18]
     """
     if not len(sizes):
         return sizes
