@@ -99,7 +99,7 @@ def test_built_in_ports_are_shown_and_read_again(call, name, tmp_path):
         (("hall", "--train", "2018:2018"), "needs --fit"),
         (("hall", "--roster-for", "short"), "minutes and the share"),
         (("hall", "--fit", "--train", "2018", "--test", "2019", "--roster", "x.csv"), "follow demand"),
-        (("hall", "--hours", "nowhere.csv"), "is no file"),
+        (("hall", "--hours", "nowhere.csv"), "nowhere.csv does not exist"),
     ],
 )
 def test_wrong_calls_get_one_sentence(call, arguments, says):

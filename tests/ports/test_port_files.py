@@ -132,7 +132,7 @@ def test_what_is_wrong_is_said(tmp_path, text, says):
 
 
 def test_a_missing_file_and_several_terminals_are_said(tmp_path):
-    with pytest.raises(TableError, match="is no file"):
+    with pytest.raises(TableError, match="does not exist"):
         read_hours(tmp_path / "none.csv")
     both = YEAR_2014.replace("Terminal E,1/1/2014,2300", "Terminal F,1/1/2014,2300")
     table = read_hours(_file(tmp_path, both))
