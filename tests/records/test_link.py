@@ -280,7 +280,7 @@ def test_the_law_of_a_profile(border, on):
         ({"columns": "document"}, "document=passport_no"),
         ({"columns": "documant=x"}, "did you mean 'document'"),
         ({"columns": "document=x"}, "no table has a column 'x'"),
-        ({"by": ["colour"]}, "class, nationality"),
+        ({"by": ["colour"]}, "class, country, nationality"),
         ({"least": 2.0}, "between 0 and 1"),
         ({"faces": np.zeros((3, 4), dtype=np.float32)}, "3 templates for 2 rows"),
         ({"profile": "nobody"}, "visa-border"),

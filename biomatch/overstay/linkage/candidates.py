@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from biomatch.evidence.names import sound, split
 from biomatch.gallery.flat import exact_top
+from biomatch.overstay.linkage.faces import PairScorer, score_rows
+from biomatch.overstay.linkage.scored import GivenScores
 
 Ints = NDArray[np.int64]
 
@@ -37,10 +39,20 @@ left out of that key, and that is said; the keys that ask for more still join th
 
 
 def by_face(
-    references: pl.Series, probes: pl.Series, rows: Ints, templates: NDArray[np.float32], depth: int
+    references: pl.Series,
+    probes: pl.Series,
+    rows: Ints,
+    templates: NDArray[np.float32],
+    depth: int,
+    scorer: PairScorer = score_rows,
 ) -> pl.DataFrame:
-    """Give the best candidates of each probe among the references (both are encounter rows)."""
+    """Give the best candidates of each probe among the references (both are encounter rows).
+
+    Where scores were given, every pair that has one is a candidate, and templates are not searched.
+    """
     refs, faces = references.to_numpy(), probes.to_numpy()
+    if isinstance(scorer, GivenScores):
+        return _pairs(*scorer.among(refs, faces, rows))
     refs, faces = refs[rows[refs] >= 0], faces[rows[faces] >= 0]
     if not len(refs) or not len(faces):
         return _pairs(refs[:0], faces[:0])

@@ -12,6 +12,7 @@ from biomatch.overstay.records import words
 from biomatch.overstay.records.columns import ColumnPlan
 from biomatch.overstay.records.observed import unite_keys
 from biomatch.overstay.records.times import EVERY_PORT, at_ports, moments, read_clock, read_day, zone_of_rows
+from biomatch.overstay.rules.base import counted
 from biomatch.overstay.rules.faults import Faults
 from biomatch.overstay.rules.source import ROW, Source
 from biomatch.overstay.rules.terms import read_admission
@@ -39,6 +40,7 @@ RECORDS: dict[str, Any] = {
     "carrier": pl.String,
     "source": pl.String,
     "template_row": pl.Int64,
+    "face_score": pl.Float64,  # of an exit, against the entry on its document
     "quality": pl.Float32,
     "programme_end": pl.Date,
     "extension_filed_on": pl.Date,
@@ -139,8 +141,7 @@ class Reader:
     def note(self, count: int, text: str) -> None:
         """Add a note about so many rows, if there are any."""
         if count:
-            rows = "row" if count == 1 else "rows"
-            self.notes.append(f"{self.source.name}: {count:,} {rows} {text}")
+            self.notes.append(f"{self.source.name}: {counted(count, 'row')}: {text}")
 
 
 def read_records(
@@ -194,7 +195,7 @@ def _when(reader: Reader, zones: Mapping[str, str]) -> dict[str, pl.Series]:
     named = ports.is_in([port for port in zones if port != EVERY_PORT]).fill_null(value=False)
     day, clock = at_ports(read, zone, named | (EVERY_PORT in zones))
     in_utc = (read.offset == 0) & zone.is_null()
-    reader.note(int(in_utc.sum()), "give times in UTC at ports without a --zone: their days are days in UTC")
+    reader.note(int(in_utc.sum()), "time in UTC at a port without a --zone, so the day is the day in UTC")
     return {
         "day": day,
         "clock": clock,
@@ -224,17 +225,11 @@ def _who(reader: Reader, day: pl.Series, templates: int | None) -> dict[str, pl.
         nothing & ~told.fill_null(value=False),
         "leaves nothing to link by: no document, no person, no name with a birth date, no face",
     )
-    reader.note(int((nothing & told).sum()), "have no document: they are linked by what else they say")
-    quality = reader.text("quality").cast(pl.Float32, strict=False)
-    reader.fault(
-        "quality", reader.text("quality").is_not_null() & ~quality.is_finite().fill_null(value=False),
-        "is no number",
-    )  # fmt: skip
+    reader.note(int((nothing & told).sum()), "no document, so linked by what else the row says")
+    quality, score = _number(reader, "quality"), _number(reader, "face_score")
     sex_text = reader.text("sex")
     sex = words.one_of(words.SEXES, sex_text)
-    reader.note(
-        int((sex_text.is_not_null() & sex.is_null()).sum()), "have a sex other than F, M, X: not used"
-    )
+    reader.note(int((sex_text.is_not_null() & sex.is_null()).sum()), "sex other than F, M, X, not used")
     return {
         "document": document,
         "issuer": reader.text("issuer").str.to_uppercase(),
@@ -244,8 +239,17 @@ def _who(reader: Reader, day: pl.Series, templates: int | None) -> dict[str, pl.
         "sex": sex,
         "nationality": reader.text("nationality").str.to_uppercase(),
         "template_row": face,
+        "face_score": score,
         "quality": quality,
     }
+
+
+def _number(reader: Reader, name: str) -> pl.Series:
+    """Read a column of finite numbers; other cells are faults."""
+    cells = reader.text(name)
+    found = cells.cast(pl.Float64, strict=False)
+    reader.fault(name, cells.is_not_null() & ~found.is_finite().fill_null(value=False), "is no number")
+    return found
 
 
 def _birth_dates(reader: Reader, day: pl.Series) -> pl.Series:
@@ -256,7 +260,7 @@ def _birth_dates(reader: Reader, day: pl.Series) -> pl.Series:
             r"^\d{4}(-(\d{2}|XX|xx)(-(00|XX|xx))?)?$|^\d{4}-00-\d{2}$"
         )
         partial = partial.fill_null(value=False)
-        reader.note(int(partial.sum()), "have a birth date of which a part is unknown: it is not used")
+        reader.note(int(partial.sum()), "birth date of which a part is unknown, not used")
         cells = cells.to_frame().select(pl.when(~partial).then("birth_date")).to_series()
     births, wrong = read_day(cells)
     reader.fault("birth_date", wrong.is_not_null(), wrong)
@@ -281,7 +285,7 @@ def _terms(reader: Reader, day: pl.Series, direction: pl.Series) -> dict[str, pl
     if unknown:
         others = int((reader.text("class").is_in(unknown) & entering).sum())
         shown = ", ".join(repr(text) for text in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-        reader.note(others, f"have a class that is not known here ({shown}): only permitted_until tells")
+        reader.note(others, f"class that is not known here ({shown}), so only permitted_until tells")
     until, wrong = read_admission(reader.raw("permitted_until"), day, timed=True)
     reader.fault("permitted_until", wrong.is_not_null() & entering, wrong)
     reader.fault("permitted_until", (until < day) & entering, "is before the entry")

@@ -8,6 +8,7 @@ import polars as pl
 
 from biomatch.errors import TableError
 from biomatch.overstay.rules import us, us_days
+from biomatch.overstay.rules.base import counted
 from biomatch.overstay.rules.intake import Intake, Stays, take_in, wrong_date
 from biomatch.overstay.rules.reading_eu import read_eu
 from biomatch.overstay.rules.source import ROW
@@ -82,7 +83,7 @@ def read_us(path: Path, *, reject: bool = False) -> Stays:
     intake.finish(reject=reject)
     intake.keep()
     frame, notes = _with_next_entry(intake.frame)
-    notes += _waiver_again(frame)
+    notes += waiver_again(frame)
     notes += _ineffective(frame)
     frame = frame.drop([name for name in frame.columns if name == ROW or name.startswith("raw ")])
     return Stays(frame, tuple(notes), intake.faults.table(), intake.given)
@@ -184,16 +185,19 @@ def _with_next_entry(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     same = pl.col("traveller") == pl.col("traveller").shift(-1)
     order = order.with_columns(pl.when(same).then(pl.col("entry").shift(-1)).alias("next_entry"))
     crossing = order.select((pl.col("exit") > pl.col("next_entry")).sum()).item()
-    notes = (
-        [f"{crossing:,} stays end after the same traveller's next entry: each is judged by its own dates"]
-        if crossing
-        else []
-    )
+    said = f"{counted(crossing, 'stay')} with an exit after the same traveller's next entry"
+    notes = [f"{said}: judged by its own dates"] if crossing else []
     return frame.with_columns(order.sort("row")["next_entry"]), notes
 
 
-def _waiver_again(frame: pl.DataFrame) -> list[str]:
-    """Say how many waiver stays without a date follow another of the traveller within 90 days."""
+def waiver_again(frame: pl.DataFrame) -> list[str]:
+    """Say how many waiver stays without a date follow another of the traveller within 90 days.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Columns traveller, entry, exit, admission_class, admitted_until.
+    """
     waivers = [c.code for c in BY_CODE.values() if c.is_waiver]
     stay = frame.select(
         "traveller", "entry", "exit", waiver=pl.col("admission_class").cast(pl.String).is_in(waivers),
@@ -206,8 +210,9 @@ def _waiver_again(frame: pl.DataFrame) -> list[str]:
     if not count:
         return []
     return [
-        f"{count:,} waiver stays without admitted_until begin within {WAIVER_DAYS} days of the traveller's "
-        "last entry: each got 90 days of its own; after a trip to an adjacent country the first admission's "
+        f"{counted(count, 'waiver stay')} without admitted_until, within {WAIVER_DAYS} days of the "
+        "traveller's last entry: counted with 90 days of its own; after a trip to an adjacent country the "
+        "first admission's "
         "date goes on, so give the date on the I-94"
     ]
 
@@ -242,5 +247,7 @@ def _ineffective(frame: pl.DataFrame) -> list[str]:
         if name in frame.columns:
             rows = frame.select((pl.col(name).is_not_null() & wrong).arg_true()).to_series()
             if len(rows):
-                notes.append(f"{name} has no effect in {len(rows):,} rows, first in row {rows[0] + 1}: {why}")
+                notes.append(
+                    f"{name} has no effect in {counted(len(rows), 'row')}, first in row {rows[0] + 1}: {why}"
+                )
     return notes
