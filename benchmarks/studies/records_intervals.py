@@ -1,6 +1,6 @@
 r"""How often the interval that `biomatch link` prints holds the true number of false leads.
 
-    python benchmarks/studies/records_intervals.py [--worlds 200] [--people 400] [--raw FILE] [--out FILE]
+    python benchmarks/studies/records_intervals.py [--worlds 200] [--people 250] [--raw FILE] [--out FILE]
 
 Each world is a small border of `tests/records/conftest.py` (people who come and go for two years, all known),
 at one of three levels of data quality, linked without faces. The printed sentence says how many leads there
@@ -27,7 +27,7 @@ from conftest import ON, make_border
 QUALITIES = {
     "clean": "no slips",
     "dates": "half born on 1 January, days and months exchanged on second passports",
-    "names": "other spellings on second passports, seven birth dates in ten missing",
+    "names": "other vowels on second passports, seven birth dates in ten missing",
 }
 FIRST_SEED = 1_000
 
@@ -57,7 +57,7 @@ def page(rows: list[dict[str, Any]], command: str) -> str:
         "# The interval of false leads that `biomatch link` prints",
         "",
         f"`{command}`: small borders, linked without faces; coverage with its own 95% interval.",
-        "A world covers where low <= false leads <= high. Expected and true: false leads, summed over worlds.",
+        "A world covers where low <= false leads <= high. Expected, true: false leads, summed over worlds.",
         "",
         "| quality | worlds | leads | coverage | true number below | above | expected | true | mean width |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -72,8 +72,8 @@ def page(rows: list[dict[str, Any]], command: str) -> str:
         width = float(np.mean([row["high"] - row["low"] for row in some]))
         lines.append(
             f"| {quality}: {about} | {len(some)} | {sum(row['leads'] for row in some):,} | "
-            f"{rate(len(some) - below - above, len(some))} | {below} | {above} | {expected:,.0f} | {true:,} | "
-            f"{width:.1f} |"
+            f"{rate(len(some) - below - above, len(some))} | {below} | {above} | {expected:,.0f} | "
+            f"{true:,} | {width:.1f} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -83,8 +83,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--worlds", type=int, default=200)
-    parser.add_argument("--people", type=int, default=400)
-    parser.add_argument("--raw", type=Path, help="Rows so far, one JSON object a line; the study goes on there.")
+    parser.add_argument("--people", type=int, default=250)
+    parser.add_argument(
+        "--raw", type=Path, help="Rows so far, one JSON object a line; the study goes on there."
+    )
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     rows: list[dict[str, Any]] = []
@@ -100,7 +102,9 @@ def main() -> None:
             if given.raw:
                 with given.raw.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(rows[-1]) + "\n")
-    command = f"python benchmarks/studies/records_intervals.py --worlds {given.worlds} --people {given.people}"
+    command = (
+        f"python benchmarks/studies/records_intervals.py --worlds {given.worlds} --people {given.people}"
+    )
     text = page([row for row in rows if row["seed"] < FIRST_SEED + given.worlds], command)
     if given.out:
         given.out.write_text(text, encoding="utf-8")

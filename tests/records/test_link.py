@@ -48,7 +48,7 @@ def test_a_border_is_linked_as_it_was(border, on):
 
 
 def test_faces_sharpen_and_are_learnt_without_a_threshold(border, on, tmp_path):
-    world = border(2, quality="names")
+    world = border(2, quality="letters")
     np.savez(tmp_path / "F.npz", **world.faces)
     plain = judge(bm.link(world.entries, world.exits, on=on), world.pairs)
     faced = bm.link(world.entries, world.exits, on=on, faces=tmp_path / "F.npz")
@@ -265,7 +265,7 @@ def test_the_law_of_a_profile(border, on):
     law = law_of(load_profile("visa-border-leader"))
     assert np.all(np.diff(law.values) >= 0)
     assert 0.0 < speaks_from(law) < 0.6
-    world = border(2, quality="names")
+    world = border(2, quality="letters")
     both = np.concatenate([world.faces["entries"], world.faces["exits"]])
     found = bm.link(world.entries, world.exits, on=on, faces=both, profile="visa-border-small")
     assert judge(found, world.pairs).precision.value > 0.9

@@ -31,7 +31,7 @@ def call(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def small(border):
-    return border(31, 300, "names")
+    return border(31, 300, "letters")
 
 
 def scores_of(world, least=-2.0):
