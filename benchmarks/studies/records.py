@@ -12,8 +12,9 @@ what is left: exits on another document against stays that are open. Splink foll
 tutorial (`splink_demos`, estimating model parameters; version 4's names): the prior from deterministic rules,
 u by random sampling, m by expectation maximisation over two blockings, comparisons of its library for names
 and dates of birth with term frequencies, trained on all entries and exits. Given and family name are compared
-together (`ForenameSurnameComparison`). recordlinkage is trained by its own ECM with Jaro-Winkler on names. Both get what they lack of time: a pair needs an exit after
-its entry, and links are one to one, the most probable first, from 0.5 on.
+together (`ForenameSurnameComparison`). recordlinkage is trained by its own ECM with Jaro-Winkler on names.
+Both get what they lack of time: a pair needs an exit after its entry, and links are one to one, the most
+probable first, from 0.5 on.
 """
 
 from __future__ import annotations
@@ -197,7 +198,8 @@ def recordlinkage(_: Border, rest: Left) -> tuple[Pairs, Pairs]:
     features = compare.compute(index.index(a, b), a, b)
     classifier = rl.ECMClassifier()
     classifier.fit(features)
-    listed = [(*pair, float(p)) for pair, p in classifier.prob(features).items()]
+    # Its expectation maximisation gives no number for some pairs: these are not listed.
+    listed = [(*pair, float(p)) for pair, p in classifier.prob(features).items() if p == p]
     return one_to_one(listed, entries, exits), listed
 
 

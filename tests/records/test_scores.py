@@ -31,7 +31,7 @@ def call(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def small(border):
-    return border(31, 300, "letters")
+    return border(31, 300)
 
 
 def scores_of(world, least=-2.0):
@@ -54,10 +54,12 @@ def test_given_scores_are_looked_up_whatever_their_order():
 def test_scores_by_pair_do_what_templates_do(small, on, tmp_path):
     pairs = scores_of(small)
     pairs.write_csv(tmp_path / "pairs.csv")
+    third = pl.when(pl.int_range(pl.len()) % 3 == 0).then("birth_date").alias("birth_date")
+    entries, exits = (frame.drop("name").with_columns(third) for frame in (small.entries, small.exits))
     both = np.concatenate([small.faces["entries"], small.faces["exits"]])
-    plain = bm.link(small.entries, small.exits, on=on)
-    by_template = bm.link(small.entries, small.exits, on=on, faces=both)
-    by_score = bm.link(small.entries, small.exits, on=on, faces=tmp_path / "pairs.csv")
+    plain = bm.link(entries, exits, on=on)
+    by_template = bm.link(entries, exits, on=on, faces=both)
+    by_score = bm.link(entries, exits, on=on, faces=tmp_path / "pairs.csv")
     true = set(small.pairs.rows())
 
     def right(found):

@@ -171,14 +171,20 @@ def _strangers(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Compare exits with entries of other documents and birth dates; keep the tail whole, thin the rest.
 
+    Where no two records say different birth dates (a carrier's may say none), different sexes tell apart.
+
     Returns scores, how many comparisons each stands for, and flat places (probe x len(others) + other).
     """
     score = portable.unit_products(templates[rows[probes]], templates[rows[others]]).astype(np.float32)
     births = encounters["birth_date"].to_physical()
     birth, said = births.fill_null(0).to_numpy(), births.is_not_null().to_numpy()
     number = encounters["document_number"].to_numpy()
-    strange = (birth[probes][:, None] != birth[others]) & (number[probes][:, None] != number[others])
-    strange &= said[probes][:, None] & said[others]  # who gives no birth date may be anybody
+    apart = number[probes][:, None] != number[others]
+    # Who gives no birth date may be anybody.
+    strange = apart & (birth[probes][:, None] != birth[others]) & said[probes][:, None] & said[others]
+    if not strange.any():
+        sex = encounters["sex"].cast(pl.String).replace_strict({"F": 1, "M": -1}, default=0).to_numpy()
+        strange = apart & (sex[probes][:, None] * sex[others] < 0)
     flat = np.flatnonzero(strange)
     values = score.ravel()[flat].astype(np.float64)
     if not len(values):

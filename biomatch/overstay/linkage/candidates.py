@@ -33,14 +33,16 @@ KEYS: dict[str, tuple[str, ...]] = {
     "given name, year and day": ("given_sound", "sex", "year", "day"),
     "given name, day and month": ("given_sound", "sex", "month", "day"),
 }
-"""What two records must share to be compared. Names count as shared that sound alike, but for the key ``names``; ``exchanged`` takes one date as it is and the other with day and month
-exchanged. A record that does not say a part has no such key."""
+"""What two records must share to be compared. Names count as shared that sound alike, but for the key
+``names``; ``exchanged`` takes one date as it is and the other with day and month exchanged. A record that
+does not say a part has no such key."""
 MAX_PAIRS = 1_000_000
 """Of one key: values that so many share that all their pairs would be more (the most frequent first) are
 left out of that key, and that is said; the keys that ask for more still join them."""
 BROAD = {"given name and nationality": 200_000, "family name and nationality": 200_000}
-"""Keys that ask for one name alone, for records without a birth date whose other name is spelt otherwise. They
-serve names that are rare among what is left over; of the others they make no pairs, which is no warning."""
+"""Keys that ask for one name alone, for records without a birth date whose other name is spelt otherwise,
+and how many pairs they may make: they serve names that are rare among what is left over. Of frequent names
+they make no pairs, which is no warning."""
 
 
 def by_face(

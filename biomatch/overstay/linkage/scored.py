@@ -80,6 +80,8 @@ class GivenScores:
     def strangers(self, encounters: pl.DataFrame) -> tuple[Floats, Ints, Ints]:
         """Give the scores of two persons' pairs: other documents, and other birth dates that both say.
 
+        Where there are no such pairs, other sexes tell apart.
+
         Returns
         -------
         tuple of ndarray
@@ -93,10 +95,14 @@ class GivenScores:
         right = row_of[self.keys % max(self.count, 1)]
         known = np.flatnonzero((left >= 0) & (right >= 0))
         left, right, score = left[known], right[known], self.scores[known].astype(np.float64)
-        told = encounters.select("document_number", "document_issuer", "birth_date")
+        told = encounters.select("document_number", "document_issuer", "birth_date", "sex")
         a, b = told[left], told[right]
         apart = (a["document_number"] != b["document_number"]) | (
             a["document_issuer"] != b["document_issuer"]
         )
         strange = (apart & (a["birth_date"] != b["birth_date"])).fill_null(value=False).to_numpy()
+        if not strange.any():
+            sexes = [side["sex"].cast(pl.String) for side in (a, b)]
+            said = sexes[0].is_in(["F", "M"]) & sexes[1].is_in(["F", "M"])
+            strange = (apart & said & (sexes[0] != sexes[1])).fill_null(value=False).to_numpy()
         return score[strange], left[strange], right[strange]

@@ -11,7 +11,15 @@ import polars as pl
 from biomatch.overstay.records import words
 from biomatch.overstay.records.columns import ColumnPlan
 from biomatch.overstay.records.observed import unite_keys
-from biomatch.overstay.records.times import EVERY_PORT, at_ports, moments, read_clock, read_day, zone_of_rows
+from biomatch.overstay.records.times import (
+    EVERY_PORT,
+    at_ports,
+    dense_codes,
+    moments,
+    read_clock,
+    read_day,
+    zone_of_rows,
+)
 from biomatch.overstay.rules.base import counted
 from biomatch.overstay.rules.faults import Faults
 from biomatch.overstay.rules.source import ROW, Source
@@ -101,12 +109,18 @@ class Reader:
     def raw(self, name: str) -> pl.Series:
         """Give a column as it stands; nulls where the table has none."""
         if not self.has(name):
-            return pl.Series(name, [None], dtype=pl.String).new_from_index(0, len(self.source.frame))
+            return self.nothing(name, pl.String)
         return self.source.frame[self.plan.read[name]].alias(name)
+
+    def nothing(self, name: str, kind: Any) -> pl.Series:
+        """Give a column of nulls."""
+        return pl.Series(name, [None], dtype=kind).new_from_index(0, len(self.source.frame))
 
     def text(self, name: str) -> pl.Series:
         """Give a column as text without blanks around it; empty cells are null."""
         cells = self.raw(name)
+        if not self.has(name):
+            return cells
         if isinstance(cells.dtype, (pl.Float32, pl.Float64)):
             whole = cells.is_null().all() or bool((cells.drop_nulls() == cells.drop_nulls().round()).all())
             cells = cells.cast(pl.Int64) if whole else cells  # numbers of documents that were read as floats
@@ -127,6 +141,8 @@ class Reader:
 
     def day(self, name: str) -> pl.Series:
         """Read a column of days; cells that are none are faults."""
+        if not self.has(name):
+            return self.nothing(name, pl.Date)
         days, wrong = read_day(self.raw(name))
         self.fault(name, wrong.is_not_null(), wrong)
         return days
@@ -134,6 +150,8 @@ class Reader:
     def word(self, name: str, known: dict[str, tuple[str, ...]], otherwise: str | None) -> pl.Series:
         """Read a column of words; others are faults."""
         cells = self.text(name)
+        if not self.has(name):
+            return cells if otherwise is None else cells.fill_null(otherwise)
         found = words.one_of(known, cells)
         self.fault(name, cells.is_not_null() & found.is_null(), f"is none of {words.said_words(known)}")
         return found if otherwise is None else found.fill_null(otherwise)
@@ -344,7 +362,15 @@ def order(read: list[pl.DataFrame]) -> pl.DataFrame:
         in order). The order of the user's rows is not in it.
     """
     frame = unite_keys(pl.concat(read))
-    frame = frame.with_columns(time=moments(frame.with_columns(pl.col("key").fill_null(""))))
-    content = ["key", "time", "direction", *(n for n in RECORDS if n not in ("table", "row", "direction"))]
-    frame = frame.sort([*content, "table", "row"], nulls_last=True)
+    read.clear()
+    frame = frame.with_columns(code=pl.Series(dense_codes(frame["key"])))
+    frame = frame.with_columns(time=moments(frame))
+    # Whatever is empty everywhere, or follows from the key, orders nothing.
+    follows = ("document", "issuer") if frame["person"].null_count() == len(frame) else ()
+    content = [
+        name
+        for name in RECORDS
+        if name not in ("table", "row", "direction", *follows) and frame[name].null_count() < len(frame)
+    ]
+    frame = frame.sort(["code", "time", "direction", *content, "table", "row"], nulls_last=True).drop("code")
     return frame.with_columns(record=pl.int_range(pl.len(), dtype=pl.Int64))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ from biomatch.overstay.records.annual import annual_of, check_by
 from biomatch.overstay.records.columns import parse_columns, plan_columns
 from biomatch.overstay.records.faces import with_faces
 from biomatch.overstay.records.observed import to_observed
-from biomatch.overstay.records.persons import person_ids
+from biomatch.overstay.records.persons import by_document, person_ids
 from biomatch.overstay.records.read import Reader, order, read_records
 from biomatch.overstay.records.result import OwnLinks, expect_false
 from biomatch.overstay.records.times import parse_zones
 from biomatch.overstay.rules.base import check_day, counted, nearest
 from biomatch.overstay.rules.faults import Faults
 from biomatch.overstay.rules.reading import waiver_again
-from biomatch.overstay.rules.source import Source, load
+from biomatch.overstay.rules.source import ROW, Source, load
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tables.observed import Observed
@@ -106,6 +106,7 @@ def read_tables(
         count = None if templates is None else len(templates)
         read.append(read_records(reader, number, direction or None, known_zones, count))
         carried.append(plan.carried)
+        sources[number] = replace(source, frame=source.frame.select(ROW, *plan.carried))  # the rest is read
     records = order(read)
     unused = set(known_zones) - {"*"} - set(records["port"].drop_nulls().unique().to_list())
     if unused:
@@ -253,10 +254,7 @@ def _linked(
     if given.scored:
         scorer = scores.scorer_of(records, given.pairs, len(given.sources), documents.stays)
     known = calibrate(observed.encounters, observed.templates, documents, face=law, scorer=scorer)
-    by_document = observed.encounters.select(
-        pl.struct("document_number", "document_issuer").rank("dense")
-    ).to_series()
-    person = by_document.to_numpy().astype(np.int64)
+    person = by_document(observed.encounters)
     first = status.judge(observed, records, documents.stays, on, rules, person)
     last_days = pl.DataFrame(
         {
@@ -315,8 +313,9 @@ def _point(known: Calibration, observed: Observed, notes: list[str], *, column: 
             )
         elif faces:
             notes.append(
-                f"{faces:,} records have faces, but fewer than 50 pairs of one document have two: what a "
-                "score is worth could not be learnt, so faces were not used; name a --profile"
+                f"{counted(faces, 'record')} with a face, not used: what a score is worth could not be "
+                "learnt (it takes 50 pairs of one document and 50 that birth dates or sexes tell apart); name "
+                "a --profile"
             )
         return OperatingPoint(face_threshold=-1.0, system=system)
     return OperatingPoint(face_threshold=speaks_from(known.face), system=system)

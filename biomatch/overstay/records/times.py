@@ -222,7 +222,7 @@ def moments(records: pl.DataFrame) -> pl.Series:
     Parameters
     ----------
     records : polars.DataFrame
-        Columns key (String: document or person), direction (``entry``, ``exit``), day (Date), clock
+        Columns code (Int64: of the document or person), direction (``entry``, ``exit``), day (Date), clock
         (`Time`, by the port), zone (String).
 
     Returns
@@ -244,10 +244,10 @@ def moments(records: pl.DataFrame) -> pl.Series:
 def _made_minutes(records: pl.DataFrame, untimed: Ints) -> Ints:
     """Make up a minute of the day for the rows of which only the day is known.
 
-    One sort by key and day, and what is inside at the start of a day is the sign of the last day on which a
-    key's entries and exits differed in number.
+    One sort by code and day, and what is inside at the start of a day is the sign of the last day on which a
+    code's entries and exits differed in number.
     """
-    code = dense_codes(records["key"])
+    code = records["code"].to_numpy()
     day = records["day"].to_physical().to_numpy().astype(np.int64)
     entry = (records["direction"] == "entry").to_numpy()
     group = code * (int(day.max()) - int(day.min()) + 1) + (day - int(day.min()))
@@ -255,7 +255,7 @@ def _made_minutes(records: pl.DataFrame, untimed: Ints) -> Ints:
     begin = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
     entries = np.add.reduceat(entry[order].astype(np.int64), begin)
     exits = np.diff(np.r_[begin, len(order)]) - entries
-    # The last earlier day of the key with a net; none of the key: outside.
+    # The last earlier day of the code with a net; none of it: outside.
     at = np.arange(len(begin))
     last = np.maximum.accumulate(np.where(entries != exits, at, -1))
     last = np.r_[-1, last[:-1]]
