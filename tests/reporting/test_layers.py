@@ -14,9 +14,9 @@ pytestmark = pytest.mark.browser
 TABLES = [
     "adversary", "adversary-others", "alert-causes", "alerts", "alerts-by-group", "alerts-front",
     "arithmetic", "backlog", "by-group", "by-mode", "by-port", "calibration", "calibration-bins", "costs",
-    "day", "explained-caught", "explained-false", "false-leads", "growth", "growth-back-test", "growth-
-    measured", "leads", "leads-by-admission-class", "leads-by-exit-document", "leads-by-group", "leads-by-
-    mode", "misses", "overstay-rates", "prices", "provenance", "rates", "review", "review-orders",
+    "day", "explained-caught", "explained-false", "false-leads", "growth", "growth-back-test",
+    "growth-measured", "leads", "leads-by-admission-class", "leads-by-exit-document", "leads-by-group",
+    "leads-by-mode", "misses", "overstay-rates", "prices", "provenance", "rates", "review", "review-orders",
     "settings", "thresholds", "waits-assumed", "waits-day", "waits-front", "waits-lanes", "waits-parts",
     "waits-trade",
 ]  # fmt: skip
