@@ -4,6 +4,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 OUT    ?= demo
+# A test file a process, so that what the tests of a file share is made once.
+SPREAD := -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: help setup demo test test-all test-slow coverage lint verify bench bench-search suites transcripts profiles models lock docs clean
 
@@ -28,7 +30,7 @@ lint: $(STAMP)   ## ruff, mypy (strict), import-linter
 	$(BIN)/lint-imports
 
 test: lint       ## the default suite (under ten minutes on two cores)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(SPREAD)
 
 test-all:        ## the default suite on every supported Python that this machine has
 	@lacking=""; for version in 3.11 3.12 3.13; do \
@@ -45,7 +47,7 @@ coverage: $(STAMP) ## branch coverage of both packages by the default suite; fai
 	$(BIN)/coverage report
 
 test-slow: $(STAMP)  ## the longer verification
-	$(BIN)/python -m pytest -m slow --timeout 3600
+	$(BIN)/python -m pytest -m slow --timeout 3600 $(SPREAD)
 
 verify: $(STAMP) ## published figures beside simulated ones
 	$(BIN)/biomatch verify

@@ -59,11 +59,14 @@ def threshold_grid(result: Result, run: Run, truth: Truth, count: int) -> pl.Dat
     book = StayBook(observed, run.lists, date.fromisoformat(run.about["on"][-1]), result.point)
     rows = []
     for threshold, wrong, missed in zip(thresholds, false_positives, misses, strict=True):
-        point = OperatingPoint.of(
-            float(threshold), result.point.system, lead_posterior=result.point.lead_posterior
-        )
-        stays, _ = book.at(point)
-        overstays = count_overstays(judge_stays(stays, observed, truth, point))
+        if float(threshold) == result.point.face_threshold and not result.point.face_threshold_by:
+            overstays = result.overstays[-1:]  # as the run listed them: its last date
+        else:
+            point = OperatingPoint.of(
+                float(threshold), result.point.system, lead_posterior=result.point.lead_posterior
+            )
+            stays, _ = book.at(point)
+            overstays = count_overstays(judge_stays(stays, observed, truth, point))
         row = {
             "threshold": float(threshold),
             "tuned": float(threshold) == result.point.face_threshold,

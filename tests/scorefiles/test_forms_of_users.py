@@ -36,7 +36,7 @@ def read(folder, name, text, **more):
         ("g.txt", "\n".join(f"{score} {t} {label} {e}" for e, t, label, score in TRIALS)),
         ("h.csv", "label,score,test,enrol\n" + "".join(f"{w},{s},{t},{e}\n" for e, t, w, s in TRIALS)),
         ("i.txt.gz", gzip.compress(b"label score\ntarget 0.9\nnon-target 0.2\nnon-target 0.1\n"
-                                   b"target 0.8\ntarget 0.7\n")),
+                                   b"target 0.8\ntarget 0.7\n", mtime=0)),
         ("j.txt", "bona target 0.9\nbona nontarget 0.2\nA07 spoof 3.3\nbona nontarget 0.1\n"
                   "bona target 0.8\nbona target 0.7\n"),
     ],
