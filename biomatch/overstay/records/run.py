@@ -314,8 +314,8 @@ def _point(known: Calibration, observed: Observed, notes: list[str], *, column: 
         elif faces:
             notes.append(
                 f"{counted(faces, 'record')} with a face, not used: what a score is worth could not be "
-                "learnt (it takes 50 pairs of one document and 50 that birth dates or sexes tell apart); name "
-                "a --profile"
+                "learnt (it takes 50 pairs of one document, and 50 that birth dates or sexes tell apart); "
+                "name a --profile"
             )
         return OperatingPoint(face_threshold=-1.0, system=system)
     return OperatingPoint(face_threshold=speaks_from(known.face), system=system)
