@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from html import escape
 from importlib.metadata import version
@@ -16,11 +18,12 @@ from typing import Any
 from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
+from biomatch.reporting.findings import PLACES
 from biomatch.reporting.opening import Opening
 from biomatch.reporting.sections import waits_charts
 from biomatch.reporting.tables import Table
 
-SCRIPTS = ("format.js", "tables.js", "charts.js", "main.js")
+SCRIPTS = ("format.js", "contents.js", "card.js", "tables.js", "charts.js", "main.js")
 BINDINGS: Mapping[str, Mapping[str, str]] = {
     "det": {"curve": "rows:drawn", "others": "others", "now": "now"},
     "threshold": {"curve": "rows:curve", "now": "threshold"},
@@ -39,10 +42,27 @@ BINDINGS: Mapping[str, Mapping[str, str]] = {
     "reliability": {"bins": "rows:bins", "diagonal": "rows:diagonal"},
     "explained-caught": {"steps": "rows:explained-caught"},
     "explained-false": {"steps": "rows:explained-false"},
-    "groups-fnir": {"strata": "table:by-group:1"},
-    "groups-fpir": {"strata": "table:by-group:2"},
+    "groups-fnir": {"strata": "part:1"},
+    "groups-fpir": {"strata": "part:2"},
 }
 """Where each named data set of each chart comes from: ``page/charts.js`` reads these."""
+SECTIONS = {
+    "decision": "Decision",
+    "findings": "Findings",
+    "recommendation": "Guarantee",
+    "curve": "Every threshold",
+    "growth": "Larger galleries",
+    "misses": "Misses",
+    "day": "A day at the port",
+    "waits": "Queues and staff",
+    "overstays": "Overstays",
+    "fraud": "Fraud",
+    "breakdowns": "Groups",
+    "definitions": "Definitions",
+    "provenance": "Provenance",
+    "limits": "Limits",
+}
+"""Sections of the page by id, as its contents name them."""
 MOST_PLAIN = 1_000_000
 """Characters of data that a page holds as they are; more are compressed."""
 _PLACE = re.compile(r"\{\{(\w+)(?::([\w-]+))?\}\}")
@@ -155,17 +175,56 @@ def _fill(
         return part(name.replace("-", "."))
     made: Mapping[str, Callable[[], str]] = {
         "title": lambda: escape(_title(contents)),
+        "headline": lambda: _headline(contents),
+        "date": written_on,
+        "contents": lambda: "".join(
+            f'<li><a href="#{one}">{name}</a></li>\n' for one, name in SECTIONS.items()
+        ),
+        "cards": lambda: _cards(contents),
+        "findings": lambda: _findings(first),
         "bundle": bundle,
         "scripts": lambda: "(async function () {\n" + "\n".join(part(one) for one in SCRIPTS) + "})();",
-        "data": lambda: data_element(_data(contents, comparison)),
+        "data": lambda: data_element(_data(contents, comparison, opening)),
         "version": lambda: escape(version("biomatch")),
         "opening": lambda: "" if opening is None else opening.to_html(),
         "several": lambda: _several(contents, comparison),
         "others": lambda: "" if comparison is None else " Thin lines are the other results.",
         "slider": lambda: _slider(first),
-        "lead": lambda: "" if comparison is None else _lead(first),
     }
     return made[kind]()
+
+
+def _contents() -> str:
+    return "".join(f'<li><a href="#{one}">{name}</a></li>\n' for one, name in SECTIONS.items())
+
+
+def written_on() -> str:
+    """Say which day it is, or the one that SOURCE_DATE_EPOCH names: so equal results give equal files."""
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
+    day = datetime.fromtimestamp(int(given), UTC) if given.isdigit() else datetime.now().astimezone()
+    return day.strftime("%-d %B %Y")
+
+
+def _headline(contents: Sequence[Content]) -> str:
+    """Head the page; of a single result the card's own heading does."""
+    return "" if len(contents) == 1 else f"<h1>{escape(_title(contents))}</h1>"
+
+
+def _cards(contents: Sequence[Content]) -> str:
+    """Write the card of each result, the chosen one shown."""
+    level = 1 if len(contents) == 1 else 2
+    return "\n".join(one.decision.to_html(at, level=level, hidden=at > 0) for at, one in enumerate(contents))
+
+
+def _findings(first: Content) -> str:
+    """Write a place for each rule, with the link to what it speaks of."""
+    found = ""
+    for name, place in PLACES.items():
+        text = escape(clean(first.texts[f"finding-{name}"]))
+        found += (
+            f'<li><a href="#{place}" data-text="finding-{name}"{"" if text else " hidden"}>{text}</a></li>\n'
+        )
+    return found
 
 
 def _title(contents: Sequence[Content]) -> str:
@@ -174,10 +233,11 @@ def _title(contents: Sequence[Content]) -> str:
     return f"{len(contents)} operating points side by side"
 
 
-def _data(contents: Sequence[Content], comparison: Table | None) -> dict[str, Any]:
+def _data(contents: Sequence[Content], comparison: Table | None, opening: Opening | None) -> dict[str, Any]:
     return {
         "results": [one.to_json() for one in contents],
         "comparison": None if comparison is None else comparison.to_json(),
+        "still": {} if opening is None else {one.name: one.to_json() for one in opening.tables},
         "charts": {name: _chart(name, spec) for name, spec in specifications().items()},
     }
 
@@ -200,16 +260,11 @@ def _table(name: str, table: Table | None, first: Content) -> str:
     kind = ' class="stacked"' if table is not None and table.stacked else ""
     caption = escape(name if table is None else clean(table.caption))
     return (
-        f'<div class="table" data-table="{name}"{hidden}><div class="scroll">'
+        f'<div class="table" id="t-{name}" data-table="{name}"{hidden}><div class="scroll">'
         f"<table{kind}>{inner}</table></div>"
         f'<button type="button" class="csv" data-csv="{name}" '
         f'aria-label="Download as CSV: {caption}">CSV</button></div>'
     )
-
-
-def _lead(first: Content) -> str:
-    """Say the recommendation of the chosen result; of a single one the title says it already."""
-    return f'<p class="lead" data-text="sentence">{escape(first.texts["sentence"])}</p>'
 
 
 def _several(contents: Sequence[Content], comparison: Table | None) -> str:

@@ -10,9 +10,12 @@ from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, calibrated, front, points
 from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
+from biomatch.reporting.decision.card import Decision
+from biomatch.reporting.decision.facts import decision
 from biomatch.reporting.explained import explained_of, explained_table, steps
 from biomatch.reporting.figures import Ratio, clean, threshold
 from biomatch.reporting.findings import findings
+from biomatch.reporting.opening import Opening
 from biomatch.reporting.points import Rows
 from biomatch.reporting.sections import (
     costs,
@@ -51,6 +54,8 @@ class Content:
         Rows of charts that do not follow the slider.
     now : list of dict
         The mark in the DET curve at each position.
+    decision : Decision
+        The card, at the tuned threshold.
     """
 
     label: str
@@ -59,6 +64,7 @@ class Content:
     tables: Mapping[str, Table]
     rows: Mapping[str, Rows]
     now: Rows
+    decision: Decision
 
     def where(self, table: Table) -> str:
         """Say T, N and L beside a table of rates, as it stands at the tuned threshold."""
@@ -82,10 +88,17 @@ class Content:
         }
 
 
-def content(result: Result, label: str, *, several: bool = False, at_port: AtPort | None = None) -> Content:
+def content(
+    result: Result,
+    label: str,
+    *,
+    several: bool = False,
+    at_port: AtPort | None = None,
+    opening: Opening | None = None,
+) -> Content:
     """Make the content of a result (``several``: sparingly, since many share one file).
 
-    With a port its thresholds are priced in waits there.
+    With a port its thresholds are priced in waits there; an opening brings lists under other systems.
     """
     waiting = None if at_port is None else PortWaits.of(result, at_port)
     slider = Slider.of(result)
@@ -184,6 +197,9 @@ def content(result: Result, label: str, *, several: bool = False, at_port: AtPor
         now=[_mark(now_row(curve, one)) for one in slider.thresholds]
         if curve.mated and curve.non_mated
         else [],
+        decision=decision(
+            result, () if opening is None else opening.lists, () if opening is None else opening.claims
+        ),
     )
 
 

@@ -128,6 +128,17 @@ RULES: dict[str, Callable[[Result], str]] = {
     "too-few": too_few,
 }
 """The gravest first; the page has a place for each (``finding-NAME``)."""
+PLACES = {
+    "target-missed": "t-rates",
+    "graded-again": "recommendation",
+    "fraud-uncaught": "t-alerts",
+    "groups-apart": "t-by-group",
+    "beyond-tested": "growth",
+    "index-lost": "t-misses",
+    "alerts-off": "t-alerts",
+    "too-few": "t-rates",
+}
+"""What each finding speaks of, by its id in the page."""
 
 
 def _kinds(result: Result) -> dict[str, Mapping[str, Any]]:

@@ -80,19 +80,24 @@ def report(
                 allowed="results of bm.evaluate",
                 remedy="write bm.report(bm.evaluate(run, world.truth))",
             )
-    contents = contents_of(results, at_port)
+    contents = contents_of(results, at_port, opening=opening)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
     place = Path(path)
     storage.write_text(place, assembly.page(contents, comparison, opening))
     return place
 
 
-def contents_of(results: Sequence[Result], at_port: AtPort | None = None) -> list[Content]:
+def contents_of(
+    results: Sequence[Result],
+    at_port: AtPort | None = None,
+    *,
+    opening: Opening | None = None,
+) -> list[Content]:
     """Make the content of each result, sparingly where there are many."""
     labels = labels_of(_some(results))
     several = len(results) > FEW
     return [
-        content(one, label, several=several, at_port=at_port)
+        content(one, label, several=several, at_port=at_port, opening=opening)
         for one, label in zip(results, labels, strict=True)
     ]
 

@@ -219,7 +219,7 @@ def browser():
 class Watched:
     """A page that remembers what it said and asked for."""
 
-    def __init__(self, browser, path, **context):
+    def __init__(self, browser, path, *, folded=False, **context):
         self.context = browser.new_context(accept_downloads=True, **context)
         self.page = self.context.new_page()
         self.said, self.asked = [], []
@@ -228,14 +228,25 @@ class Watched:
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.resolve().as_uri())
         self.page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=60_000)
+        if not folded:
+            self.unfold()
+
+    def unfold(self):
+        """Open every fold and wait until the charts in them are drawn."""
+        self.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('figure')].filter(one => one.checkVisibility())"
+            ".every(one => one.querySelector('svg .mark-group, svg [role=graphics-symbol], svg path'))",
+            timeout=60_000,
+        )
 
 
 @pytest.fixture
 def look(browser):
     opened = []
 
-    def open_page(path, **context):
-        opened.append(Watched(browser, path, **context))
+    def open_page(path, *, folded=False, **context):
+        opened.append(Watched(browser, path, folded=folded, **context))
         return opened[-1]
 
     yield open_page

@@ -57,7 +57,7 @@ def test_a_point_with_thresholds_by_mode_keeps_them_at_the_tuned_position(make):
     assert table.rows[0][1].values[tuned] == Ratio.of(found.fnir)
     assert table.rows[1][1].values[tuned] == Ratio.of(found.fpir)
     assert table.rows[0][1].values[tuned] != Ratio.of(found.curve.fnir(0.42, rank=20))
-    assert "thresholds of their own by mode" in recommendation.sentence(found)
+    assert "(thresholds of their own by mode)" in recommendation.sentence(found)
 
 
 def test_causes_add_up_to_the_misses_at_every_position(result, tracks):

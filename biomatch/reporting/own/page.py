@@ -1,4 +1,7 @@
-"""The page of a user's own scores: one offline HTML file without scripts, in the style of the report."""
+"""The page of a user's own scores: one offline HTML file in the style of the report.
+
+Its one script answers for the reader's own gallery size; all else stands without it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ from collections.abc import Iterable
 from html import escape
 from importlib.metadata import version
 
+from biomatch.reporting.assembly import part, written_on
 from biomatch.reporting.figures import clean
 from biomatch.reporting.own import pictures, sections
+from biomatch.reporting.own.decision import decision
 from biomatch.reporting.own.facts import Facts
 from biomatch.reporting.tables import Table
 
@@ -53,11 +58,11 @@ DEFINITIONS = {
 
 
 def page(facts: Facts) -> str:
-    """Write the whole page; nothing in it is fetched, and it holds no script."""
+    """Write the whole page; nothing in it is fetched."""
     title = clean(sections.sentence(facts))
     told, growth = sections.growth(facts)
     parts = [
-        _section("recommendation", "Recommendation", [
+        _section("recommendation", "Where the guarantee comes from", [
             *_paragraphs(sections.guarantee(facts)), _table(sections.rates_table(facts)),
         ]),
         _section("curve", "Every threshold", [*_drawn(facts)]),
@@ -68,41 +73,48 @@ def page(facts: Facts) -> str:
         _section("groups", "Groups", [_table(one) for one in sections.groups_tables(facts)]),
         _section("growth", "Larger galleries", [*_paragraphs(told), _table(growth)]),
         _section("claims", "Claims", [_table(sections.claims_table(facts))]),
-        _section("definitions", "Definitions", [_definitions()]),
-        _section("provenance", "Provenance", [_table(sections.provenance_table(facts))]),
+        _section("definitions", "Definitions", [_fold("T, FMR, FNMR and the other terms", _definitions())]),
+        _section("provenance", "Provenance", [
+            _fold("Files, hashes, versions", _table(sections.provenance_table(facts))),
+        ]),
     ]  # fmt: skip
     kept = [(name, head, body) for name, head, body in parts if body]
     links = "".join(f'<li><a href="#{name}">{escape(head)}</a></li>' for name, head, _ in kept)
-    made = version("biomatch")
+    made, card = version("biomatch"), decision(facts)
     return (
         '<!DOCTYPE html>\n<html lang="en" class="scripted">\n<head>\n<meta charset="utf-8">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src '
-        "'none'; style-src 'unsafe-inline'; "
+        "'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
         "img-src data:; base-uri 'none'; form-action 'none'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="biomatch {escape(made)}">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{_style()}</style>\n</head>\n<body>\n"
+        f"<style>\n{part('report.css')}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#main">Skip to the report</a>\n<div class="page">\n<header>\n'
-        f'<p class="eyebrow">biomatch {escape(made)} · threshold report · own scores</p>\n'
-        f"<h1>{escape(title)}</h1>\n"
-        f'<nav aria-label="Sections"><ul>{links}</ul></nav>\n</header>\n<main id="main" tabindex="-1">\n'
+        f'<p class="eyebrow"><span class="stamp">{card.stamp}</span> <span>Threshold report</span> '
+        f"<span>{written_on()}</span> <span>biomatch {escape(made)}</span></p>\n</header>\n"
+        '<nav aria-label="Contents"><details id="contents" open><summary>Contents</summary>'
+        f'<ul><li><a href="#decision">Decision</a></li>{links}</ul></details></nav>\n'
+        '<main id="main" tabindex="-1">\n'
+        f'<section id="decision" aria-label="Decision">{card.to_html()}</section>\n'
         + "\n".join(
             f'<section id="{name}" aria-labelledby="h-{name}">'
             f'<h2 id="h-{name}">{escape(head)}</h2>{body}</section>'
             for name, head, body in kept
         )
-        + "\n</main>\n</div>\n</body>\n</html>\n"
+        + "\n</main>\n</div>\n"
+        # What the reader's own gallery size needs, and nothing else.
+        + "<script>\n(function () {\n"
+        + "".join(part(name) for name in ("format.js", "contents.js", "card.js"))
+        + "})();\n</script>\n</body>\n</html>\n"
     )
-
-
-def _style() -> str:
-    from biomatch.reporting.assembly import part
-
-    return part("report.css")
 
 
 def _section(name: str, head: str, parts: Iterable[str]) -> tuple[str, str, str]:
     return name, head, "".join(parts)
+
+
+def _fold(head: str, body: str) -> str:
+    return f'<details class="fold"><summary>{escape(head)}</summary>{body}</details>'
 
 
 def _paragraphs(texts: Iterable[str]) -> list[str]:

@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
+from biomatch.curves.build import IdentificationCurve
 from biomatch.curves.separation import shown
 from biomatch.decimals import text
 from biomatch.reporting.figures import Ratio, count, percent
@@ -16,21 +17,30 @@ from biomatch.tables.storage import digest
 
 def sentence(facts: Facts) -> str:
     """Say in one sentence which threshold is recommended and what is guaranteed."""
+    headline, promise = parts(facts)
+    return f"{headline}: {promise[:1].lower()}{promise[1:].rstrip('.')}"
+
+
+def parts(facts: Facts) -> tuple[str, str]:
+    """Give the recommendation and its guarantee in plain words."""
     at, closer = facts.threshold, "or lower" if facts.curve.distances else "or higher"
     thing = "distance" if facts.curve.distances else "score"
     if at is None or facts.target is None:
-        return "These scores carry no guarantee at any of the usual targets"
+        return "No threshold is recommended", "These scores carry no guarantee at any of the usual targets."
     start = f"Accept a {thing} of {text(at)} {closer}"
+    tested = facts.curve.enrolled_counts[0] if isinstance(facts.curve, IdentificationCurve) else 0
+    if tested:
+        start += f" in a gallery of N = {count(tested)}"
     if facts.guarantee is None:
-        return f"{start}: it met the target in these scores, and nothing is guaranteed beyond them"
+        return start, "It met the target in these scores, and nothing is guaranteed beyond them."
     one_in = f" (1 in {count(round(1 / facts.target))})" if facts.target <= 0.5 else ""
     what = (
         "searches for people who are not in the gallery raise a false alarm"
         if facts.of_searches
         else "comparisons of two different people match"
     )
-    sure = f"with {facts.confidence * 100:g}% confidence"
-    return f"{start}: {sure}, at most {facts.target * 100:g}%{one_in} of {what}"
+    sure = f"With {facts.confidence * 100:g}% confidence"
+    return start, f"{sure}, at most {facts.target * 100:g}%{one_in} of {what}."
 
 
 def guarantee(facts: Facts) -> list[str]:

@@ -19,12 +19,15 @@ function ratioRows(model, column, position) {
 }
 
 // A binding says where a data set comes from: see BINDINGS in assembly.py.
-function rowsFor(binding, results, chosen, position) {
+function rowsFor(binding, results, chosen, position, part) {
   const [kind, name, column] = binding.split(":");
   const result = results[chosen];
   if (kind === "rows") return inflate(result.rows[name] || {});
   if (kind === "now") return inflate(result.now).slice(position, position + 1);
   if (kind === "threshold") return [{ threshold: result.thresholds[position] }];
+  if (kind === "part") {
+    return result.tables[part] ? ratioRows(result.tables[part], Number(name), position) : [];
+  }
   if (kind === "table") {
     return result.tables[name] ? ratioRows(result.tables[name], Number(column), position) : [];
   }
@@ -41,15 +44,24 @@ function heightOf(step, sets) {
   return step * lines("label") * lines("what");
 }
 
-async function drawChart(name, chart, results, chosen, position) {
+function setsOf(chart, results, chosen, position, part) {
+  return Object.fromEntries(Object.entries(chart.bind).map(([set, binding]) =>
+    [set, rowsFor(binding, results, chosen, position, part)]));
+}
+
+function hideEmptyFigures(charts, results, chosen, position, part) {
+  for (const [name, chart] of Object.entries(charts)) {
+    const place = document.getElementById(`chart-${name}`);
+    if (!place) continue;
+    const sets = setsOf(chart, results, chosen, position, part);
+    place.closest("figure").hidden = !Object.entries(chart.bind).some(([set, binding]) =>
+      !MARKS.has(binding) && binding !== "others" && sets[set].length);
+  }
+}
+
+async function drawChart(name, chart, sets) {
   const place = document.getElementById(`chart-${name}`);
-  if (!place) return;
-  const sets = Object.fromEntries(Object.entries(chart.bind).map(([set, binding]) =>
-    [set, rowsFor(binding, results, chosen, position)]));
-  const shown = Object.entries(chart.bind).some(([set, binding]) =>
-    !MARKS.has(binding) && binding !== "others" && sets[set].length);
-  place.closest("figure").hidden = !shown;
-  if (!shown) return;
+  if (!place || place.closest("[hidden], details:not([open])")) return;
   if (views[name]) {
     for (const [set, rows] of Object.entries(sets)) views[name].data(set, rows);
     if (chart.step) views[name].height(heightOf(chart.step, sets));
@@ -65,10 +77,10 @@ async function drawChart(name, chart, results, chosen, position) {
 // One after another, and never two drawings of one chart at once.
 let drawing = Promise.resolve();
 
-function drawCharts(charts, results, chosen, position) {
+function drawCharts(charts, results, chosen, position, part) {
   drawing = drawing.then(async () => {
     for (const [name, chart] of Object.entries(charts)) {
-      await drawChart(name, chart, results, chosen, position);
+      await drawChart(name, chart, setsOf(chart, results, chosen, position, part));
     }
   });
   return drawing;

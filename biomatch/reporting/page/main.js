@@ -26,7 +26,49 @@ function where(result, model, position) {
 }
 
 function modelOf(name) {
-  return name === "comparison" ? data.comparison : data.results[chosen].tables[name];
+  if (name === "comparison") return data.comparison;
+  return data.still[name] || data.results[chosen].tables[name];
+}
+
+// Breakdowns share one place: the picked one is shown, the others wait.
+const PARTS = { "by-group": "Group", "by-mode": "Mode", "by-port": "Port" };
+let part = "by-group";
+
+function offerParts() {
+  const { tables } = data.results[chosen];
+  const names = Object.keys(PARTS).filter((name) => tables[name]);
+  const place = byId("part");
+  place.replaceChildren(...names.map((name) => {
+    const option = element("option", "", `${PARTS[name]} (${tables[name].rows.length})`);
+    option.value = name;
+    return option;
+  }));
+  if (!names.includes(part)) part = names[0] || "by-group";
+  place.value = part;
+  place.disabled = names.length < 2;
+}
+
+// The lowest stop at which FPIR is at most a target: offered where the slider has one.
+const TARGETS = [0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00001];
+
+function offerTargets() {
+  const result = data.results[chosen];
+  const fpir = result.tables.rates.rows[1][1];
+  const rates = result.thresholds.map((_, at) => cellAt(fpir, at)).map(([n, of]) => (of ? n / of : NaN));
+  const place = byId("target");
+  const options = [element("option", "", "choose")];
+  options[0].value = "";
+  let last = -1;
+  for (const target of TARGETS) {
+    const at = rates.findIndex((rate) => rate <= target);
+    if (at <= last || (at === 0 && rates[0] <= target / 10)) continue;
+    const option = element("option", "", `${percent(target, 1)}: T = ${result.shown[at]}`);
+    option.value = String(at);
+    options.push(option);
+    last = at;
+  }
+  place.replaceChildren(...options);
+  place.disabled = options.length < 2;
 }
 
 function showTables(everything) {
@@ -35,7 +77,7 @@ function showTables(everything) {
     const name = block.dataset.table;
     if (name === "comparison") continue;
     const model = result.tables[name];
-    block.hidden = !model;
+    block.hidden = !model || (name in PARTS && name !== part);
     if (model && (everything || model.follows)) {
       renderTable(block.querySelector("table"), model, positions[chosen], where(result, model, positions[chosen]));
     }
@@ -44,8 +86,10 @@ function showTables(everything) {
     const empty = [...section.querySelectorAll("[data-table]")].every((block) => block.hidden);
     section.querySelector(".absent").hidden = !empty;
   }
-  for (const place of document.querySelectorAll("details")) {
-    place.hidden = [...place.querySelectorAll("[data-table]")].every((block) => block.hidden);
+  for (const place of document.querySelectorAll("details.fold")) {
+    const blocks = [...place.querySelectorAll("[data-table]")];
+    const figures = [...place.querySelectorAll("figure")];
+    place.hidden = blocks.length + figures.length > 0 && [...blocks, ...figures].every((one) => one.hidden);
   }
   markScrolling();
 }
@@ -80,8 +124,9 @@ function showReadout() {
 
 function show(everything) {
   const said = showReadout();
+  hideEmptyFigures(data.charts, data.results, chosen, positions[chosen], part);
   showTables(everything);
-  const drawn = drawCharts(data.charts, data.results, chosen, positions[chosen]);
+  const drawn = drawCharts(data.charts, data.results, chosen, positions[chosen], part);
   return { said, drawn };
 }
 
@@ -105,6 +150,9 @@ function choose(at) {
     place.textContent = texts[place.dataset.text];
     place.hidden = !texts[place.dataset.text];
   }
+  for (const card of document.querySelectorAll("[data-card]")) card.hidden = Number(card.dataset.card) !== at;
+  offerParts();
+  offerTargets();
   byId("live").textContent = show(true).said;
 }
 
@@ -160,6 +208,28 @@ document.addEventListener("click", (event) => {
 });
 if (byId("result")) byId("result").addEventListener("change", (event) => choose(Number(event.target.value)));
 window.addEventListener("resize", markScrolling);
+byId("target").addEventListener("change", (event) => {
+  if (event.target.value !== "") move(Number(event.target.value), true);
+  event.target.value = "";
+});
+byId("part").addEventListener("change", (event) => {
+  part = event.target.value;
+  show(false);
+});
+
+// Charts in a closed fold have no width: they are drawn when it opens.
+document.addEventListener("toggle", (event) => {
+  if (event.target.matches("details.fold[open]")) show(false);
+}, true);
+byId("unfold").addEventListener("click", () => {
+  const folds = [...document.querySelectorAll("details.fold")];
+  const open = byId("unfold").getAttribute("aria-pressed") !== "true";
+  for (const one of folds) one.open = open;
+  byId("unfold").setAttribute("aria-pressed", String(open));
+  byId("unfold").textContent = open ? "Close all folds" : "Open all folds";
+});
+offerParts();
+offerTargets();
 
 document.documentElement.classList.add("scripted");
 show(false).drawn.then(() => { document.documentElement.dataset.ready = "yes"; });

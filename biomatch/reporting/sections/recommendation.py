@@ -12,22 +12,30 @@ from biomatch.reporting.sections.rates import days_of
 
 def sentence(result: Result) -> str:
     """Say in one sentence which threshold is recommended and what is guaranteed."""
-    point = result.point
-    start = f"Accept candidates scoring {threshold(point.face_threshold)} or higher"
-    if point.face_threshold_by:
-        start += " (with thresholds of their own by " + ", ".join(map(words, point.face_threshold_by)) + ")"
-    given = point.guarantee
-    target, confidence = given.get("target"), given.get("confidence")
-    if not isinstance(target, int | float) or not isinstance(confidence, int | float):
-        return f"{start}: a threshold that was set without a guarantee"
-    share = f"{target * 100:g}%"
+    headline, promise = parts(result)
+    said = promise[:1].lower() + promise[1:]
+    return f"{headline}: {said.partition('. ')[0].rstrip('.')}"
+
+
+def parts(result: Result) -> tuple[str, str]:
+    """Give the recommendation, with N in it, and its guarantee in plain words."""
+    point, given = result.point, result.point.guarantee
     enrolled = given.get("enrolled")
     size = enrolled.get("median") if isinstance(enrolled, Mapping) else None
-    tested = f" (N = {count(size)})" if isinstance(size, int) else ""
+    size = size if isinstance(size, int) else result.enrolled[0]
+    headline = f"Accept candidates scoring {threshold(point.face_threshold)} or higher"
+    own = [words(one) for one in point.face_threshold_by if one != "search"]
+    if own:
+        headline += f" (thresholds of their own by {' and '.join(own)})"
+    if size:
+        headline += f" in a gallery of N = {count(size)}"
+    target, confidence = given.get("target"), given.get("confidence")
+    if not isinstance(target, int | float) or not isinstance(confidence, int | float):
+        return headline, "A threshold that was set without a guarantee."
     one_in = f" (1 in {count(round(1 / target))})" if 0 < target <= 0.5 else ""
-    return (
-        f"{start}: with {confidence * 100:g}% confidence, at most {share}{one_in} "
-        f"of the searches for people who are not in the gallery{tested} raise an alarm"
+    return headline, (
+        f"With {confidence * 100:g}% confidence, at most {target * 100:g}%{one_in} of the searches for "
+        "people who are not in the gallery raise a false alarm."
     )
 
 
@@ -49,7 +57,7 @@ def guarantee(result: Result) -> str:
             people = f", made by {count(erred)} of {count(every)} travellers"
         said.append(
             f"On {where}, {count(counts[0])} of {count(counts[1])} searches for people who are not in the "
-            f"gallery raised an alarm{people}."
+            f"gallery raised a false alarm{people}."
         )
     else:
         said.append(f"The threshold was tuned on {where}.")

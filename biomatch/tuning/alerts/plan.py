@@ -67,6 +67,8 @@ class AlertPlan:
         What of the limit is spent, and why no more; empty without a limit.
     not_searched : tuple of str
         Kinds that the system asks for and whose gallery it does not search.
+    max_stops_per_million : float or None
+        The limit that was asked for, where it was one of honest encounters stopped.
     """
 
     estimates: Mapping[str, Estimate]
@@ -81,6 +83,7 @@ class AlertPlan:
     events: Mapping[str, Mapping[str, Rate]] = field(default_factory=dict)
     spending: str = ""
     not_searched: tuple[str, ...] = ()
+    max_stops_per_million: float | None = None
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -151,6 +154,7 @@ class AlertPlan:
             "alerts_a_day": self.alerts_a_day,
             "front": self.front,
             "spending": self.spending,
+            "max_stops_per_million": self.max_stops_per_million,
             "not_searched": list(self.not_searched),
             "kinds": {kind: self._kind(kind) for kind in self.estimates},
         }
@@ -299,6 +303,7 @@ def tune_alerts(
         members,
         {name: _by_event(curves[name], estimates[name].threshold, confidence) for name in members},
         spending,
+        max_stops_per_million=max_stops_per_million,
     )
 
 

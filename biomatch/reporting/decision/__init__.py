@@ -1,0 +1,1 @@
+"""The decision card: what a board signs, in one screen."""
