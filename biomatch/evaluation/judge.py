@@ -16,7 +16,6 @@ from biomatch.evaluation.alerts.judge import judge_alerts
 from biomatch.evaluation.miss_causes import causes_of_misses
 from biomatch.evaluation.overstays.counts import judge_stays
 from biomatch.evaluation.result import Result
-from biomatch.evaluation.run_facts import facts_of
 from biomatch.evaluation.threshold_grid import threshold_grid
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
@@ -143,8 +142,7 @@ def evaluate(
         for policy, part in trials.further.items()
     ]
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
-    facts = facts_of(run)
-    told = explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts)
+    told = explained(run, judged, truth, frauds_per_million=frauds_per_million)
     result = Result(
         point=point,
         trials=frame,
@@ -156,7 +154,7 @@ def evaluate(
         | (
             {
                 ADVERSARY: adversary(observed, truth, point, judged),
-                CALIBRATION: calibrations(run, truth, facts=facts),
+                CALIBRATION: calibrations(run, truth),
             }
             if pools
             else {}

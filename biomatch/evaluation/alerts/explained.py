@@ -10,7 +10,6 @@ import polars as pl
 from biomatch.errors import SettingsError
 from biomatch.evaluation.alerts.curves import FUSED_KEY
 from biomatch.evaluation.alerts.events import FIRST_WATCH_EVENT
-from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import EARLY, at_once, waterfall
@@ -46,7 +45,6 @@ def explained(
     truth: Truth,
     *,
     frauds_per_million: float | None = None,
-    facts: GetFacts | None = None,
 ) -> list[dict[str, Any]]:
     """Explain the raised alert of fraud and the false alarm with the highest fused ratio.
 
@@ -61,8 +59,6 @@ def explained(
     frauds_per_million : float, optional
         Encounters with a fraud of any kind, of a million: what the odds are before any evidence. Default:
         as the point was tuned for (`tuned_for`).
-    facts : callable, optional
-        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
@@ -95,7 +91,7 @@ def explained(
               if len(found)]  # fmt: skip
     if not chosen or run.lists.observed is None:
         return []
-    known = (facts or facts_of(run))()
+    known = run.facts
     before = tuned_for(run.point) if frauds_per_million is None else frauds_per_million
     return [_explain(known, alert, truth, before) for alert in chosen]
 
