@@ -92,6 +92,9 @@ def us_stays(
     only: OnlyThese = None,
     rejects: Rejects = None,
     out: Out = None,
+    annual: Annotated[
+        Path | None, typer.Option("--annual", metavar="FILE", help="The table of --by and --restate.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge each stay in the United States as of a date.
@@ -105,12 +108,13 @@ def us_stays(
     """
     import polars as pl
 
-    from biomatch.overstay.rules import us
+    from biomatch.overstay.rules import us, us_report
     from biomatch.overstay.rules.reading import read_us
 
     day = read_day(on)
     days = [read_day(text, "--restate") for text in restate or ()]
     check_out(out)
+    check_out(annual, "--annual")
     stays = read_us(file, reject=rejects is not None)
     groups = groups_of(by, stays.frame)
     _write_rejects(rejects, stays)
@@ -126,10 +130,12 @@ def us_stays(
         "rejected": stays.rejects.select("row").n_unique(),
         "notes": list(stays.notes),
         "out": out,
+        "annual": annual,
     }
-    if out is not None:
-        write_frame(whole, out)
-        lines.append(f"written: {out.absolute()}")
+    for place, frame in ((out, whole), (annual, us_report.with_rates(table))):
+        if place is not None:
+            write_frame(frame, place)
+            lines.append(f"written: {place.absolute()}")
     keys = [*US_KEYS] if as_json else [*US_KEYS, "severity", "visa_void"]
     shown = whole.select(keys)
     if only is not None:
@@ -205,6 +211,7 @@ def eu_stays(
     import polars as pl
 
     from biomatch.overstay.rules import eu, eu_list
+    from biomatch.overstay.rules.base import counted
     from biomatch.overstay.rules.reading import read_eu
 
     day = read_day(on)
@@ -224,16 +231,20 @@ def eu_stays(
     listed = eu_list.list_of_overstayers(frame, found, day)
     lines = [f"{n:>12,}  {name.replace('_', ' ')}" for name, n in totals.items()]
     if missing:
-        lines += [f"{missing:>12,}  rows without an exit before another entry, taken as {rule}"]
+        lines += [f"{missing:>12,}  without an exit before another entry, taken as {rule}"]
         lines += [
             f"{'':>14}{name}: {t['in_excess']:,} in excess, {t['ever_overstayed']:,} ever overstayed"
             for name, t in under.items()
         ]
     if len(listed):
-        lines += ["", f"Article 12: {len(listed):,} travellers", *columns_of_text(listed.head(SHOWN_ROWS))]
+        lines += [
+            "",
+            f"Article 12: {counted(len(listed), 'traveller')}",
+            *columns_of_text(listed.head(SHOWN_ROWS)),
+        ]
     trips = eu_list.plans(frame, day) if plan else None
     if trips is not None:
-        lines += ["", f"{len(trips):,} trips to come", *columns_of_text(trips.head(SHOWN_ROWS))]
+        lines += ["", f"{counted(len(trips), 'trip')} to come", *columns_of_text(trips.head(SHOWN_ROWS))]
     notes = [text for text in stays.notes if rule == "inside" or "taken as inside" not in text]
     about = {
         "rules": eu.RULES.to_json(),
@@ -271,6 +282,7 @@ def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Jso
     import polars as pl
 
     from biomatch.overstay.rules import eu_retention
+    from biomatch.overstay.rules.base import counted
     from biomatch.overstay.rules.reading_eu import read_retention
 
     check_out(out)
@@ -288,7 +300,9 @@ def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Jso
     lines = columns_of_text(files.head(SHOWN_ROWS))
     unknown = int(kept["record_until"].is_null().sum())
     if unknown:
-        lines.append(f"{unknown:,} records have neither an exit nor authorised_until: their end is not known")
+        lines.append(
+            f"{counted(unknown, 'record')} with neither an exit nor authorised_until: the end is not known"
+        )
     if out is not None:
         write_frame(kept, out)
         lines.append(f"written: {out.absolute()}")

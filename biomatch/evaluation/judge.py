@@ -15,7 +15,6 @@ from biomatch.evaluation.alerts.judge import judge_alerts
 from biomatch.evaluation.miss_causes import causes_of_misses
 from biomatch.evaluation.overstays.counts import judge_stays
 from biomatch.evaluation.result import Result
-from biomatch.evaluation.run_facts import facts_of
 from biomatch.evaluation.threshold_grid import threshold_grid
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
@@ -142,7 +141,6 @@ def evaluate(
         for policy, part in trials.further.items()
     ]
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
-    facts = facts_of(run)
     result = Result(
         point=point,
         trials=frame,
@@ -151,9 +149,9 @@ def evaluate(
         judged_alerts=judged,
         alerts=AlertResult(
             counts,
-            explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts),
+            explained(run, judged, truth, frauds_per_million=frauds_per_million),
             adversary(observed, truth, point, judged) if pools else None,
-            calibrations(run, truth, facts=facts) if pools else None,
+            calibrations(run, truth) if pools else None,
         ),
         grid=pl.DataFrame(),
         further=pl.concat([frame.clear(), *others]),

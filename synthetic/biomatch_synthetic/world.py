@@ -16,11 +16,13 @@ from biomatch.streams import stream
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 from biomatch_synthetic.captures import make_captures
+from biomatch_synthetic.coverage import leave_out
 from biomatch_synthetic.documents import make_documents
 from biomatch_synthetic.draft import Draft
 from biomatch_synthetic.identities import register_births
 from biomatch_synthetic.itineraries.crossings import make_crossings
 from biomatch_synthetic.itineraries.movements import make_manifests, make_movements, settle_times
+from biomatch_synthetic.itineraries.status import settle_law
 from biomatch_synthetic.itineraries.trips import make_trips
 from biomatch_synthetic.labels import Labels
 from biomatch_synthetic.people import make_parties, make_people
@@ -74,6 +76,8 @@ def make(
     subvert(stage, AFTER_BOARDING)
     settle_times(draft)
     make_manifests(draft)
+    settle_law(draft)
+    leave_out(draft)
     tell("journeys", 1, 1)
     captured = make_captures(draft, *stage.faces, templates_path, progress)
     tell("tables", 0, 1)

@@ -15,7 +15,6 @@ from biomatch.evaluation.alerts.alert_result import ModelCalibration, Reliabilit
 from biomatch.evaluation.alerts.donor_pools import some_of
 from biomatch.evaluation.alerts.events import Scene
 from biomatch.evaluation.llr_calibration import calibration, reliability
-from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.comparison import Comparison, weight_of
 from biomatch.fraud.fusion import ratios
 from biomatch.gallery.scoring import exact_scores
@@ -38,7 +37,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> tuple[ModelCalibration, ...]:
+def calibrations(run: Run, truth: Truth) -> tuple[ModelCalibration, ...]:
     """Hold the shipped models to the truth of a world.
 
     Parameters
@@ -47,8 +46,6 @@ def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> tu
         With its world's observed side.
     truth : Truth
         Of the same world.
-    facts : callable, optional
-        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
@@ -67,7 +64,7 @@ def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> tu
     return (
         _judged("photo", *_photos(observed, truth)),
         _judged("entry", *_entries(observed, truth)),
-        _judged("fusion", *_fused(facts or facts_of(run), observed, truth)),
+        _judged("fusion", *_fused(run, observed, truth)),
     )
 
 
@@ -177,7 +174,7 @@ def _weighed(what: Comparison, observed: Observed, seen: pl.DataFrame, other: In
     return weight_of(what, similarity, seen["quality"], years)
 
 
-def _fused(facts: GetFacts, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
+def _fused(run: Run, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
     """Weigh all evidence at encounters of frauds and at honest ones; without ratios where frauds are few."""
     scene = Scene.of(observed, truth)
     events = scene.events.filter("counted", pl.col("kind") != "watchlist")["encounter_id"].unique().sort()
@@ -188,7 +185,7 @@ def _fused(facts: GetFacts, observed: Observed, truth: Truth) -> tuple[Floats, N
         event = np.arange(len(frauds) + len(honest)) < len(frauds)
         return np.zeros(len(event)), event
     honest = some_of(honest, MOST_HONEST, truth.lineage, "evaluation.calibration.honest")
-    known_then = facts()
+    known_then = run.facts
     rows = known_then.rows_of(pl.concat([frauds, honest]))
     event = np.arange(len(rows)) < len(frauds)
     received = rows >= 0  # as of that day

@@ -12,7 +12,6 @@ from biomatch.evaluation.alerts.alert_result import Evidence, ExplainedAlert
 from biomatch.evaluation.alerts.curves import FUSED_KEY
 from biomatch.evaluation.alerts.events import FIRST_WATCH_EVENT
 from biomatch.evaluation.alerts.precision import PER_MILLION
-from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import EARLY, at_once, waterfall
@@ -44,7 +43,6 @@ def explained(
     truth: Truth,
     *,
     frauds_per_million: float | None = None,
-    facts: GetFacts | None = None,
 ) -> tuple[ExplainedAlert, ...]:
     """Explain the raised alert of fraud and the false alarm with the highest fused ratio.
 
@@ -59,8 +57,6 @@ def explained(
     frauds_per_million : float, optional
         Encounters with a fraud of any kind, of a million: what the odds are before any evidence. Default:
         as the point was tuned for (`tuned_for`).
-    facts : callable, optional
-        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
@@ -89,7 +85,7 @@ def explained(
               if len(found)]  # fmt: skip
     if not chosen or run.lists.observed is None:
         return ()
-    known = (facts or facts_of(run))()
+    known = run.facts
     before = tuned_for(run.point) if frauds_per_million is None else frauds_per_million
     return tuple(_explain(known, alert, truth, before) for alert in chosen)
 

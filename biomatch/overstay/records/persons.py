@@ -12,6 +12,12 @@ from biomatch.tables.observed import Observed
 Ints = NDArray[np.int64]
 
 
+def by_document(encounters: pl.DataFrame) -> Ints:
+    """Number the holders behind encounters where nothing is known but documents; shape (encounters,)."""
+    papers = encounters.select(pl.struct("document_number", "document_issuer").rank("dense"))
+    return papers.to_series().to_numpy().astype(np.int64)
+
+
 def person_ids(observed: Observed, linked: Linked) -> Ints:
     """Number the persons behind encounters.
 

@@ -12,7 +12,14 @@ from biomatch.portable import exponentials, gammas, log1p, poissons
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
-from biomatch_synthetic.itineraries.permission import GRACE_DAYS, STATUS_CLASSES, add_months, permission
+from biomatch_synthetic.itineraries.permission import (
+    FAR,
+    GRACE_DAYS,
+    STATUS_CLASSES,
+    add_months,
+    last_of_window,
+    permission,
+)
 from biomatch_synthetic.itineraries.shares import LONG_FROM, by_class, class_rates, overstay_shares, seasons
 from biomatch_synthetic.people import Parties
 
@@ -95,11 +102,22 @@ def make_trips(scenario: Scenario, seed: int, parties: Parties) -> Trips:
     parts = []
     chance = scenario.traffic.further_journeys * days / 365.25
     more = poissons(stream(seed, "trips.further"), chance, len(parties))
+    eu = scenario.stays.law == "eu"
+    first, last = np.full((len(parties), ROUNDS), FAR), np.full((len(parties), ROUNDS), -FAR)
     for number in range(ROUNDS):
+        allowed = np.full(len(party), FAR)
+        if eu:
+            day = np.floor(begin).astype(np.int64)
+            allowed = last_of_window(day, first[party], last[party])
+            # Who has no night left does not set out.
+            free = parties.resident[party] | (allowed > day)
+            party, begin, allowed = party[free], begin[free], allowed[free]
         if not len(party):
             break
-        trips = _one_round(scenario, seed, parties, party, begin, number)
+        trips = _one_round(scenario, seed, parties, party, begin, number, allowed)
         parts.append(trips)
+        first[party, number] = np.floor(trips.begin).astype(np.int64)
+        last[party, number] = np.minimum(np.floor(trips.end), FAR).astype(np.int64)
         gap = 1.0 + scenario.traffic.journey_gap_days * exponentials(
             stream(seed, "trips.gap", number), len(parties)
         )
@@ -127,9 +145,9 @@ def _hours(scenario: Scenario, seed: int, name: str, count: int, *keys: int) -> 
 
 
 def _one_round(
-    scenario: Scenario, seed: int, parties: Parties, party: Ints, begin: Floats, number: int
+    scenario: Scenario, seed: int, parties: Parties, party: Ints, begin: Floats, number: int, allowed: Ints
 ) -> Trips:
-    """Draw one trip of each party in `party`.
+    """Draw one trip of each party in `party`, which is lawful up to a day that earlier trips allow.
 
     Every draw is made for all parties and then selected: who else travels shifts nothing.
     """
@@ -153,7 +171,7 @@ def _one_round(
     length = np.maximum(means[admission] * gamma, 0.5)
 
     fate = _fates(scenario, admission, uniform("fate"))
-    lawful = permitted.copy()
+    lawful = np.minimum(permitted, allowed)
     status = programme >= 0
     grace = np.array([GRACE_DAYS.get(name, 0) for name in CLASSES])[admission]
     withdrawn = fate == WITHDRAWN
@@ -222,11 +240,15 @@ def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:
     shares = [
         (LONG, class_rates(scenario, weights, long)),
         (SHORT, class_rates(scenario, weights, short)),
+    ]
+    changes = [
         (EXTENDED, np.where(date, stays.extension, 0.0)),
         (ADJUSTED, np.where(date, stays.adjustment, 0.0)),
         (SATISFACTORY, np.where(np.isin(names, ("WT", "WB")), stays.satisfactory_departure, 0.0)),
         (WITHDRAWN, np.where(np.isin(names, STATUS_CLASSES), stays.early_end, 0.0)),
     ]
+    if stays.law == "us":  # short stays in the Union are not changed inside
+        shares += changes
     fate = np.full(len(admission), IN_TIME)
     top = np.zeros(len(CLASSES))
     for code, share in shares:
