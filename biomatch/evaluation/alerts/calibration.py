@@ -6,13 +6,12 @@ and nobody would see it in catch rates, which only need an order: so every resul
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.evaluation.alerts.adversary import MOST_IMPOSTORS, Tried
+from biomatch.evaluation.alerts.alert_result import ModelCalibration, ReliabilityBin
 from biomatch.evaluation.alerts.donor_pools import some_of
 from biomatch.evaluation.alerts.events import Scene
 from biomatch.evaluation.llr_calibration import calibration, reliability
@@ -24,8 +23,6 @@ from biomatch.system.run import Run
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
-NAME = "calibration"
-"""Key of `Result.alerts` under which they stand, beside the kinds."""
 FEWEST = 50
 """Cases of either sort from which on a model is judged: below, Cllr is one pair's luck (assumed)."""
 MOST_HONEST = 20_000
@@ -40,7 +37,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def calibrations(run: Run, truth: Truth) -> list[dict[str, Any]]:
+def calibrations(run: Run, truth: Truth) -> tuple[ModelCalibration, ...]:
     """Hold the shipped models to the truth of a world.
 
     Parameters
@@ -52,11 +49,8 @@ def calibrations(run: Run, truth: Truth) -> list[dict[str, Any]]:
 
     Returns
     -------
-    list of dict
-        A record a model: ``model``, ``says`` (what is compared), ``events`` and ``others`` (cases), ``cllr``
-        and ``minimum`` (bits, or None), ``verdict`` (`verdict_of`), ``bins`` (of equally many events:
-        ``stated`` and ``realised`` log odds in nats, ``low`` and ``high`` of what was realised at 95%,
-        ``events``, ``others``; None where a side is missing).
+    tuple of ModelCalibration
+        One a model: photo, entry, fusion.
 
     Notes
     -----
@@ -66,9 +60,12 @@ def calibrations(run: Run, truth: Truth) -> list[dict[str, Any]]:
     """
     observed = run.lists.observed
     if observed is None:
-        return []
-    made = [_judged("photo", *_photos(observed, truth)), _judged("entry", *_entries(observed, truth))]
-    return [*made, _judged("fusion", *_fused(run, observed, truth))]
+        return ()
+    return (
+        _judged("photo", *_photos(observed, truth)),
+        _judged("entry", *_entries(observed, truth)),
+        _judged("fusion", *_fused(run, observed, truth)),
+    )
 
 
 def verdict_of(cllr: float | None, minimum: float | None) -> str:
@@ -84,30 +81,30 @@ def verdict_of(cllr: float | None, minimum: float | None) -> str:
     return "calibrated" if cllr - minimum < 0.1 * minimum + 0.01 else "NOT calibrated"
 
 
-def _judged(model: str, ratio: Floats, event: NDArray[np.bool_]) -> dict[str, Any]:
+def _judged(model: str, ratio: Floats, event: NDArray[np.bool_]) -> ModelCalibration:
     enough = min(int(event.sum()), int((~event).sum())) >= FEWEST
     cost = calibration(ratio, event) if enough else None
-    bins = [
-        {
-            "stated": row["stated"],
-            "realised": row["realised"],
-            "low": row["realised_low"],
-            "high": row["realised_high"],
-            "events": row["events"],
-            "others": row["others"],
-        }
+    bins = tuple(
+        ReliabilityBin(
+            stated=row["stated"],
+            realised=row["realised"],
+            low=row["realised_low"],
+            high=row["realised_high"],
+            events=row["events"],
+            others=row["others"],
+        )
         for row in reliability(ratio, event).iter_rows(named=True)
-    ]
-    return {
-        "model": model,
-        "says": SAYS[model],
-        "events": int(event.sum()),
-        "others": int((~event).sum()),
-        "cllr": None if cost is None else cost.cllr,
-        "minimum": None if cost is None else cost.minimum,
-        "verdict": "too few cases" if cost is None else verdict_of(cost.cllr, cost.minimum),
-        "bins": bins if enough else [],
-    }
+    )
+    return ModelCalibration(
+        model=model,
+        says=SAYS[model],
+        events=int(event.sum()),
+        others=int((~event).sum()),
+        cllr=None if cost is None else cost.cllr,
+        minimum=None if cost is None else cost.minimum,
+        verdict="too few cases" if cost is None else verdict_of(cost.cllr, cost.minimum),
+        bins=bins if enough else (),
+    )
 
 
 def _photos(observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
