@@ -222,18 +222,18 @@ def _grade_fraud(
     found = _alerts_alone(frequent, point, search(frequent.observed, point.system))
     _, events = judge_alerts(found.alerts, frequent.observed, frequent.truth, point)
     _, stops = judge_alerts(done.alerts, grading.observed, grading.truth, point)
-    stopped = stops.fraud.false_alarms
+    stopped = stops.together.false_alarms
     why = told.not_tuned
     if not why and stopped.interval[1] > limit / 1e6:
         why = (
             f"at most {limit:,g} stops per million: {stopped.denominator:,} honest encounters leave room for "
             f"{1e6 * stopped.interval[1]:,.0f}"
         )
-    catch, stop = events.fraud.each, stops.fraud.each
+    catch, stop = events.each, stops.each
     return Fraud(
         asked=limit,
         thresholds=dict(point.alert_thresholds),
-        caught=events.fraud.catch_rate,
+        caught=events.fraud_caught,
         by_kind=dict(sorted(events.event_kinds.items())),
         stopped=stopped,
         precision=precision_at(catch[0], stop[1]) if catch and stop else None,

@@ -12,7 +12,7 @@ from biomatch.reporting.along import Slider, Tracks
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.decision.card import Decision
 from biomatch.reporting.decision.facts import decision
-from biomatch.reporting.explained import explained_of, explained_table, steps
+from biomatch.reporting.explained import explained_table, steps
 from biomatch.reporting.figures import Ratio, clean, threshold
 from biomatch.reporting.findings import findings
 from biomatch.reporting.opening import Opening
@@ -107,7 +107,7 @@ def content(
     curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
     alerts = fraud.alerts_table(result.alerts)
     told = {
-        f"explained-{name}": explained_of(result.alerts, caught=name == "caught")
+        f"explained-{name}": result.alerts.explained_alert(caught=name == "caught")
         for name in ("caught", "false")
     }
     priced = costs.days(result, slider.alone() if several else slider)
@@ -168,7 +168,7 @@ def content(
             "front-head": front.HEADING if front.front_of(result) and not several else "",
             "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
             "adversary": adversary.sentence(result.alerts),
-            "calibrated-head": calibrated.HEADING if calibrated.calibration_of(result.alerts) else "",
+            "calibrated-head": calibrated.HEADING if result.alerts.calibration else "",
             "calibrated": calibrated.sentence(result.alerts),
             **{f"finding-{name}": text for name, text in noted.items()},
             "finding-none": "" if any(noted.values()) else "No rule found anything to point out.",

@@ -46,11 +46,9 @@ def graded_again(result: Result) -> str:
 def fraud_uncaught(result: Result) -> str:
     """Name the kinds of alert that stopped honest travellers and caught none of their frauds."""
     found = [
-        f"{words(kind)} ({count(stopped)} honest stops, 0 of {count(events)} caught)"
-        for kind, one in _kinds(result).items()
-        if (events := int(one.get("events", 0))) > 0
-        and not int((one.get("caught_by_this_kind") or {}).get("numerator", 0))
-        and (stopped := int((one.get("false_alarms") or {}).get("numerator", 0))) > 0
+        f"{words(kind)} ({count(one.false_encounters)} honest stops, 0 of {count(one.events)} caught)"
+        for kind, one in result.alerts.counts.kinds.items()
+        if one.events and not one.caught_by_kind and one.false_encounters
     ]
     return f"Alerts that caught nothing and stopped honest travellers: {', '.join(found)}." if found else ""
 
@@ -104,8 +102,8 @@ def alerts_off(result: Result) -> str:
     """Name the kinds of alert whose threshold nothing reaches."""
     off = [
         words(kind)
-        for kind, one in _kinds(result).items()
-        if isinstance(one.get("threshold"), int | float) and one["threshold"] >= SILENT
+        for kind, one in result.alerts.counts.kinds.items()
+        if one.threshold is not None and one.threshold >= SILENT
     ]
     return f"Off, as no threshold is worth its false stops: {', '.join(off)}." if off else ""
 
@@ -139,15 +137,6 @@ PLACES = {
     "too-few": "t-rates",
 }
 """What each finding speaks of, by its id in the page."""
-
-
-def _kinds(result: Result) -> dict[str, Mapping[str, Any]]:
-    """Give what was counted of each kind of alert; older results and other entries are left out."""
-    return {
-        str(kind): one
-        for kind, one in result.alerts.items()
-        if kind not in ("all", "fraud") and isinstance(one, Mapping) and "caught_by_this_kind" in one
-    }
 
 
 def _counts(row: Mapping[str, Any], rate: str) -> str:

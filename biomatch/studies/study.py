@@ -272,15 +272,13 @@ def counts_of(result: Any) -> dict[str, float]:
             "true_in_country": last.true_in_country,
             "true_departures": last.true_departures,
         }
-    for kind, counted in result.alerts.items():
-        if kind in ("explained", "adversary", "calibration"):  # no counts of a kind
-            continue
+    for counts in result.alerts.counts:
         found |= {
-            f"alerts_{kind}_events": counted["events"],
-            f"alerts_{kind}_caught": counted["caught"]["numerator"],
-            f"alerts_{kind}_raised": counted["alerts"],
-            f"alerts_{kind}_stopped": counted["false_alarms"]["numerator"],
-            f"alerts_{kind}_honest": counted["false_alarms"]["denominator"],
+            f"alerts_{counts.kind}_events": counts.events,
+            f"alerts_{counts.kind}_caught": counts.caught,
+            f"alerts_{counts.kind}_raised": counts.alerts,
+            f"alerts_{counts.kind}_stopped": counts.false_encounters,
+            f"alerts_{counts.kind}_honest": counts.honest_encounters,
         }
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -178,13 +177,10 @@ def _later(result: Result, leads: Table | None) -> list[tuple[str, int | Along]]
     for name, number, *_ in leads.rows if leads else ():
         if name == FALSE_LEADS and isinstance(number, int | Along):
             found.append(("False overstay leads, on the last list", number))
-    every = result.alerts.get("all", {})
-    for what, name in (
-        ("Honest travellers stopped by an alert of fraud", "false_alarms"),
-        ("Fraud caught", "caught"),
-    ):
-        if isinstance(every.get(name), Mapping) and isinstance(every[name].get("numerator"), int):
-            found.append((what, every[name]["numerator"]))
+    alerts = result.alerts["all"]
+    if alerts.honest_encounters:
+        found.append(("Honest travellers stopped by an alert of fraud", alerts.false_encounters))
+        found.append(("Fraud caught", alerts.caught))
     return found
 
 
