@@ -229,11 +229,11 @@ def by_law(curve: Any, profile: str | None, found: Any) -> tuple[dict[str, Any] 
             allowed="cosines of unit embeddings, -1 to 1: the law's own scale",
             remedy="leave --law out: the bound holds for scores of any scale",
         )
-    law = predict(load_profile(profile), float(found.gallery), found.max_fpir)
-    doubt = getattr(law, "warnings", None) or getattr(law, "doubts", None)
+    # The bound beside it holds by itself, so an estimate beyond the profile's range is shown with a warning.
+    law = predict(load_profile(profile), float(found.gallery), found.max_fpir, beyond=True)
     payload = {"profile": profile, "what": "estimate of a fitted law, no guarantee", **law.to_json()}
     lines = [
         f"  estimate of the law {profile} (no guarantee): threshold {law.threshold:.4f}, FNIR {law.fnir:.3g} "
         f"({law.fnir_interval[0]:.2g} to {law.fnir_interval[1]:.2g})"
     ]
-    return payload, lines + [f"  the law warns: {one}" for one in doubt or ()]
+    return payload, lines + [f"  the law warns: {one}" for one in law.warnings]

@@ -115,9 +115,16 @@ def too_few(result: Result) -> str:
     return f"Fewer than {FEWEST} trials, so hardly more than a guess: {', '.join(few)}." if few else ""
 
 
+def profile_doubted(result: Result) -> str:
+    """Repeat what the fit of the world's face profile said against it."""
+    doubts = (result.about.get("observed") or {}).get("profile_warnings") or ()
+    return f"The fit of the face profile is in doubt: {'; '.join(map(str, doubts))}." if doubts else ""
+
+
 RULES: dict[str, Callable[[Result], str]] = {
     "target-missed": target_missed,
     "graded-again": graded_again,
+    "profile-doubted": profile_doubted,
     "fraud-uncaught": fraud_uncaught,
     "groups-apart": groups_apart,
     "beyond-tested": beyond_tested,
@@ -129,6 +136,7 @@ RULES: dict[str, Callable[[Result], str]] = {
 PLACES = {
     "target-missed": "t-rates",
     "graded-again": "recommendation",
+    "profile-doubted": "provenance",
     "fraud-uncaught": "t-alerts",
     "groups-apart": "t-by-group",
     "beyond-tested": "growth",

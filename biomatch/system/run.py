@@ -236,7 +236,8 @@ def run(
     dates = as_of_dates(observed, on)
     books = [StayBook(observed, lists, day, at) for day in dates]
     stays = pl.concat([book.at(at)[0] for book in books])
-    warnings = [f"stays as of {book.as_of}: {text}" for book in books for text in book.warnings]
+    warnings = [f"the world's face profile: {text}" for text in observed.about.get("profile_warnings", ())]
+    warnings += [f"stays as of {book.as_of}: {text}" for book in books for text in book.warnings]
     # Detectors see the document pass itself, before faces took any pair apart.
     links, unseen = books[-1].links.stays, at.system.alerts.unseen_departures
     made = _Made(books[-1], Facts(observed, lists, links, dates[-1], unseen))

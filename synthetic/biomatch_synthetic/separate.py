@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from biomatch.portable.types import Ints
+from biomatch.settings.profile import load_profile
 from biomatch.streams import stream
 from biomatch.tables import observed as seen
 from biomatch.tables.observed import CLASSES, FAILURES, MODES
@@ -35,6 +36,9 @@ def observe(draft: Draft, captured: Captured, labels: Labels) -> seen.Observed:
     biometric_exit = scenario.captures.biometric_exit.record_from
     if biometric_exit:
         about["biometric_exit"] = {mode: day.isoformat() for mode, day in biometric_exit.items()}
+    doubts = load_profile(scenario.faces.profile).doubts
+    if doubts:
+        about["profile_warnings"] = list(doubts)
     if scenario.zones:
         about["zones"] = scenario.zones
     return seen.Observed(
