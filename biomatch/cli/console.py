@@ -6,20 +6,20 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from biomatch.cards import Progress
 from biomatch.errors import shown
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")
 ]
-Progress = Callable[[str, int, int], None]
 PATIENCE_SECONDS = 2.0
 """A bar appears when a stage takes longer than this."""
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch.portable import exponentials, gammas, log1p, poissons
+from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
@@ -22,10 +22,6 @@ from biomatch_synthetic.itineraries.permission import (
 )
 from biomatch_synthetic.itineraries.shares import LONG_FROM, by_class, class_rates, overstay_shares, seasons
 from biomatch_synthetic.people import Parties
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 RESIDENT = CLASSES.index("RESIDENT")
 WITHDRAWN_DAYS = 15
