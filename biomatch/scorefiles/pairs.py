@@ -89,9 +89,10 @@ def _one_label(column: pl.Series, path: Path, wanted: bool, first: int) -> None:
     if numeric and not both:
         return  # scores that are all 0 or all 1, most likely
     name = "mated" if wanted else "non-mated"
+    place = column.name if column.name.startswith("column ") else f"column {column.name}"
     if both and not (numeric and first == 1 and column.name == "column 1" and _alone(path)):
         raise TableError(
-            f"{path} holds both classes (column {column.name})",
+            f"{path} holds both classes ({place})",
             allowed="two files, one class each: mated scores, then non-mated ones",
             remedy="give one such file alone; two matchers side by side: FILE --beside OTHER",
         )
