@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from biomatch.cards import Card, Carded, facts
+from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.errors import SettingsError, WallError
 from biomatch.files import guarded
 from biomatch.settings.scenario import Scenario
@@ -21,7 +20,6 @@ from biomatch.truth import Truth
 KIND = "world"
 FIRST_RESERVED_SEED = 2**32
 """Seeds from here up train the shipped models; users' worlds may not use them."""
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

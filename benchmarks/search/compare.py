@@ -80,7 +80,9 @@ def one(name: str, count: int, probes: int, folder: Path, threads: int, limit: i
         for quality in faces.QUALITIES
         for kind, templates in faces.probes(folder, MATES_AMONG, probes, quality).items()
     }
-    importlib.import_module("biomatch.gallery.compressed")  # libraries are no part of a gallery's memory
+    importlib.import_module(
+        "biomatch.gallery.coding.compressed"
+    )  # libraries are no part of a gallery's memory
     system = systems.SYSTEMS[name](faces.DIMENSION, threads, folder / "scratch")
     held = anonymous_bytes()
     before, began, worked = held, time.perf_counter(), time.process_time()

@@ -111,7 +111,7 @@ def main() -> None:
     batch = np.array(faces.probes(given.faces, MATES_AMONG, 10_000, "leader")["mated"][:BATCH])
     folder = given.faces / "large"
     shutil.rmtree(folder, ignore_errors=True)
-    importlib.import_module("biomatch.gallery.compressed")
+    importlib.import_module("biomatch.gallery.coding.compressed")
     before, began = anonymous_bytes(), time.perf_counter()
     gallery = Gallery(faces.DIMENSION, "compressed", path=folder, rank_from=given.rank_from)
     for begin, rows in chunks(references):

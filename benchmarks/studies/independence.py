@@ -12,8 +12,8 @@ import sys
 import numpy as np
 from scipy.stats import norm
 
-from biomatch.curves.counting import Ints
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Ints
 from biomatch.tuning.guarantee import guarantee
 
 SD, NOISE, TARGET = 0.6, 1.0, 0.02

@@ -42,6 +42,7 @@ class Wanted:
 
 def scores(
     files: options.Files,
+    *,
     form: options.Form = None,
     truth: options.Truth = None,
     columns: options.Columns = None,
@@ -72,17 +73,7 @@ def scores(
     from biomatch.scorefiles.read import doubts
     from biomatch.tuning.claims import claims_of
 
-    if max_fpir is not None and max_fmr is not None:
-        raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
-    if law is not None and gallery is None:
-        raise SettingsError(
-            f"--law {law}", allowed="with --max-fpir and --gallery", remedy="say how large N is"
-        )
-    for name, given in (("--gallery", gallery), ("--out", out)):
-        if given is not None and max_fpir is None and (name == "--gallery" or max_fmr is None):
-            raise SettingsError(
-                f"{name} {given}", allowed="with --max-fpir", remedy="say how rare false alarms shall be"
-            )
+    _check_options(max_fpir, max_fmr, {"--law": law, "--gallery": gallery, "--out": out})
     wanted = [claim for text in claims or [] for claim in claims_of(text)]
     target = max_fpir if max_fpir is not None else max_fmr
     if by is not None and (stream or target is None):
@@ -125,6 +116,24 @@ def scores(
     notes = [f"taken for {found.format}: {found.taken_for}", *found.notes, *doubts(curve)]
     others = [] if not beside else _beside(read, beside, found, curve)
     _report(curve, found, notes, asked, others, several, as_json=as_json)
+
+
+def _check_options(max_fpir: float | None, max_fmr: float | None, given: dict[str, Any]) -> None:
+    """Refuse options that say nothing without another one."""
+    if max_fpir is not None and max_fmr is not None:
+        raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
+    if given["--law"] is not None and given["--gallery"] is None:
+        raise SettingsError(
+            f"--law {given['--law']}", allowed="with --max-fpir and --gallery", remedy="say how large N is"
+        )
+    for name in ("--gallery", "--out"):
+        wanting = max_fpir is None and (name == "--gallery" or max_fmr is None)
+        if given[name] is not None and wanting:
+            raise SettingsError(
+                f"{name} {given[name]}",
+                allowed="with --max-fpir",
+                remedy="say how rare false alarms shall be",
+            )
 
 
 def _kind(

@@ -14,6 +14,7 @@ from biomatch.curves.identification import IdentificationCurve
 from biomatch.curves.thresholds import Points
 from biomatch.curves.verification import EqualError, VerificationCurve
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Reals
 
 __all__ = [
     "EqualError",
@@ -154,7 +155,7 @@ def identification_curve(
     )
 
 
-def _similarities(values: ArrayLike, what: str, distances: bool) -> counting.Floats:
+def _similarities(values: ArrayLike, what: str, distances: bool) -> Reals:
     """Check scores; give distances negated, so that higher is closer."""
     if not distances:
         return counting.checked_scores(values, what, padding=True)

@@ -18,10 +18,10 @@ from biomatch import portable
 from biomatch.cards import Card, Carded, facts
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.curves.clustered_rates import by_person, by_subject, rate_of
-from biomatch.curves.counting import Floats
 from biomatch.curves.thresholds import turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
+from biomatch.portable.types import Reals
 from biomatch.rates import Rate
 from biomatch.streams import stream
 
@@ -206,7 +206,7 @@ def group_report(
     return GroupReport(name, threshold, table, inequity, everyone - labelled)
 
 
-def _scores(curve: IdentificationCurve | VerificationCurve) -> tuple[Floats, Floats]:
+def _scores(curve: IdentificationCurve | VerificationCurve) -> tuple[Reals, Reals]:
     if isinstance(curve, IdentificationCurve):
         return curve.mated_scores, curve.non_mated_top_scores
     return curve.mated_scores, curve.non_mated_scores

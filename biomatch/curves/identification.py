@@ -20,9 +20,9 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.counting import Floats, Ints
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
@@ -77,9 +77,9 @@ class IdentificationCurve(Carded):
     (0.5, 0.5)
     """
 
-    mated_scores: Floats
+    mated_scores: Reals
     mated_ranks: Ints
-    non_mated_top_scores: Floats
+    non_mated_top_scores: Reals
     list_length: int = 1
     enrolled_counts: tuple[int, int, int] = (0, 0, 0)
     mated_subjects: Ints | None = None
@@ -133,14 +133,14 @@ class IdentificationCurve(Carded):
         return int(self.non_mated_top_scores.size)
 
     @cached_property
-    def _non_mated_sorted(self) -> Floats:
+    def _non_mated_sorted(self) -> Reals:
         return counting.in_order(self.non_mated_top_scores)
 
     @cached_property
-    def _hits_sorted(self) -> dict[int | None, Floats]:
+    def _hits_sorted(self) -> dict[int | None, Reals]:
         return {}
 
-    def hits(self, rank: int | None = None) -> Floats:
+    def hits(self, rank: int | None = None) -> Reals:
         """Give the ascending scores of mates that count at a rank: (h,), never -inf.
 
         Parameters

@@ -15,9 +15,9 @@ from scipy.special import expit, logit
 from scipy.stats import t as student
 
 from biomatch import checks
-from biomatch.curves.counting import Floats
 from biomatch.curves.verification import VerificationCurve
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Reals
 from biomatch.rates import effective_subjects
 
 DIGITS = 9
@@ -175,7 +175,7 @@ def _both(curve: VerificationCurve) -> tuple[NDArray[np.float64], NDArray[np.flo
     return _numbers(mated), _numbers(other)
 
 
-def _numbers(scores: Floats) -> NDArray[np.float64]:
+def _numbers(scores: Reals) -> NDArray[np.float64]:
     """Put comparisons without a score below all others, by a finite number."""
     found = scores.astype(np.float64)
     lost = np.isneginf(found)

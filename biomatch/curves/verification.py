@@ -14,9 +14,9 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.counting import Floats, Ints
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
@@ -72,8 +72,8 @@ class VerificationCurve(Carded):
     0.5
     """
 
-    mated_scores: Floats
-    non_mated_scores: Floats
+    mated_scores: Reals
+    non_mated_scores: Reals
     mated_subjects: Ints | None = None
     non_mated_subjects: Ints | None = None
     mated_strata: Labels = field(default_factory=dict)
@@ -105,11 +105,11 @@ class VerificationCurve(Carded):
         )
 
     @cached_property
-    def _mated_sorted(self) -> Floats:
+    def _mated_sorted(self) -> Reals:
         return counting.in_order(self.mated_scores)
 
     @cached_property
-    def _non_mated_sorted(self) -> Floats:
+    def _non_mated_sorted(self) -> Reals:
         return counting.in_order(self.non_mated_scores)
 
     def at(self, thresholds: ArrayLike) -> tuple[Ints, Ints]:

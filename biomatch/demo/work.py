@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from biomatch.cards import Progress, Step
 from biomatch.curves.identification import IdentificationCurve
 from biomatch.demo.answers import Answers, Fraud, Identification, OverstayRow, Stage
 from biomatch.demo.worlds import Plan
@@ -44,9 +44,6 @@ LAXER = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """Targets of FPIR that are tried in turn where the one that was asked for cannot be shown."""
 BASELINES = ("document-only", "today")
 """Systems beside which the system's own list of overstays is set."""
-
-Step = Callable[[str], None]
-Progress = Callable[[str, int, int], None]
 
 
 class _Clock:

@@ -15,10 +15,10 @@ import polars as pl
 
 from biomatch import checks, files
 from biomatch.curves import counting
-from biomatch.curves.counting import Floats
 from biomatch.curves.thresholds import turned
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
+from biomatch.portable.types import Reals
 from biomatch.rates import Rate, rate
 from biomatch.scorefiles import arrays, bob, lists, pyeer
 from biomatch.scorefiles.accumulator import ScoreAccumulator
@@ -30,7 +30,7 @@ from biomatch.scorefiles.words import role_of
 TAIL = 1 << 20
 ROWS = 1 << 22  # rows of an array or a Parquet file at once
 STREAMED = ("bob-2", "bob-4", "bob-5", "pyeer", "npy", "csv", "parquet")
-Parts = Iterator[tuple[Floats, Floats]]
+Parts = Iterator[tuple[Reals, Reals]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,7 +175,7 @@ def stream_scores(
     return StreamedComparisons(form, mated, other, clustered, distances)
 
 
-def _finite(negated: Floats) -> Floats:
+def _finite(negated: Reals) -> Reals:
     """Turn the +inf of a mated comparison without a score into the largest number: a miss everywhere."""
     if negated.size and negated.max() == np.inf:
         return np.minimum(negated, np.finfo(negated.dtype).max)
@@ -196,7 +196,7 @@ def _names(form: str, paths: Sequence[Path]) -> bool:
 
 def _parts(form: str, paths: Sequence[Path], block: int) -> Parts:
     """Give mated and non-mated scores, part by part."""
-    none: Floats = np.zeros(0)
+    none: Reals = np.zeros(0)
     if form == "npy":
         for path, own in zip(paths, (True, False), strict=True):
             held = arrays.load_npy(path)

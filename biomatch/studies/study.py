@@ -9,7 +9,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from biomatch.cards import Progress
 from biomatch.errors import BiomatchError, ResultsError, SettingsError, WallError
 from biomatch.paths import code_id
 from biomatch.settings.base import ASSUMED, Settings, setting
@@ -25,7 +26,6 @@ from biomatch.settings.system import System
 from biomatch.studies.rows import Row, refuse_other_code, write_plan
 from biomatch.worlds import check_seed
 
-Progress = Callable[[str, int, int], None]
 Control = Literal["none", "oracle", "blind"]
 VERSIONED = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy", "ortools")
 

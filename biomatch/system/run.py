@@ -15,14 +15,14 @@ from typing import Any
 import polars as pl
 
 from biomatch import files
-from biomatch.cards import Card, Carded, facts
+from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.fraud.detect import detect
 from biomatch.fraud.facts import Facts
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.system.decide import decide
-from biomatch.system.replay import Progress, search
+from biomatch.system.replay import search
 from biomatch.system.stays import StayBook, as_of_dates
 from biomatch.tables import storage
 from biomatch.tables.candidates import CandidateLists

@@ -24,11 +24,9 @@ from biomatch.overstay.rules.registered import assess_by
 from biomatch.overstay.rules.short_stays import assess_linked
 from biomatch.policy import OperatingPoint
 from biomatch.tables.candidates import CandidateLists
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 from biomatch.tables.produced import STAYS
 from biomatch.tables.zones import local_dates, zones_of
-
-DOCUMENT_KEY = ["document_number", "document_issuer"]
 
 
 def stays_at(

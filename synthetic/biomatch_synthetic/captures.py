@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from biomatch.portable.types import Ints
 from biomatch.settings.border import Mode
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
@@ -25,7 +26,6 @@ from biomatch_synthetic.faces import People as Faces
 from biomatch_synthetic.itineraries.trips import port_modes
 from biomatch_synthetic.people import REGIONS
 
-Ints = NDArray[np.int64]
 DOCUMENT_CAPTURES, WATCHLIST_CAPTURES = 1 << 40, 1 << 41
 """Where the capture keys of documents' photos and of the watchlist's begin; encounters come before."""
 ATTEMPTS = 8

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
+from biomatch.portable.types import Floats
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch_synthetic.draft import DAY_MS, Draft
-
-Floats = NDArray[np.float64]
 
 
 def by_day(scenario: Scenario, before: float, steps: Mapping[date, float]) -> Floats:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from biomatch.portable.types import Ints
 from biomatch.settings.profile import load_profile
 from biomatch.streams import stream
 from biomatch.tables import observed as seen
@@ -18,7 +19,7 @@ from biomatch_synthetic.draft import DAY_MS, ENTRY, Draft
 from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.status import status_events
 from biomatch_synthetic.itineraries.trips import port_modes
-from biomatch_synthetic.labels import Array, Calendar, Ints, Labels, blank, enum, put, texts
+from biomatch_synthetic.labels import Array, Calendar, Labels, blank, enum, put, texts
 
 
 def observe(draft: Draft, captured: Captured, labels: Labels) -> seen.Observed:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from biomatch.cards import Progress
 from biomatch.settings.profile import load_profile
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
@@ -30,7 +30,6 @@ from biomatch_synthetic.reveal import reveal
 from biomatch_synthetic.separate import observe
 from biomatch_synthetic.subversion import AFTER_BOARDING, BEFORE_BOARDING, Stage, subvert
 
-Progress = Callable[[str, int, int], None]
 GENERATOR = 2
 """Version of the generator: raise it with every change that makes another world of the same settings."""
 

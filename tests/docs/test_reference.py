@@ -43,7 +43,7 @@ def test_every_name_of_the_front_door_is_described(described):
 
 def test_what_users_extend_is_described(described):
     for name in (
-        "biomatch.gallery.local.Index.choose",
+        "biomatch.gallery.memory.local.Index.choose",
         "biomatch.fraud.facts.Facts.alerts",
         "biomatch.overstay.rules.base.RuleSet",
         "biomatch.scorefiles.read.ScoreFile",

@@ -25,6 +25,7 @@ from biomatch.fraud.facts import CONFLICT_FLOOR
 from biomatch.fraud.fusion import fusion_model
 from biomatch.gallery.scoring import exact_scores
 from biomatch.policy import OperatingPoint, accept
+from biomatch.portable.types import Floats, Ints
 from biomatch.rates import Rate, clustered_rate
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
@@ -33,9 +34,6 @@ MOST_IMPOSTORS = 2_000
 """Travellers who are tried as impostors: enough for an interval of half a point at a catch rate of 99%."""
 HEARD = ("photo", "capture")
 """Pieces of evidence that speak where alerts are scored by fusion; all others depend on what else happens."""
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +67,7 @@ class Tried:
             .join(traits, on="person_id", maintain_order="left")
             .sort("photo_row")
         )
-        start = pl.lit(str(observed.about["measure_from"])).str.to_datetime()
+        start = pl.lit(observed.measure_from)
         subverted = truth.subversion["encounter_id"]
         seen = observed.encounters.filter(
             (pl.col("source") == "port")
@@ -249,7 +247,7 @@ def _kin(every: Tried, truth: Truth, check: _Check) -> tuple[DonorCatch, ...]:
 def _happened(observed: Observed, truth: Truth, judged: pl.DataFrame) -> tuple[DonorCatch, ...]:
     """Count the world's own impostors whose face was captured, by what the donor is to them."""
     traits = truth.people.select("person_id", "family_id", "twin_id")
-    start = pl.lit(str(observed.about["measure_from"])).str.to_datetime()
+    start = pl.lit(observed.measure_from)
     raised = judged.filter("raised", pl.col("kind") == document_photo.KIND)["encounter_id"]
     events = (
         truth.subversion.filter(pl.col("kind") == "impostor")

@@ -18,6 +18,7 @@ from biomatch.evaluation.llr_calibration import calibration, reliability
 from biomatch.fraud.comparison import Comparison, weight_of
 from biomatch.fraud.fusion import ratios
 from biomatch.gallery.scoring import exact_scores
+from biomatch.portable.types import Floats, Ints
 from biomatch.streams import stream
 from biomatch.system.run import Run
 from biomatch.tables.observed import Observed
@@ -32,9 +33,6 @@ SAYS = {
     "entry": "face at an exit against an entry: a stranger's, or one's own",
     "fusion": "all evidence: encounters of a fraud, or honest ones",
 }
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def calibrations(run: Run, truth: Truth) -> tuple[ModelCalibration, ...]:
@@ -129,7 +127,7 @@ def _entries(observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_
         (pl.col("person_id") == pl.col("claimed_person_id"))
         & ~pl.col("encounter_id").is_in(truth.subversion["encounter_id"].implode())
     )
-    start = pl.lit(str(observed.about["measure_from"])).str.to_datetime()
+    start = pl.lit(observed.measure_from)
     entries = faces.filter(pl.col("direction") == "entry").select("encounter_id", entry_row="template_row")
     people = (
         faces.filter((pl.col("direction") == "exit") & (pl.col("time") >= start))

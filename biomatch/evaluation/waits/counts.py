@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from biomatch.errors import SettingsError
+from biomatch.portable.types import Floats, Ints
 from biomatch.ports.arrivals import HOUR, MINUTE, Crowd
-from biomatch.ports.booths import Floats, Ints
 from biomatch.ports.hall import Flow
 from biomatch.ports.rosters import SECONDARY
 from biomatch.settings.port import Port

@@ -24,6 +24,7 @@ from biomatch.overstay.linkage.scored import GivenScores
 from biomatch.overstay.linkage.shams import sham_rate
 from biomatch.overstay.linkage.tables import Links
 from biomatch.streams import stream
+from biomatch.tables.observed import DOCUMENT_KEY
 
 DAY_MS = 86_400_000
 _PAIRS, _PROBES, _REFERENCES, _SAMPLE = 20_000, 400, 20_000, 40_000
@@ -95,9 +96,7 @@ def _documents(encounters: pl.DataFrame, links: Links) -> pl.DataFrame:
     """Give the first entry on each document: who comes often is one person, not many of one name."""
     papers = encounters.select("document_number", "document_issuer", "time", "encounter_id")
     entries = papers[links.stays["entry_row"]].with_columns(row=links.stays["entry_row"])
-    first = entries.sort("time", "encounter_id").unique(
-        ["document_number", "document_issuer"], keep="first", maintain_order=True
-    )
+    first = entries.sort("time", "encounter_id").unique(DOCUMENT_KEY, keep="first", maintain_order=True)
     return encounters.select("claimed_name", "birth_date", "sex", "nationality")[first["row"]]
 
 

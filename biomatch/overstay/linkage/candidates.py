@@ -17,8 +17,7 @@ from biomatch.evidence.names import sound, split
 from biomatch.gallery.flat import exact_top
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
 from biomatch.overstay.linkage.scored import GivenScores
-
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Ints
 
 KEYS: dict[str, tuple[str, ...]] = {
     "birth date and sex": ("date", "sex"),

@@ -17,10 +17,8 @@ from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration
 from biomatch.overstay.linkage.candidates import by_details, by_face
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
 from biomatch.overstay.linkage.tables import Links
+from biomatch.portable.types import Floats, Ints
 from biomatch.tables.schema import Schema
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 EDGES = Schema(
     "edges",

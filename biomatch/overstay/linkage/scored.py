@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats, Ints
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
 from biomatch.overstay.linkage.holders import same_holders
 from biomatch.overstay.linkage.link import Linked
-from biomatch.tables.observed import Observed
-
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Ints
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 
 
 def by_document(encounters: pl.DataFrame) -> Ints:
     """Number the holders behind encounters where nothing is known but documents; shape (encounters,)."""
-    papers = encounters.select(pl.struct("document_number", "document_issuer").rank("dense"))
+    papers = encounters.select(pl.struct(DOCUMENT_KEY).rank("dense"))
     return papers.to_series().to_numpy().astype(np.int64)
 
 
@@ -43,7 +41,7 @@ def person_ids(observed: Observed, linked: Linked, scorer: PairScorer = score_ro
 
     encounters = observed.encounters
     count = len(encounters)
-    document = encounters.select(pl.struct("document_number", "document_issuer").rank("dense")).to_series()
+    document = encounters.select(pl.struct(DOCUMENT_KEY).rank("dense")).to_series()
     first = (
         pl.DataFrame({"document": document, "row": pl.int_range(count, dtype=pl.Int64, eager=True)})
         .select(pl.col("row").min().over("document"))

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from biomatch.errors import SettingsError
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
+from biomatch.portable.types import Ints
 from biomatch.tables.schema import Time
 from biomatch.tables.zones import check_zone, local_times, utc_times
-
-Ints = NDArray[np.int64]
 
 EVERY_PORT = "*"
 _CLOCK = (

@@ -6,12 +6,10 @@ from datetime import date
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from biomatch.overstay.rules import eu
+from biomatch.portable.types import Ints
 from biomatch.tables.produced import STAY_STATUSES
-
-Ints = NDArray[np.int64]
 
 
 def lawful_until(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.cards import Card, Carded, facts
+from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.scorelaw.fit.goodness import Goodness, HeldOut, check_held_out, judge_fit
 from biomatch.scorelaw.fit.sample import FEWEST, ScoreSample, from_embeddings
 from biomatch.scorelaw.fit.twin import Twin, fit_twin
@@ -17,7 +16,6 @@ from biomatch.settings.profile import FaceProfile
 from biomatch.settings.verdict import REACH
 from biomatch.streams import stream
 
-Progress = Callable[[str, int, int], None]
 NOT_FITTED = "ageing, kin and capture are the built-in model's, and there are no groups: the data do not tell"
 
 

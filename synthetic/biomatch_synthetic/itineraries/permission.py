@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from biomatch.portable.types import Floats, Ints
 from biomatch.settings.scenario import Scenario
 from biomatch.tables.observed import CLASSES
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 STATUS_CLASSES = ("F1", "J1", "M1")
 GRACE_DAYS = {"F1": 60, "J1": 30, "M1": 30}

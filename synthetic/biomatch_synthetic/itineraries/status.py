@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.portable import exponentials
+from biomatch.portable.types import Ints
 from biomatch.streams import stream
 from biomatch.tables.observed import EVENT_KINDS
 from biomatch.truth import TRUE_STATUSES
@@ -18,8 +19,6 @@ from biomatch_synthetic.itineraries.trips import (
     SATISFACTORY_DAYS,
     WITHDRAWN,
 )
-
-Ints = NDArray[np.int64]
 
 
 def status_events(draft: Draft) -> Table:

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.gallery.growing import Rows, taken_from
+from biomatch.gallery.memory.growing import Rows, taken_from
 from biomatch.gallery.scoring import exact_scores, pair_scores
 
 _PAIRS = 4096

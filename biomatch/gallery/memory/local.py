@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.flat import joined
-from biomatch.gallery.readers import Readers
-from biomatch.gallery.register import Register
+from biomatch.gallery.memory.readers import Readers
+from biomatch.gallery.memory.register import Register
+from biomatch.gallery.memory.store import KeptStore, MemoryStore, Store, store_scores, taken
 from biomatch.gallery.scoring import Candidates, rank
-from biomatch.gallery.store import KeptStore, MemoryStore, Store, store_scores, taken
 from biomatch.gallery.where import Where
 
 COMPACT_SHARE = 0.25

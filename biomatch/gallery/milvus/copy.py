@@ -8,7 +8,7 @@ import numpy as np
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.flat import FlatIndex
-from biomatch.gallery.local import LocalGallery
+from biomatch.gallery.memory.local import LocalGallery
 from biomatch.gallery.where import UNKNOWN_TIME
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.gallery.contents import TEMPLATES, Entry
-from biomatch.gallery.folder import Folder
-from biomatch.gallery.store import Stretch
+from biomatch.gallery.disk.contents import TEMPLATES, Entry
+from biomatch.gallery.disk.folder import Folder
+from biomatch.gallery.memory.store import Stretch
 
 SEGMENT_ROWS = 1 << 16
 

@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.flat import joined, rounding_margin
-from biomatch.gallery.local import LocalGallery, closed_error
-from biomatch.gallery.milvuscopy import local_copy
-from biomatch.gallery.milvustext import quoted, scrubbed, shown, without_user
+from biomatch.gallery.memory.local import LocalGallery, closed_error
+from biomatch.gallery.milvus.copy import local_copy
+from biomatch.gallery.milvus.names import quoted, scrubbed, shown, without_user
 from biomatch.gallery.scoring import Candidates, pair_scores, rank
 from biomatch.gallery.where import UNKNOWN_TIME, Where
 

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.contents import ARRAY, CODES, REGISTER, TEMPLATES, About, Contents, Entry
+from biomatch.gallery.coding.segments import code_bytes, codebook_shape
+from biomatch.gallery.disk.contents import ARRAY, CODES, REGISTER, TEMPLATES, About, Contents, Entry
+from biomatch.gallery.disk.folder import Folder
+from biomatch.gallery.disk.segmentstore import SEGMENT_ROWS, Segment, SegmentStore
 from biomatch.gallery.door import checked_templates
-from biomatch.gallery.folder import Folder
-from biomatch.gallery.local import Index, LocalGallery, State
-from biomatch.gallery.register import RECORD, Register
-from biomatch.gallery.segments import code_bytes, codebook_shape
-from biomatch.gallery.segmentstore import SEGMENT_ROWS, Segment, SegmentStore
-from biomatch.gallery.store import taken
+from biomatch.gallery.memory.local import Index, LocalGallery, State
+from biomatch.gallery.memory.register import RECORD, Register
+from biomatch.gallery.memory.store import taken
 
 Settings = Mapping[str, Any]
 EMPTY = Contents("", {}, About({}, (), {}, "", "", 0))

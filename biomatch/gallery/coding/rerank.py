@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from biomatch.gallery.door import NORM_TOLERANCE
 from biomatch.gallery.flat import rounding_margin
-from biomatch.gallery.growing import Column, Rows
-from biomatch.gallery.store import Store, taken
+from biomatch.gallery.memory.growing import Column, Rows
+from biomatch.gallery.memory.store import Store, taken
 
 StoreKind = Literal["exact", "int8", "float16"]
 STORE_KINDS = ("exact", "int8", "float16")

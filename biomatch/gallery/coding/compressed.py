@@ -1,6 +1,7 @@
 """Compressed search: 4-bit codes of everything are scanned, the best few hundred are looked at again.
 
-The codes' scores only choose (see `biomatch.gallery.codes`); how many are chosen follows from `LossLaw`.
+The codes' scores only choose (see `biomatch.gallery.coding.codes`); how many are chosen follows from
+`LossLaw`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.codes import DEEPER, CodeSegments, Scan
+from biomatch.gallery.coding.codes import DEEPER, CodeSegments, Scan
+from biomatch.gallery.coding.law import LossLaw
+from biomatch.gallery.coding.reach import Search, reaching
+from biomatch.gallery.coding.rerank import STORE_KINDS, StoreKind, may_be_listed, ranker_of
 from biomatch.gallery.flat import FlatIndex, Part, best_rows
 from biomatch.gallery.floor import leader_floor
-from biomatch.gallery.law import LossLaw
-from biomatch.gallery.reach import Search, reaching
-from biomatch.gallery.rerank import STORE_KINDS, StoreKind, may_be_listed, ranker_of
-from biomatch.gallery.store import Store, rows_between, taken
+from biomatch.gallery.memory.store import Store, rows_between, taken
 
 TRAINING_ROWS = 8192
 """FAISS trains 16 centroids on at most 256 points each (4,096); twice that is there to sample from."""

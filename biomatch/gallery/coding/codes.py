@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.segments import (
+from biomatch.gallery.coding.segments import (
     SUB_DIMENSION,
     Codes,
     code_bytes,

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.contents import KIND, MARK, Contents, Entry, kind_of, read_contents
-from biomatch.gallery.files import Place
+from biomatch.gallery.disk.contents import KIND, MARK, Contents, Entry, kind_of, read_contents
+from biomatch.gallery.disk.files import Place
 
 fcntl: Any
 try:

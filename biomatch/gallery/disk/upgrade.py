@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from biomatch.gallery.contents import FORMAT
+from biomatch.gallery.disk.contents import FORMAT
 from biomatch.gallery.opening import opened_keeper
 from biomatch.gallery.threads import thread_count
 

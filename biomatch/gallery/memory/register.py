@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
 from biomatch.gallery.door import checked_ids
-from biomatch.gallery.growing import Column
+from biomatch.gallery.memory.growing import Column
 from biomatch.gallery.where import UNKNOWN_TIME, Where
 
 RECORD = np.dtype([("id", "<i8"), ("time", "<i8"), ("port", "<i2"), ("kind", "<i2")])

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.contents import Entry
+from biomatch.gallery.disk.contents import Entry
 
 BLOCK = 1 << 22
 _SAFE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK if hasattr(os, "O_NOFOLLOW") else 0

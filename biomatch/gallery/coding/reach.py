@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.gallery.codes import Scan
-from biomatch.gallery.store import Store
+from biomatch.gallery.coding.codes import Scan
+from biomatch.gallery.memory.store import Store
 
 
 @dataclass(frozen=True, eq=False)
