@@ -264,7 +264,9 @@ def _report(
     payload["beside"] = [_compared(one, curve, payload.get("target"), asked, lines) for one in others]
     verdicts = [judge(claim, curve, confidence=asked.confidence, cap=asked.cap) for claim in claims]
     payload["claims"] = verdicts
-    lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})" for v in verdicts]
+    for v in verdicts:
+        lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})"]
+        lines += [f"  {v.claim.source}"] if v.claim.source else []
     written = _written(curve, asked, payload, verdicts, [(path, one) for path, one, _ in others], carried)
     payload |= written
     lines += [f"written: {path.absolute()}" for path in _paths(written)]
