@@ -23,10 +23,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent))
 import faces
+import numpy as np
 import systems
 
 LENGTH, BATCH, FPIR = 20, 2000, 0.003

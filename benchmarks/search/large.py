@@ -11,22 +11,19 @@ import importlib
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import faces
 import faiss
 import numpy as np
+from compare import BATCH, FPIR, LENGTH, MATES_AMONG, anonymous_bytes
+from systems import chunks
 
 from biomatch.gallery import Gallery
 from biomatch.gallery.threads import thread_count
-
-sys.path.insert(0, str(Path(__file__).parent))
-import faces
-from compare import BATCH, FPIR, LENGTH, MATES_AMONG, anonymous_bytes
-from systems import chunks
 
 TURN = 20
 

@@ -193,12 +193,10 @@ def _beside(
     read: Callable[[list[Path]], Any], others: list[Path], found: Any, curve: Any
 ) -> list[tuple[Path, Any, bool]]:
     """Read the other matchers' files in the same way."""
-    from biomatch.curves.build import IdentificationCurve
-
     read_all = []
     for path in others:
         other = read([path])
-        second = other.curve(identification=isinstance(curve, IdentificationCurve))
+        second = other.curve(identification=curve.searches is not None)
         read_all.append((path, second, bool(found.trials) and found.trials == other.trials))
     return read_all
 
@@ -215,11 +213,11 @@ def _report(
 ) -> None:
     """Print counts, threshold and verdicts; exit code 1 where a claim is not met."""
     from biomatch.cli import scored
-    from biomatch.curves.build import IdentificationCurve
+    from biomatch.curves.protocol import Curve
     from biomatch.tuning.claims import MET, judge
     from biomatch.tuning.usual import usual
 
-    of_searches = isinstance(curve, IdentificationCurve)
+    of_searches = curve.searches is not None
     claims = [claim for claim in asked.claims if claim.of_searches == of_searches]
     kind = "comparisons" if of_searches else "searches"
     if asked.claims and not claims:
@@ -254,7 +252,7 @@ def _report(
         grouped, told = scored.by_group(curve, asked.by, payload, payload["target"])
         payload["by"] = grouped
         lines += told
-    streamed = not hasattr(curve, "points")
+    streamed = not isinstance(curve, Curve)
     big = max(payload["mated"], payload["non_mated"]) > scored.BIG or streamed
     payload["curve"] = None if big else scored.points_of(curve)
     if big and not streamed:

@@ -20,9 +20,11 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
+from biomatch.curves.protocol import OF_SEARCHES
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
-from biomatch.portable.types import Ints, Reals
+from biomatch.policy import accept
+from biomatch.portable.types import Bools, Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
@@ -142,6 +144,57 @@ class IdentificationCurve(Carded):
     def non_mated(self) -> int:
         """Number of non-mated searches."""
         return int(self.non_mated_top_scores.size)
+
+    # -- what `biomatch.curves.protocol.Curve` asks ---------------------------------------------
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FPIR and FNIR."""
+        return OF_SEARCHES
+
+    @property
+    def searches(self) -> IdentificationCurve:
+        """The curve itself."""
+        return self
+
+    @property
+    def comparisons(self) -> None:
+        """None: no comparisons."""
+
+    @property
+    def non_mated_scores(self) -> Reals:
+        """`non_mated_top_scores`."""
+        return self.non_mated_top_scores
+
+    @property
+    def non_mated_references(self) -> None:
+        """None: each search was of a gallery."""
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FPIR(N, T)."""
+        return self.fpir(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNIR(N, L, T)."""
+        return self.fnir(threshold, self.list_length, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FPIR."""
+        return self.threshold(max_fpir=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FPIR."""
+        return self.threshold_interval(max_fpir=target)
+
+    def hits_at(self, threshold: float) -> Bools:
+        """Say which mates are accepted in the list; shape (m,)."""
+        return accept(self.mated_scores, turned(threshold, self.distances)) & (self.mated_ranks >= 1)
+
+    def counts(self) -> Points:
+        """Give `points` at rank L."""
+        return self.points(self.list_length)
+
+    # -- every threshold ------------------------------------------------------------------------
 
     @cached_property
     def _non_mated_sorted(self) -> Reals:

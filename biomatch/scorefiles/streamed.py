@@ -15,6 +15,7 @@ import polars as pl
 
 from biomatch import checks, files
 from biomatch.curves import counting
+from biomatch.curves.protocol import OF_COMPARISONS
 from biomatch.curves.thresholds import turned
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
@@ -58,6 +59,35 @@ class StreamedComparisons:
     non_mated: ScoreAccumulator
     clustered: bool = False
     distances: bool = False
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FMR and FNMR."""
+        return OF_COMPARISONS
+
+    @property
+    def searches(self) -> None:
+        """None: no searches."""
+
+    @property
+    def comparisons(self) -> None:
+        """None: the scores were not kept."""
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR."""
+        return self.fmr(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR."""
+        return self.fnmr(threshold, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FMR."""
+        return self.threshold(max_fmr=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FMR."""
+        return self.threshold_interval(max_fmr=target)
 
     def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FMR, in [0, 1]: non-mated comparisons at or above T, of all; None where there are none."""
