@@ -79,7 +79,7 @@ def _cllr_truth() -> float:
 
 
 def test_intervals_cover_with_clustered_subjects():
-    """Not significantly below 95 % (binomial test at 1 %); 2,000 replicates: `separation_intervals.py`."""
+    """Not significantly below 95 % (binomial test at 1 %); the study: `separation_intervals.py`."""
     truth = {**TRUTH, "Cllr": _cllr_truth()}
     held = dict.fromkeys(truth, 0)
     random = np.random.default_rng(22)
