@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import checks
 from biomatch.curves import counting
-from biomatch.curves.identification import IdentificationCurve
+from biomatch.curves.identification import EnrolledCounts, IdentificationCurve
 from biomatch.curves.thresholds import Points
 from biomatch.curves.verification import EqualError, VerificationCurve
 from biomatch.errors import ResultsError
@@ -138,7 +138,7 @@ def identification_curve(
         ranks,
         tops,
         length,
-        (int(np.median(counts)), int(counts.min()), int(counts.max())),
+        EnrolledCounts(int(np.median(counts)), int(counts.min()), int(counts.max())),
         people[0],
         people[1],
         counting.checked_strata(mated_strata, mated.size, "mated"),
