@@ -5,11 +5,15 @@ Nothing here loads a library or a picture from anywhere: a card is plain HTML, a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from math import isfinite, log10
 
+Progress = Callable[[str, int, int], None]
+"""Is told what is being done, how much of it is done, and of how much."""
+Step = Callable[[str], None]
+"""Is told in words what is being done."""
 LINES = 10
 """Lines that a repr may have."""
 WIDTH = 110

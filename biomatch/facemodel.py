@@ -23,11 +23,10 @@ from numpy.typing import NDArray
 
 from biomatch import portable
 from biomatch.errors import SettingsError
+from biomatch.portable.types import Floats
 from biomatch.settings.base import nearest
 from biomatch.settings.profile import FaceProfile
 from biomatch.streams import stream
-
-Floats = NDArray[np.float64]
 
 AGE_STEP = 0.5
 """Spacing of the logarithms of the ageing frequencies; see `age_spectrum`."""

@@ -5,6 +5,7 @@ Stages hand on counts. A rate over no trials has no value: it is ``None``, never
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,6 +77,29 @@ class Rate(Carded):
             "denominator": self.denominator,
             "interval": list(self.interval),
         }
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Rate:
+        """Take a rate from the form that `to_json` gives, which does not say how its interval was made.
+
+        Raises
+        ------
+        ResultsError
+            For counts or bounds that cannot be.
+        KeyError, TypeError, ValueError
+            For anything else that is no such form.
+
+        Examples
+        --------
+        >>> Rate.from_json(rate(1, 4).to_json()).value
+        0.25
+        """
+        numerator, denominator = int(given["numerator"]), int(given["denominator"])
+        low, high = (float(bound) for bound in given["interval"])
+        _check(numerator, denominator, 0.95)
+        if not 0.0 <= low <= high <= 1.0:
+            raise ResultsError(f"an interval from {low:g} to {high:g}", allowed="0 <= low <= high <= 1")
+        return cls(numerator, denominator, (low, high), method="as written")
 
     def __str__(self) -> str:
         if self.value is None:

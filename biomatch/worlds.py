@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from biomatch.cards import Card, Carded, facts
+from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.errors import SettingsError, WallError
 from biomatch.files import guarded
 from biomatch.settings.scenario import Scenario
-from biomatch.tables import storage
+from biomatch.tables import seals, storage
 from biomatch.tables.observed import Observed, recorded_id
 from biomatch.tables.seals import question_of
 from biomatch.truth import Truth
@@ -21,7 +20,6 @@ from biomatch.truth import Truth
 KIND = "world"
 FIRST_RESERVED_SEED = 2**32
 """Seeds from here up train the shipped models; users' worlds may not use them."""
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -221,4 +219,6 @@ def open_observed(path: str | Path) -> Observed:
 def _observed(place: Path) -> tuple[Observed, dict[str, Any]]:
     contents = storage.open_folder(place, KIND, absent=("truth/",))
     observed = guarded(lambda: Observed.read(place, contents), place, "a whole world")
+    for text in observed.about.get("profile_warnings", ()):
+        seals.add_note(f"warning: the world's face profile: {text}")
     return replace(observed, id=recorded_id(contents)), contents

@@ -6,20 +6,20 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from biomatch.errors import shown
+from biomatch.cards import Progress
+from biomatch.errors import SettingsError, shown
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one setting; may be repeated.")
 ]
-Progress = Callable[[str, int, int], None]
 PATIENCE_SECONDS = 2.0
 """A bar appears when a stage takes longer than this."""
 
@@ -96,3 +96,10 @@ def progress() -> Iterator[Progress]:
                     note(f"{stage}: {done:,} of {total:,} ...")
 
         yield update
+
+
+def refuse(options: dict[str, Any], when: str) -> None:
+    """Refuse options that would be ignored."""
+    wrong = [name for name, value in options.items() if value is not None]
+    if wrong:
+        raise SettingsError(f"{', '.join(wrong)} {when}", remedy="leave it out")

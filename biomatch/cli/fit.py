@@ -113,8 +113,9 @@ def _lines(found: Fitted, out: Path) -> list[str]:
         ]
     lines += ["", *(f"note: {text}" for text in sample.notes), f"note: {NOT_FITTED}"]
     lines += [f"WARNING: {text}" for text in good.warnings]
+    reach = profile.verdict.largest_gallery if profile.verdict else 100_000
     lines.append(
-        f"next: biomatch predict {out} --gallery 1e6 --max-fpir 0.003; "
+        f"next: biomatch predict {out} --gallery {reach} --max-fpir 0.003; "
         f"or a world with --set faces.profile={out}"
     )
     return lines

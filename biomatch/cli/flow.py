@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from biomatch.cli.console import Json, Set, emit, note, progress
+from biomatch.cli.console import Json, Set, emit, progress
 from biomatch.errors import SettingsError
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
@@ -147,7 +147,7 @@ def run(
     from biomatch.policy import OperatingPoint
     from biomatch.system.run import KIND
     from biomatch.system.run import run as run_system
-    from biomatch.tables import storage
+    from biomatch.tables import seals, storage
     from biomatch.tables.candidates import CandidateLists
     from biomatch.worlds import open_observed
 
@@ -160,7 +160,7 @@ def run(
         done = run_system(observed, at=at, lists=found, on=days or None, progress=update)
     done.write(out)
     for text in done.warnings:
-        note(f"warning: {text}")
+        seals.add_note(f"warning: {text}")  # said once, whoever else says it
     outcomes = dict(done.decisions.group_by("outcome").len().sort("outcome").iter_rows())
     # A list as of one date restates the same stays as one of another: they are never added up.
     by_date = {

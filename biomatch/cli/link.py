@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from biomatch.overstay.records.result import OwnLinks
 
 SHOWN = 10
+SHOWN_GROUPS = 200
 
 
 class Rules(StrEnum):
@@ -41,9 +42,12 @@ def link(
         list[Path],
         typer.Argument(metavar="ENTRIES EXITS | RECORDS", help="CSV or Parquet; RECORDS has a direction."),
     ],
+    *,
     on: Annotated[str, typer.Option("--on", metavar="DATE", help="The day, such as 2026-03-31.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for stays, leads and links.")],
-    faces: Annotated[Path | None, typer.Option("--faces", help=".npz of templates, a row a record.")] = None,
+    faces: Annotated[
+        Path | None, typer.Option("--faces", help="Templates by row (.npz), or entry_row,exit_row,score.")
+    ] = None,
     profile: Annotated[
         str | None, typer.Option("--profile", help="Law of face scores; default: learnt from the records.")
     ] = None,
@@ -61,7 +65,10 @@ def link(
         Path | None, typer.Option("--truth", metavar="PAIRS", help="Labels: entry_row,exit_row[,same]")
     ] = None,
     by: Annotated[
-        str | None, typer.Option("--by", help="Columns of the annual table: class,nationality")
+        str | None, typer.Option("--by", help="Count by class,country,mode,port,carrier,sex.")
+    ] = None,
+    restate: Annotated[
+        list[str] | None, typer.Option("--restate", metavar="DATE", help="Count again as of it; repeat.")
     ] = None,
     least: Annotated[float, typer.Option("--least", help="P(overstay) from which a stay is a lead.")] = 0.0,
     form: Annotated[Form, typer.Option("--as", help="Format of the tables.")] = Form.parquet,
@@ -74,6 +81,7 @@ def link(
     permitted_until, port, mode, carrier, received_at and others; the rest is carried through.
     """
     from biomatch.cli.stays import read_day
+    from biomatch.cli.tables import columns_of_text, rows_with_rates, with_rates
     from biomatch.errors import SettingsError
     from biomatch.evaluation.own.link import link as link_own
     from biomatch.evaluation.own.truth import judge
@@ -94,6 +102,7 @@ def link(
         rejects=rejects if rejects is not None else False,
         by=[name.strip() for name in by.split(",")] if by else [],
         least=least,
+        restate=[read_day(text, "--restate") for text in restate or ()],
     )
     judged = None if truth is None else judge(found, truth)
     paths: dict[str, Path] = dict(found.write(out, form.value))
@@ -102,7 +111,9 @@ def link(
     for text in found.notes:
         note(f"note: {text}")
     lines = _lines(found)
-    payload = {**found.summary(), "out": out, "paths": paths}
+    payload = {**found.summary(), "annual": rows_with_rates(found.annual), "out": out, "paths": paths}
+    if by or restate:
+        lines += [*columns_of_text(with_rates(found.annual).head(SHOWN_GROUPS)), ""]
     if judged is not None:
         payload["truth"] = judged
         lines += judged.lines()

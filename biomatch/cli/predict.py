@@ -20,6 +20,9 @@ def predict(
     max_fpir: Annotated[float, typer.Option(help="Limit of FPIR, such as 0.003.")],
     images: Annotated[int, typer.Option(help="K, enrolled images of each person.")] = 1,
     years: Annotated[float, typer.Option(help="Years between enrolled images and probe.")] = 0.0,
+    beyond: Annotated[
+        bool, typer.Option("--beyond", help="Answer beyond the range of a fitted profile, too.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Predict threshold and FNIR of a face profile at any gallery size, without simulation."""
@@ -27,7 +30,7 @@ def predict(
     from biomatch.settings.profile import load_profile
 
     chosen = load_profile(profile)
-    found = ask(chosen, gallery, max_fpir, images=images, years=years)
+    found = ask(chosen, gallery, max_fpir, images=images, years=years, beyond=beyond)
     payload = {
         "profile": chosen.name,
         "gallery": gallery,
@@ -46,5 +49,6 @@ def predict(
         f"FNIR       {found.fnir:.3g}  ({f_low:.2g} to {f_high:.2g}), any rank  {found.how['fnir']}",
         f"FMR        {found.fmr:.3g}  a comparison with one person  {found.how['fmr']}",
         "The bands are the profile's declared error, not the confidence interval of a sample.",
+        *(f"WARNING: {text}" for text in found.warnings),
     ]
     emit(as_json, payload, lines)

@@ -15,10 +15,9 @@ BIG = 100_000_000
 
 def counts_of(curve: Any) -> dict[str, Any]:
     """Count the trials of a curve, with N, L and FTA where it has them."""
-    from biomatch.curves.build import IdentificationCurve
     from biomatch.scorefiles import StreamedComparisons
 
-    if isinstance(curve, IdentificationCurve):
+    if curve.searches is not None:
         median, least, greatest = curve.enrolled_counts
         return {
             "kind": "searches",
@@ -72,17 +71,15 @@ def at_target(
     curve: Any, target: float, confidence: float, cap: int | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Give the point estimate's threshold and the guaranteed one, with the rates at each."""
-    from biomatch.curves.build import IdentificationCurve
-    from biomatch.tuning.curve_guarantee import guarantee_of
+    from biomatch.tuning.curve_guarantee import guarantee_for
 
-    of_searches = isinstance(curve, IdentificationCurve)
-    name, measure, miss = ("max_fpir", "fpir", "fnir") if of_searches else ("max_fmr", "fmr", "fnmr")
-    realised = curve.threshold(**{name: target})
+    measure, miss = (name.lower() for name in curve.measures)
+    realised = curve.threshold_for(target)
     payload: dict[str, Any] = {
         "target": target,
         "threshold": realised,
-        "threshold_interval": list(curve.threshold_interval(**{name: target})),
-        measure: getattr(curve, measure)(realised),
+        "threshold_interval": list(curve.interval_for(target)),
+        measure: curve.false_rate(realised),
     }
     lower = " or lower" if curve.distances else ""
     lines = [f"threshold {text(realised)}{lower} (point estimate): {measure.upper()} {payload[measure]}"]
@@ -96,7 +93,7 @@ def at_target(
             "non-mated scores reach the highest mated one"
         )
     try:
-        held = guarantee_of(curve, confidence=confidence, cap=cap, **{name: target})
+        held = guarantee_for(curve, target, confidence, cap)
     except ResultsError as fault:
         payload |= {"guarantee": None, "refusal": str(fault)}
         lines.append(f"no guarantee: {fault}")
@@ -142,11 +139,10 @@ def _known(curve: Any, threshold: float) -> bool:
 def by_group(curve: Any, by: str, payload: dict[str, Any], target: float) -> tuple[dict[str, Any], list[str]]:
     """Break the guaranteed threshold down by group, or, where there is none, the point estimate."""
     from biomatch.cli.groups import crossed_lines, told
-    from biomatch.curves.build import IdentificationCurve
     from biomatch.curves.groups import cross_group, group_report
 
     at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
-    of_searches = isinstance(curve, IdentificationCurve)
+    of_searches = curve.searches is not None
     report = group_report(curve, by, at, target=target, rank=curve.list_length if of_searches else None)
     found, lines = told(report.to_json())
     lines.insert(0, f"by {by} at threshold {text(at)}:")
@@ -155,10 +151,10 @@ def by_group(curve: Any, by: str, payload: dict[str, Any], target: float) -> tup
     found["cross_group"] = None
     if other in strata:
         table = cross_group(
-            curve.non_mated_top_scores if of_searches else curve.non_mated_scores,
+            curve.non_mated_scores,
             strata[by], strata[other], 0.0 - at if curve.distances else at,
             subjects=curve.non_mated_subjects,
-            reference_subjects=None if of_searches else curve.non_mated_references,
+            reference_subjects=curve.non_mated_references,
             of_comparisons=not of_searches,
         ).to_dicts()  # fmt: skip
         found["cross_group"] = table
@@ -170,7 +166,7 @@ def points_of(curve: Any) -> dict[str, list[Any]]:
     """Thin the curve to points that are evenly spread over the false-positive counts' logarithm."""
     import numpy as np
 
-    points = curve.points() if not hasattr(curve, "list_length") else curve.points(curve.list_length)
+    points = curve.counts()
     # One threshold for each false-positive count: the most lenient, with the fewest misses.
     counts, first = np.unique(points.false_positives, return_index=True)
     wanted = np.unique(np.geomspace(1, counts.size, CURVE_POINTS).round().astype(int) - 1)
@@ -229,11 +225,11 @@ def by_law(curve: Any, profile: str | None, found: Any) -> tuple[dict[str, Any] 
             allowed="cosines of unit embeddings, -1 to 1: the law's own scale",
             remedy="leave --law out: the bound holds for scores of any scale",
         )
-    law = predict(load_profile(profile), float(found.gallery), found.max_fpir)
-    doubt = getattr(law, "warnings", None) or getattr(law, "doubts", None)
+    # The bound beside it holds by itself, so an estimate beyond the profile's range is shown with a warning.
+    law = predict(load_profile(profile), float(found.gallery), found.max_fpir, beyond=True)
     payload = {"profile": profile, "what": "estimate of a fitted law, no guarantee", **law.to_json()}
     lines = [
         f"  estimate of the law {profile} (no guarantee): threshold {law.threshold:.4f}, FNIR {law.fnir:.3g} "
         f"({law.fnir_interval[0]:.2g} to {law.fnir_interval[1]:.2g})"
     ]
-    return payload, lines + [f"  the law warns: {one}" for one in doubt or ()]
+    return payload, lines + [f"  the law warns: {one}" for one in law.warnings]

@@ -82,6 +82,7 @@ def register(app: typer.Typer) -> None:
 
 def us_stays(
     file: File,
+    *,
     on: On,
     by: Annotated[
         str | None, typer.Option("--by", help="Count by class,country,mode,port,carrier,sex.")
@@ -92,6 +93,9 @@ def us_stays(
     only: OnlyThese = None,
     rejects: Rejects = None,
     out: Out = None,
+    annual: Annotated[
+        Path | None, typer.Option("--annual", metavar="FILE", help="The table of --by and --restate.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Judge each stay in the United States as of a date.
@@ -105,12 +109,13 @@ def us_stays(
     """
     import polars as pl
 
-    from biomatch.overstay.rules import us
+    from biomatch.overstay.rules import us, us_report
     from biomatch.overstay.rules.reading import read_us
 
     day = read_day(on)
     days = [read_day(text, "--restate") for text in restate or ()]
     check_out(out)
+    check_out(annual, "--annual")
     stays = read_us(file, reject=rejects is not None)
     groups = groups_of(by, stays.frame)
     _write_rejects(rejects, stays)
@@ -126,10 +131,12 @@ def us_stays(
         "rejected": stays.rejects.select("row").n_unique(),
         "notes": list(stays.notes),
         "out": out,
+        "annual": annual,
     }
-    if out is not None:
-        write_frame(whole, out)
-        lines.append(f"written: {out.absolute()}")
+    for place, frame in ((out, whole), (annual, us_report.with_rates(table))):
+        if place is not None:
+            write_frame(frame, place)
+            lines.append(f"written: {place.absolute()}")
     keys = [*US_KEYS] if as_json else [*US_KEYS, "severity", "visa_void"]
     shown = whole.select(keys)
     if only is not None:
@@ -184,6 +191,7 @@ def _published(stays: pl.DataFrame, groups: pl.DataFrame, days: list[date]) -> p
 
 def eu_stays(
     file: File,
+    *,
     on: On,
     missing_exit: Annotated[
         MissingExit | None,
@@ -205,6 +213,7 @@ def eu_stays(
     import polars as pl
 
     from biomatch.overstay.rules import eu, eu_list
+    from biomatch.overstay.rules.base import counted
     from biomatch.overstay.rules.reading import read_eu
 
     day = read_day(on)
@@ -222,18 +231,13 @@ def eu_stays(
             if other not in under:
                 under[other] = _totals(eu_list.judge(eu_list.with_exits(stays.frame, other), day))
     listed = eu_list.list_of_overstayers(frame, found, day)
-    lines = [f"{n:>12,}  {name.replace('_', ' ')}" for name, n in totals.items()]
-    if missing:
-        lines += [f"{missing:>12,}  rows without an exit before another entry, taken as {rule}"]
-        lines += [
-            f"{'':>14}{name}: {t['in_excess']:,} in excess, {t['ever_overstayed']:,} ever overstayed"
-            for name, t in under.items()
-        ]
-    if len(listed):
-        lines += ["", f"Article 12: {len(listed):,} travellers", *columns_of_text(listed.head(SHOWN_ROWS))]
     trips = eu_list.plans(frame, day) if plan else None
+    lines = _eu_lines(totals, under if missing else {}, rule, missing)
+    if len(listed):
+        lines += ["", f"Article 12: {counted(len(listed), 'traveller')}"]
+        lines += columns_of_text(listed.head(SHOWN_ROWS))
     if trips is not None:
-        lines += ["", f"{len(trips):,} trips to come", *columns_of_text(trips.head(SHOWN_ROWS))]
+        lines += ["", f"{counted(len(trips), 'trip')} to come", *columns_of_text(trips.head(SHOWN_ROWS))]
     notes = [text for text in stays.notes if rule == "inside" or "taken as inside" not in text]
     about = {
         "rules": eu.RULES.to_json(),
@@ -262,6 +266,17 @@ def eu_stays(
     show(as_json, about, shown.select(EU_KEYS), lines)
 
 
+def _eu_lines(totals: dict[str, int], under: dict[str, dict[str, int]], rule: str, missing: int) -> list[str]:
+    """Print the totals, and what they are where missing exits are taken otherwise."""
+    lines = [f"{n:>12,}  {name.replace('_', ' ')}" for name, n in totals.items()]
+    if missing:
+        lines.append(f"{missing:>12,}  without an exit before another entry, taken as {rule}")
+    return lines + [
+        f"{'':>14}{name}: {t['in_excess']:,} in excess, {t['ever_overstayed']:,} ever overstayed"
+        for name, t in under.items()
+    ]
+
+
 def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Json = False) -> None:
     """Say how long the European entry/exit system keeps each record and each traveller's file.
 
@@ -271,6 +286,7 @@ def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Jso
     import polars as pl
 
     from biomatch.overstay.rules import eu_retention
+    from biomatch.overstay.rules.base import counted
     from biomatch.overstay.rules.reading_eu import read_retention
 
     check_out(out)
@@ -288,7 +304,9 @@ def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Jso
     lines = columns_of_text(files.head(SHOWN_ROWS))
     unknown = int(kept["record_until"].is_null().sum())
     if unknown:
-        lines.append(f"{unknown:,} records have neither an exit nor authorised_until: their end is not known")
+        lines.append(
+            f"{counted(unknown, 'record')} with neither an exit nor authorised_until: the end is not known"
+        )
     if out is not None:
         write_frame(kept, out)
         lines.append(f"written: {out.absolute()}")

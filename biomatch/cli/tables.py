@@ -65,10 +65,10 @@ def write_frame(table: pl.DataFrame, out: Path) -> None:
         table.write_parquet(out)
 
 
-def check_out(out: Path | None) -> None:
+def check_out(out: Path | None, option: str = "--out") -> None:
     """Refuse a file's name that names no format."""
     if out is not None and out.suffix.lower() not in (".csv", ".parquet"):
-        raise SettingsError(f"--out {out.name!r}", allowed="a name that ends in .csv or .parquet")
+        raise SettingsError(f"{option} {out.name!r}", allowed="a name that ends in .csv or .parquet")
 
 
 def groups_of(by: str | None, frame: pl.DataFrame) -> pl.DataFrame:

@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import checks
 from biomatch.curves import counting
-from biomatch.curves.identification import IdentificationCurve
+from biomatch.curves.identification import EnrolledCounts, IdentificationCurve
 from biomatch.curves.thresholds import Points
 from biomatch.curves.verification import EqualError, VerificationCurve
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Reals
 
 __all__ = [
     "EqualError",
@@ -137,7 +138,7 @@ def identification_curve(
         ranks,
         tops,
         length,
-        (int(np.median(counts)), int(counts.min()), int(counts.max())),
+        EnrolledCounts(int(np.median(counts)), int(counts.min()), int(counts.max())),
         people[0],
         people[1],
         counting.checked_strata(mated_strata, mated.size, "mated"),
@@ -154,7 +155,7 @@ def identification_curve(
     )
 
 
-def _similarities(values: ArrayLike, what: str, distances: bool) -> counting.Floats:
+def _similarities(values: ArrayLike, what: str, distances: bool) -> Reals:
     """Check scores; give distances negated, so that higher is closer."""
     if not distances:
         return counting.checked_scores(values, what, padding=True)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.curves.counting import Floats, Ints, count_accepted
+from biomatch.curves.counting import count_accepted
 from biomatch.policy import accept
+from biomatch.portable.types import Ints, Reals
 from biomatch.rates import Rate, clustered_rate, paired_rate, rate
 
 Flags = NDArray[np.bool_]
 
 
 def rate_above(
-    scores: Floats,
+    scores: Reals,
     subjects: Ints | None,
     threshold: float,
     confidence: float,

@@ -14,9 +14,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import ResultsError
-
-Floats = NDArray[np.floating[Any]]
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Ints, Reals
 
 SMALL = 1 << 20  # below this a copy costs nothing that anybody notices
 SAMPLE = 1 << 14
@@ -31,7 +29,7 @@ def unmasked(values: ArrayLike, what: str) -> NDArray[Any]:
     return np.asarray(values)
 
 
-def checked_scores(values: ArrayLike, what: str, *, padding: bool) -> Floats:
+def checked_scores(values: ArrayLike, what: str, *, padding: bool) -> Reals:
     """Check scores: one dimension, numbers, no NaN, no +inf; -inf only where it means "no score".
 
     Parameters
@@ -123,7 +121,7 @@ def subject_codes(*labels: NDArray[Any] | None) -> tuple[NDArray[np.int64] | Non
     return tuple(found)
 
 
-def in_order(scores: Floats) -> Floats:
+def in_order(scores: Reals) -> Reals:
     """Sort scores; large arrays by Polars, which uses every core and is twice as fast as numpy on one.
 
     Parameters
@@ -136,7 +134,7 @@ def in_order(scores: Floats) -> Floats:
     return pl.Series(scores).sort().to_numpy()
 
 
-def accepted(ascending: Floats, thresholds: ArrayLike) -> Ints:
+def accepted(ascending: Reals, thresholds: ArrayLike) -> Ints:
     """Count the scores at or above each threshold.
 
     Parameters
@@ -161,7 +159,7 @@ def accepted(ascending: Floats, thresholds: ArrayLike) -> Ints:
     return np.asarray(count, dtype=np.int64)
 
 
-def _in_type(wanted: NDArray[np.float64], dtype: np.dtype[Any], *, up: bool) -> Floats:
+def _in_type(wanted: NDArray[np.float64], dtype: np.dtype[Any], *, up: bool) -> Reals:
     """Give thresholds in the scores' own type, rounded up for "at or above", down for "above"."""
     if dtype != np.float32:
         return wanted
@@ -173,7 +171,7 @@ def _in_type(wanted: NDArray[np.float64], dtype: np.dtype[Any], *, up: bool) -> 
         return np.where(wrong, np.nextafter(narrow, end), narrow).astype(np.float32)
 
 
-def count_accepted(scores: Floats, threshold: float) -> int:
+def count_accepted(scores: Reals, threshold: float) -> int:
     """Count the scores, (n,) in any order, that a threshold accepts; the comparison of `policy.accept`.
 
     In pieces that stay in the cache: the flags of ten million scores would be an eighth of them.
@@ -186,7 +184,7 @@ def count_accepted(scores: Floats, threshold: float) -> int:
     )
 
 
-def lowest_above(scores: Floats, low: float) -> float:
+def lowest_above(scores: Reals, low: float) -> float:
     """Give the lowest score above a number, inf where there is none; one pass without a copy."""
     found = np.inf
     edge = _in_type(np.array(low, dtype=np.float64), scores.dtype, up=False)
@@ -213,7 +211,7 @@ def next_above(score: np.floating[Any]) -> float:
     return float(np.nextafter(score, score.dtype.type(np.inf)))
 
 
-def threshold_interval(non_mated: Floats, target: float) -> tuple[float, float]:
+def threshold_interval(non_mated: Reals, target: float) -> tuple[float, float]:
     """Give the lowest interval of thresholds with an allowed realised rate; see `interval_allowing`.
 
     Parameters
@@ -226,7 +224,7 @@ def threshold_interval(non_mated: Floats, target: float) -> tuple[float, float]:
     return interval_allowing(non_mated, most_events(target, non_mated.size))
 
 
-def interval_allowing(non_mated: Floats, allowed: int) -> tuple[float, float]:
+def interval_allowing(non_mated: Reals, allowed: int) -> tuple[float, float]:
     """Give the lowest half-open interval of thresholds that accept at most ``allowed`` scores.
 
     Parameters
@@ -255,7 +253,7 @@ def interval_allowing(non_mated: Floats, allowed: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _neighbours(scores: Floats, position: int) -> tuple[np.floating[Any], np.floating[Any]]:
+def _neighbours(scores: Reals, position: int) -> tuple[np.floating[Any], np.floating[Any]]:
     """Give the order statistic at an ascending position and the next distinct one above (inf: none).
 
     Large inputs are not copied: an evenly spaced sample brackets the answer (Floyd and Rivest, "Expected
@@ -289,7 +287,7 @@ def _neighbours(scores: Floats, position: int) -> tuple[np.floating[Any], np.flo
     return _split(scores, position)
 
 
-def _split(scores: Floats, position: int) -> tuple[np.floating[Any], np.floating[Any]]:
+def _split(scores: Reals, position: int) -> tuple[np.floating[Any], np.floating[Any]]:
     part = np.partition(scores, position)
     found = part[position]
     above = part[position + 1 :]

@@ -7,9 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from biomatch.curves import counting
-from biomatch.curves.counting import Floats, Ints, next_above
+from biomatch.curves.counting import next_above
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Ints, Reals
 
 
 class Points(NamedTuple):
@@ -30,7 +31,7 @@ class Points(NamedTuple):
         Thresholds at or below this similarity were left out.
     """
 
-    thresholds: Floats
+    thresholds: Reals
     false_positives: Ints
     misses: Ints
     non_mated: int
@@ -50,7 +51,7 @@ class Points(NamedTuple):
         return self._replace(thresholds=0.0 - self.thresholds)
 
 
-def decided(interval: tuple[float, float], mated: Floats) -> float:
+def decided(interval: tuple[float, float], mated: Reals) -> float:
     """Give the threshold of an interval: the shortest decimal that keeps the decision about every score.
 
     Parameters
@@ -84,7 +85,7 @@ def turned(threshold: float, distances: bool) -> float:
     return 0.0 - threshold if distances else threshold
 
 
-def points_of(non_mated: Floats, hits: Floats, mated: int, above: float = -np.inf) -> Points:
+def points_of(non_mated: Reals, hits: Reals, mated: int, above: float = -np.inf) -> Points:
     """Count at every distinct score, by merging two sorted arrays; no search of one in the whole other.
 
     Parameters
@@ -135,7 +136,7 @@ def points_of(non_mated: Floats, hits: Floats, mated: int, above: float = -np.in
     return Points(points.thresholds[kept], points.false_positives[kept], points.misses[kept], k, mated, above)
 
 
-def _starts(ascending: Floats) -> Ints:
+def _starts(ascending: Reals) -> Ints:
     """Give where each distinct value of a sorted array begins."""
     if not ascending.size:
         return np.zeros(0, dtype=np.int64)

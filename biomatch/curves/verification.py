@@ -14,9 +14,11 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.counting import Floats, Ints
+from biomatch.curves.protocol import OF_COMPARISONS
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
+from biomatch.policy import accept
+from biomatch.portable.types import Bools, Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
@@ -72,8 +74,8 @@ class VerificationCurve(Carded):
     0.5
     """
 
-    mated_scores: Floats
-    non_mated_scores: Floats
+    mated_scores: Reals
+    non_mated_scores: Reals
     mated_subjects: Ints | None = None
     non_mated_subjects: Ints | None = None
     mated_strata: Labels = field(default_factory=dict)
@@ -104,12 +106,54 @@ class VerificationCurve(Carded):
             picture,
         )
 
+    # -- what `biomatch.curves.protocol.Curve` asks ---------------------------------------------
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FMR and FNMR."""
+        return OF_COMPARISONS
+
+    @property
+    def searches(self) -> None:
+        """None: no searches."""
+
+    @property
+    def comparisons(self) -> VerificationCurve:
+        """The curve itself."""
+        return self
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR."""
+        return self.fmr(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR."""
+        return self.fnmr(threshold, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FMR."""
+        return self.threshold(max_fmr=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FMR."""
+        return self.threshold_interval(max_fmr=target)
+
+    def hits_at(self, threshold: float) -> Bools:
+        """Say which mated comparisons are accepted; shape (m,)."""
+        return accept(self.mated_scores, turned(threshold, self.distances))
+
+    def counts(self) -> Points:
+        """Give `points`."""
+        return self.points()
+
+    # -- every threshold ------------------------------------------------------------------------
+
     @cached_property
-    def _mated_sorted(self) -> Floats:
+    def _mated_sorted(self) -> Reals:
         return counting.in_order(self.mated_scores)
 
     @cached_property
-    def _non_mated_sorted(self) -> Floats:
+    def _non_mated_sorted(self) -> Reals:
         return counting.in_order(self.non_mated_scores)
 
     def at(self, thresholds: ArrayLike) -> tuple[Ints, Ints]:

@@ -178,7 +178,7 @@ class Answers:
             "searches": {name: one.to_json() for name, one in self.result.searches.items()},
             "fraud": self.fraud.to_json(),
             "overstays": [row.to_json() for row in self.overstays],
-            "alerts": dict(self.result.alerts),
+            "alerts": self.result.alerts.to_json(),
             "stages": {stage.name: round(stage.seconds, 2) for stage in self.stages},
             "seconds": round(self.seconds, 1),
         }

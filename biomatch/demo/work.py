@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
+from biomatch.cards import Progress, Step
 from biomatch.curves.identification import IdentificationCurve
 from biomatch.demo.answers import Answers, Fraud, Identification, OverstayRow, Stage
 from biomatch.demo.worlds import Plan
@@ -44,9 +44,6 @@ LAXER = (1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 """Targets of FPIR that are tried in turn where the one that was asked for cannot be shown."""
 BASELINES = ("document-only", "today")
 """Systems beside which the system's own list of overstays is set."""
-
-Step = Callable[[str], None]
-Progress = Callable[[str, int, int], None]
 
 
 class _Clock:
@@ -222,18 +219,18 @@ def _grade_fraud(
     found = _alerts_alone(frequent, point, search(frequent.observed, point.system))
     _, events = judge_alerts(found.alerts, frequent.observed, frequent.truth, point)
     _, stops = judge_alerts(done.alerts, grading.observed, grading.truth, point)
-    stopped = stops.fraud.false_alarms
+    stopped = stops.together.false_alarms
     why = told.not_tuned
     if not why and stopped.interval[1] > limit / 1e6:
         why = (
             f"at most {limit:,g} stops per million: {stopped.denominator:,} honest encounters leave room for "
             f"{1e6 * stopped.interval[1]:,.0f}"
         )
-    catch, stop = events.fraud.each, stops.fraud.each
+    catch, stop = events.each, stops.each
     return Fraud(
         asked=limit,
         thresholds=dict(point.alert_thresholds),
-        caught=events.fraud.catch_rate,
+        caught=events.fraud_caught,
         by_kind=dict(sorted(events.event_kinds.items())),
         stopped=stopped,
         precision=precision_at(catch[0], stop[1]) if catch and stop else None,

@@ -13,7 +13,7 @@ SEEDS = 4
 FREQUENT_PER_MILLION = 10_000.0
 """Events of each kind per million visits where fraud is frequent: hundreds of times what borders detect. Only
 catch rates, which are per event, are taken from such a world."""
-SMALLER = 15
+SMALLER = 12
 """The worlds with frequent fraud have one in so many of the scenario's travellers ..."""
 FEWEST_TRAVELLERS = 600
 """... but no fewer than these, or all that the scenario has."""

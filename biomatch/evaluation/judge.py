@@ -7,16 +7,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import WallError
-from biomatch.evaluation.alerts.adversary import NAME as ADVERSARY
 from biomatch.evaluation.alerts.adversary import adversary
-from biomatch.evaluation.alerts.calibration import NAME as CALIBRATION
+from biomatch.evaluation.alerts.alert_result import AlertResult
 from biomatch.evaluation.alerts.calibration import calibrations
-from biomatch.evaluation.alerts.explained import NAME, explained
+from biomatch.evaluation.alerts.explained import explained
 from biomatch.evaluation.alerts.judge import judge_alerts
 from biomatch.evaluation.miss_causes import causes_of_misses
 from biomatch.evaluation.overstays.counts import judge_stays
 from biomatch.evaluation.result import Result
-from biomatch.evaluation.run_facts import facts_of
 from biomatch.evaluation.threshold_grid import threshold_grid
 from biomatch.evaluation.trials import check_same_world, enumerate_trials, observed_of
 from biomatch.policy import OperatingPoint, accept
@@ -143,23 +141,17 @@ def evaluate(
         for policy, part in trials.further.items()
     ]
     judged, counts = judge_alerts(run.alerts, observed, truth, point)
-    facts = facts_of(run)
-    told = explained(run, judged, truth, frauds_per_million=frauds_per_million, facts=facts)
     result = Result(
         point=point,
         trials=frame,
         list_length=trials.list_length,
         stays=judge_stays(run.stays, observed, truth, point),
         judged_alerts=judged,
-        alerts=counts.to_json()
-        | ({NAME: told} if told else {})
-        | (
-            {
-                ADVERSARY: adversary(observed, truth, point, judged),
-                CALIBRATION: calibrations(run, truth, facts=facts),
-            }
-            if pools
-            else {}
+        alerts=AlertResult(
+            counts,
+            explained(run, judged, truth, frauds_per_million=frauds_per_million),
+            adversary(observed, truth, point, judged) if pools else None,
+            calibrations(run, truth) if pools else None,
         ),
         grid=pl.DataFrame(),
         further=pl.concat([frame.clear(), *others]),
@@ -176,6 +168,4 @@ def evaluate(
     )
     if grid and point.system.linkage.method != "document":
         grid = min(grid, LINKED_GRID)
-    if grid:
-        object.__setattr__(result, "grid", threshold_grid(result, run, truth, grid))
-    return result
+    return result.with_(grid=threshold_grid(result, run, truth, grid)) if grid else result

@@ -9,9 +9,8 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch import portable
+from biomatch.portable.types import Floats
 from biomatch.rates import rate
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from biomatch.cards import Card, Carded, facts
 from biomatch.curves.build import IdentificationCurve
 from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
+from biomatch.evaluation.alerts.alert_result import AlertResult
 from biomatch.evaluation.miss_causes import count_causes
 from biomatch.evaluation.overstays.counts import Overstays, count_overstays
 from biomatch.evaluation.overstays.review import Review, review_stays
@@ -53,9 +54,8 @@ class Result(Carded):
         Judged stays (see `biomatch.evaluation.overstays.counts.judge_stays`).
     judged_alerts : polars.DataFrame
         Judged alerts (see `biomatch.evaluation.alerts.judge`).
-    alerts : mapping
-        Counts and rates of alerts by kind, as plain data; under ``"explained"`` single alerts, where one
-        was raised (see `biomatch.evaluation.alerts.explained`).
+    alerts : AlertResult
+        Counts of alerts by kind, single alerts explained, impostors tried, calibration of the ratios.
     grid : polars.DataFrame
         What a slider shows: a row a threshold, with decisions, leads and alerts counted there.
     about : mapping
@@ -78,7 +78,7 @@ class Result(Carded):
     list_length: int
     stays: pl.DataFrame
     judged_alerts: pl.DataFrame
-    alerts: Mapping[str, Any]
+    alerts: AlertResult
     grid: pl.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
     further: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -110,9 +110,13 @@ class Result(Carded):
             ),
         )
 
+    def with_(self, **fields: Any) -> Result:
+        """Copy the result with other values of some fields."""
+        return replace(self, **fields)
+
     def with_about(self, **facts: Any) -> Result:
         """Copy the result with more said of where it comes from, such as the command."""
-        return replace(self, about={**self.about, **facts})
+        return self.with_(about={**self.about, **facts})
 
     # -- 1:N -------------------------------------------------------------------------------------
 
@@ -239,7 +243,7 @@ class Result(Carded):
             "searches": {policy: one.to_json() for policy, one in self.searches.items()},
             "overstays": [one.to_json() for one in self.overstays],
             "review": None if self.review is None else self.review.to_json(),
-            "alerts": dict(self.alerts),
+            "alerts": self.alerts.to_json(),
             "resubstitution": self.point.resubstitution,
             "about": dict(self.about),
         }
@@ -251,7 +255,7 @@ class Result(Carded):
         summary = {
             "point": self.point.model_dump(mode="json"),
             "list_length": self.list_length,
-            "alerts": dict(self.alerts),
+            "alerts": self.alerts.to_json(),
             "about": dict(self.about),
             "result": self.to_json(),
         }
@@ -285,7 +289,7 @@ class Result(Carded):
             lambda: cls(
                 point=OperatingPoint.from_mapping(summary["point"], where=str(place)),
                 list_length=summary["list_length"],
-                alerts=summary["alerts"],
+                alerts=AlertResult.from_json(summary["alerts"]),
                 about=summary["about"],
                 **frames,
             ),

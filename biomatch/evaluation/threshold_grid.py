@@ -6,7 +6,6 @@ threshold is always on the grid.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,6 @@ from biomatch.evaluation.overstays.counts import count_overstays, judge_stays
 from biomatch.evaluation.trials import observed_of
 from biomatch.policy import OperatingPoint
 from biomatch.system.run import Run
-from biomatch.system.stays import StayBook
 from biomatch.truth import Truth
 
 if TYPE_CHECKING:
@@ -56,7 +54,6 @@ def threshold_grid(result: Result, run: Run, truth: Truth, count: int) -> pl.Dat
     thresholds = grid_thresholds(result, count)
     curve, observed = result.curve, observed_of(run.lists)
     false_positives, misses = curve.at(thresholds, rank=result.list_length)
-    book = StayBook(observed, run.lists, date.fromisoformat(run.about["on"][-1]), result.point)
     rows = []
     for threshold, wrong, missed in zip(thresholds, false_positives, misses, strict=True):
         if float(threshold) == result.point.face_threshold and not result.point.face_threshold_by:
@@ -65,7 +62,7 @@ def threshold_grid(result: Result, run: Run, truth: Truth, count: int) -> pl.Dat
             point = OperatingPoint.of(
                 float(threshold), result.point.system, lead_posterior=result.point.lead_posterior
             )
-            stays, _ = book.at(point)
+            stays, _ = run.book.at(point)
             overstays = count_overstays(judge_stays(stays, observed, truth, point))
         row = {
             "threshold": float(threshold),

@@ -222,7 +222,7 @@ def _lengths(lists: CandidateLists, system: System, due: pl.DataFrame) -> NDArra
 def _describe(observed: Observed, truth: Truth, due: pl.DataFrame) -> pl.DataFrame:
     """Add the subject, the observed fields and the groups by which trials are broken down."""
     fields = ["encounter_id", "port", "mode", "direction", "admission_class", "quality"]
-    start = pl.lit(str(observed.about["measure_from"])).str.to_datetime(time_unit="ms")
+    start = pl.lit(observed.measure_from)
     return (
         due.select("encounter_id", "gallery", "designed", "acquired", counted=pl.col("time") >= start)
         .join(observed.encounters.select(fields), on="encounter_id", how="left", maintain_order="left")

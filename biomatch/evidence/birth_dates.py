@@ -25,9 +25,7 @@ from biomatch.evidence.levels import (
     ONE_DIGIT,
     SAME_YEAR,
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Floats, Ints
 
 _PSEUDO = 20.0  # records' worth of the general shares that each nationality starts with (assumed)
 _OWN = 2  # records of the very pair that is compared: they are no strangers

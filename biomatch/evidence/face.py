@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import portable
 from biomatch.errors import ModelError, TableError
-
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats
 
 _KNOTS = 17
 _RIDGE = 1e-8  # only keeps coefficients finite where the two kinds of pairs do not overlap

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats
+
 Counts = NDArray[np.float64]
 
 FIELDS = ("given", "family", "birth_date", "sex", "nationality")

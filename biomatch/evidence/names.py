@@ -29,6 +29,7 @@ from biomatch.evidence.levels import (
     M,
     m_table,
 )
+from biomatch.portable.types import Floats
 
 __all__ = [
     "AGREES",
@@ -46,7 +47,6 @@ __all__ = [
     "token_levels",
 ]
 
-Floats = NDArray[np.float64]
 
 _PSEUDO = 20.0  # records' worth of the overall frequencies that each nationality starts with (assumed)
 _SAMPLE = 20_000  # random pairs from which the chance of nearly equal names is counted

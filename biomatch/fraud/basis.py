@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.fraud import ghost_exit, morph, stay_laundering, swapped_exit
-from biomatch.fraud.facts import Facts, Floats, Ints
+from biomatch.fraud.facts import Facts
 from biomatch.fraud.second_identity import different_candidates
 from biomatch.overstay.rules.eu import RULES
+from biomatch.portable.types import Floats, Ints
 
 CONFLICT_KNOTS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 RESEMBLANCE_KNOTS = (0.25, 0.35, 0.45, 0.55, 0.65)

@@ -13,8 +13,9 @@ import polars as pl
 
 from biomatch.errors import ModelError
 from biomatch.fraud.basis import basis
-from biomatch.fraud.facts import Facts, Floats, Ints
+from biomatch.fraud.facts import Facts
 from biomatch.models import load
+from biomatch.portable.types import Floats, Ints
 
 Comparison = Literal["photo", "entry"]
 _NOT_HEARD = ("history", "papers", "identity", "morph", "swap", "ghost", "days")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,10 @@ from numpy.typing import NDArray
 
 from biomatch.gallery.scoring import exact_scores
 from biomatch.overstay.linkage.tables import cut_of
+from biomatch.portable.types import Floats, Ints
 from biomatch.tables.candidates import PADDING_ID, CandidateLists
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 from biomatch.tables.produced import ALERTS
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 CONFLICT_FLOOR = 0.6
 """Similarity above which two faces are no conflict worth keeping, at no threshold (assumed: mated scores
@@ -101,7 +100,7 @@ class Facts:
             known &= pl.col("recorded_at") <= cut
         own = observed.encounters.filter(known).select(_FIELDS)
         # Codes only group; which document gets which code never reaches an alert.
-        code = pl.struct("document_number", "document_issuer").rank("dense").cast(pl.Int64)
+        code = pl.struct(DOCUMENT_KEY).rank("dense").cast(pl.Int64)
         self.table = own.with_columns(document=code).sort("document", "time", "encounter_id")
         document = self.table["document"].to_numpy()
         starts = np.r_[True, document[1:] != document[:-1]] if len(document) else np.zeros(0, np.bool_)
@@ -153,11 +152,10 @@ class Facts:
 
     @cached_property
     def _documents(self) -> pl.DataFrame:
-        keys = ["document_number", "document_issuer"]
         known = self.observed.documents.select(
             "template_row", "issued", document_number="number", document_issuer="issuer"
         )
-        return self.table.select(keys).join(known, on=keys, how="left", maintain_order="left")
+        return self.table.select(DOCUMENT_KEY).join(known, on=DOCUMENT_KEY, how="left", maintain_order="left")
 
     @cached_property
     def photo_similarity(self) -> Floats:
@@ -172,7 +170,6 @@ class Facts:
         ``MOST_PAPERS`` of them are no one person's, and are left out.
         """
         holder = ["holder_name", "birth_date", "sex"]
-        keys = ["document_number", "document_issuer"]
         papers = self.observed.documents.filter(pl.col("template_row") >= 0).select(
             *holder, "template_row", document_number="number", document_issuer="issuer"
         )
@@ -180,8 +177,8 @@ class Facts:
         pairs = several.join(several.select(*holder, other="template_row"), on=holder).filter(
             pl.col("other") != pl.col("template_row")
         )
-        shown = self.table.select(keys).with_row_index("row").filter(pl.Series(self.face >= 0))
-        met = shown.join(pairs.select(*keys, "other"), on=keys)
+        shown = self.table.select(DOCUMENT_KEY).with_row_index("row").filter(pl.Series(self.face >= 0))
+        met = shown.join(pairs.select(*DOCUMENT_KEY, "other"), on=DOCUMENT_KEY)
         row = met["row"].cast(pl.Int64).to_numpy()
         found = np.full(len(self), np.inf)
         np.minimum.at(found, row, self.compare_templates(self.face[row], met["other"].to_numpy()))
@@ -248,11 +245,12 @@ class Facts:
         search, place = np.nonzero(keep & use[:, None])
         reference = self._reference_rows(lists.reference_id[search, place])
         row = rows[search]
-        papers = ["document_number", "document_issuer"]
-        mine, theirs = self.table.select(papers)[row], lists.references.select(papers)[reference]
+        mine, theirs = self.table.select(DOCUMENT_KEY)[row], lists.references.select(DOCUMENT_KEY)[reference]
         other = np.ones(len(row), dtype=np.bool_)
         if len(row):
-            same = (mine[papers[0]] == theirs[papers[0]]) & (mine[papers[1]] == theirs[papers[1]])
+            same = (mine["document_number"] == theirs["document_number"]) & (
+                mine["document_issuer"] == theirs["document_issuer"]
+            )
             other = ~same.fill_null(False).to_numpy()
         score = lists.score[search, place].astype(np.float64)
         return Candidates(row[other], reference[other], score[other], place[other] + 1)
@@ -283,7 +281,7 @@ class Facts:
         subject_type: str = "encounter",
         subject_rows: Ints | None = None,
         raised_at: pl.Series | None = None,
-        evidence: Mapping[str, Any],
+        evidence: Mapping[str, Any] = MappingProxyType({}),
     ) -> pl.DataFrame:
         """Make alerts; where one subject has several, the most suspicious is kept (the earliest of equals).
 

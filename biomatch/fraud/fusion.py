@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from biomatch.errors import ModelError
 from biomatch.fraud import swapped_exit
 from biomatch.fraud.basis import PIECES, basis, columns, evidence_at, piece_of
-from biomatch.fraud.facts import Facts, Ints
+from biomatch.fraud.facts import Facts
 from biomatch.models import ColumnModel, load
+from biomatch.portable.types import Ints
 
 MODEL = "fusion"
 LATER = ("swap", "ghost", "days")

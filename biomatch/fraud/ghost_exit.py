@@ -15,14 +15,15 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch import portable
-from biomatch.fraud.facts import Facts, Floats, Ints
+from biomatch.fraud.facts import Facts
+from biomatch.portable.types import Floats, Ints
+from biomatch.tables.observed import DOCUMENT_KEY
 
 KIND = "ghost_exit"
 SEEN_AGAIN = 6.0
 """What a later exit on the same document without an entry between adds, in nats (assumed: a manifest
 row that is wrong about one traveller in a few hundred)."""
 _PRIOR = (1.0, 20.0)  # unseen and all, before the port's first departure (assumed)
-PAPERS = ["document_number", "document_issuer"]
 
 
 def find(facts: Facts) -> pl.DataFrame:
@@ -102,34 +103,36 @@ def _declared(facts: Facts) -> pl.DataFrame:
     observed = facts.observed
     stays = facts.table.filter(
         (pl.col("direction") == "entry") & (pl.col("admission_class") != "RESIDENT")
-    ).select("encounter_id", "time", *PAPERS)
+    ).select("encounter_id", "time", *DOCUMENT_KEY)
     known = pl.lit(value=True) if facts.cut is None else pl.col("received_at") <= facts.cut
     departures = (
         observed.manifests.filter(known)
         .join(observed.movements.filter(pl.col("direction") == "exit"), on="movement")
-        .select(*PAPERS, "movement", "port", "mode", "scheduled")
+        .select(*DOCUMENT_KEY, "movement", "port", "mode", "scheduled")
     )
     if facts.cut is not None:
         departures = departures.filter(pl.col("scheduled") <= facts.cut)
     departures = departures.sort("scheduled", "movement")
     entries = stays.sort("time", "encounter_id").rename({"time": "entered"})
     closed = departures.join_asof(
-        entries, left_on="scheduled", right_on="entered", by=PAPERS, strategy="backward",
+        entries, left_on="scheduled", right_on="entered", by=DOCUMENT_KEY, strategy="backward",
         check_sortedness=False,
     ).filter(pl.col("encounter_id").is_not_null())  # fmt: skip
-    exits = facts.table.filter(pl.col("direction") == "exit").select(*PAPERS, "movement", exit_time="time")
-    seen = exits.select(*PAPERS, "movement").unique().with_columns(seen=pl.lit(value=True))
+    exits = facts.table.filter(pl.col("direction") == "exit").select(
+        *DOCUMENT_KEY, "movement", exit_time="time"
+    )
+    seen = exits.select(*DOCUMENT_KEY, "movement").unique().with_columns(seen=pl.lit(value=True))
     later = exits.rename({"movement": "exit_movement"}).sort("exit_time")
-    following = stays.select(*PAPERS, next_entry="time").sort("next_entry")
+    following = stays.select(*DOCUMENT_KEY, next_entry="time").sort("next_entry")
     return (
-        closed.join(seen, on=[*PAPERS, "movement"], how="left")
+        closed.join(seen, on=[*DOCUMENT_KEY, "movement"], how="left")
         .sort("scheduled", "encounter_id")
         .join_asof(
-            later, left_on="scheduled", right_on="exit_time", by=PAPERS, strategy="forward",
+            later, left_on="scheduled", right_on="exit_time", by=DOCUMENT_KEY, strategy="forward",
             allow_exact_matches=False, check_sortedness=False,
         )
         .join_asof(
-            following, left_on="scheduled", right_on="next_entry", by=PAPERS, strategy="forward",
+            following, left_on="scheduled", right_on="next_entry", by=DOCUMENT_KEY, strategy="forward",
             check_sortedness=False,
         )
         .with_columns(

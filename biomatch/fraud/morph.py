@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from biomatch.fraud.facts import Facts, Floats, Ints
+from biomatch.fraud.facts import Facts
+from biomatch.portable.types import Floats, Ints
 
 KIND = "morph"
 GAP_FLOOR = 0.1

@@ -16,6 +16,7 @@ from biomatch.evidence.birth_dates import Dates, date_levels
 from biomatch.evidence.levels import AGREES, EXCHANGED, MISSING, ONE_DIGIT
 from biomatch.evidence.names import spelt_alike
 from biomatch.fraud.facts import Candidates, Facts
+from biomatch.tables.observed import DOCUMENT_KEY
 
 KIND = "second_identity"
 
@@ -69,7 +70,7 @@ def reference_holders(facts: Facts) -> pl.DataFrame:
     return (
         facts.lists.references.select("encounter_id", "document_number", "document_issuer")
         .join(encounters, on="encounter_id", how="left", maintain_order="left")
-        .join(documents, on=["document_number", "document_issuer"], how="left", maintain_order="left")
+        .join(documents, on=DOCUMENT_KEY, how="left", maintain_order="left")
         .select(
             claimed_name=pl.coalesce("seen_name", "holder_name"),
             birth_date=pl.coalesce("seen_birth", "printed_birth"),

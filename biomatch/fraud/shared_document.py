@@ -12,7 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch import portable
-from biomatch.fraud.facts import CONFLICT_FLOOR, Facts, Floats, Ints
+from biomatch.fraud.facts import CONFLICT_FLOOR, Facts
+from biomatch.portable.types import Floats, Ints
 
 KIND = "shared_document"
 MOST_FACES = 24

@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from biomatch.fraud.facts import Facts, Floats, Ints
+from biomatch.fraud.facts import Facts
 from biomatch.overstay.rules.days import Intervals, in_order, united
 from biomatch.overstay.rules.eu import RULES
+from biomatch.portable.types import Floats, Ints
 from biomatch.tables.schema import Time
 from biomatch.tables.zones import local_dates, zones_of
 

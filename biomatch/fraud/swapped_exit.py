@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from biomatch.fraud.facts import CONFLICT_FLOOR, Facts, Floats, Ints
+from biomatch.fraud.facts import CONFLICT_FLOOR, Facts
+from biomatch.portable.types import Floats, Ints
 
 KIND = "swapped_exit"
 GAP_FLOOR = 0.0

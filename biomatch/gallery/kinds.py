@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.coding.rerank import STORE_KINDS, StoreKind
 from biomatch.gallery.door import checked_templates
 from biomatch.gallery.flat import FlatIndex
-from biomatch.gallery.local import Index
-from biomatch.gallery.rerank import STORE_KINDS, StoreKind
+from biomatch.gallery.memory.local import Index
 from biomatch.registry import INDEXES
 
 IndexKind = str
@@ -81,7 +81,7 @@ class Options:
             return made
         # FAISS is loaded only by who searches with it.
         from biomatch.gallery.auto import AutoIndex
-        from biomatch.gallery.compressed import CompressedIndex
+        from biomatch.gallery.coding.compressed import CompressedIndex
 
         def compressed() -> CompressedIndex:
             return CompressedIndex(

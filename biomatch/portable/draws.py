@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.portable.functions import exp, log, ndtri, power
+from biomatch.portable.types import Floats
 
-Floats = NDArray[np.float64]
 _ROUNDS = 8
 _MOST = 1000
 

@@ -14,7 +14,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats
 
 # ln 2 and pi / 2 in two and three parts; the leading parts have 33 bits, so that small multiples are exact.
 _LN2_HIGH, _LN2_LOW, _PER_LN2 = 6.93147180369123816490e-01, 1.90821492927058770002e-10, 1.44269504088896338700

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats
+
 _SWEEPS, _NARROW, _ROWS = 60, 32, 256
 
 

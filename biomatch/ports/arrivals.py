@@ -15,11 +15,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import SettingsError, TableError
-from biomatch.ports.booths import Floats, Ints
+from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.settings.port import Duration, Port
 from biomatch.streams import stream
 
-Bools = NDArray[np.bool_]
 PASSENGERS_A_FLIGHT = 180.0
 """Passengers of a flight where the file does not say how many flights landed (assumed)."""
 MOST_PEOPLE = 20_000_000

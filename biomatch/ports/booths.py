@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from biomatch.errors import TableError
+from biomatch.portable.types import Floats
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Hours = tuple[tuple[float, float], ...]
 """Opening hours of one booth: (open, close) in order, [open, close) each, none touching the next."""
 

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from biomatch.errors import TableError
-from biomatch.ports.booths import Booths, Floats
+from biomatch.portable.types import Floats
+from biomatch.ports.booths import Booths
 
 MOST_PEOPLE = 50_000_000
 """People in one queue: more would not fit into the memory of a laptop."""

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.ports.booths import Floats, Ints
+from biomatch.portable.types import Floats, Ints
 from biomatch.streams import stream
 
 STEP_MINUTES = 2

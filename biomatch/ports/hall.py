@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from biomatch.errors import SettingsError
-from biomatch.ports.arrivals import HOUR, Bools, Crowd
-from biomatch.ports.booths import Floats, Ints
+from biomatch.portable.types import Bools, Floats, Ints
+from biomatch.ports.arrivals import HOUR, Crowd
 from biomatch.ports.engine import serve, serve_classes
 from biomatch.ports.rosters import SECONDARY, Roster, hosts
 from biomatch.settings.port import Port

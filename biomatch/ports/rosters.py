@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from biomatch.errors import SettingsError
+from biomatch.portable.types import Floats, Ints
 from biomatch.ports.arrivals import HOUR, MINUTE, Arriving, assign_lanes
-from biomatch.ports.booths import Booths, Floats, Ints
+from biomatch.ports.booths import Booths
 from biomatch.settings.port import Lane, Port
 
 SECONDARY = "secondary"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from biomatch.evaluation.alerts.adversary import NAME
+from biomatch.evaluation.alerts.alert_result import AdversaryResult, AlertResult, DonorCatch
 from biomatch.evaluation.alerts.donor_pools import KNOWN, OWN
+from biomatch.rates import Rate, rate
 from biomatch.reporting.drawing import BLUE, GREY, VERMILION, finished, told
 from biomatch.reporting.figures import Ratio, count, percent, shorten
 from biomatch.reporting.points import Rows
@@ -30,83 +31,53 @@ DONORS = {
 }
 
 
-def adversary_of(alerts: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Find what the judge wrote of impostors who pick their donor; None in a result of an older version.
-
-    A result is a file that anybody may edit, so its shape is checked here and nowhere later.
-    """
-    found = alerts.get(NAME)
-    if not isinstance(found, Sequence) or isinstance(found, str) or not found:
-        return None
-    one = found[0]
-    try:
-        if one["absent"]:
-            return {"absent": str(one["absent"])}
-        pools: list[dict[str, Any]] = [
-            {
-                "size": int(pool["size"]),
-                **{how: None if pool[how] is None else Ratio.of_json(pool[how]) for how in (OWN, KNOWN)},
-                "expected": None if pool["expected"] is None else float(pool["expected"]),
-            }
-            for pool in one["pools"]
-        ]
-        usable = all(pool["size"] > 0 and 0.0 <= (pool["expected"] or 0.0) <= 1.0 for pool in pools)
-        return {
-            "absent": "",
-            "pools": sorted(pools, key=lambda pool: pool["size"]),
-            "impostors": int(one["impostors"]),
-            "fused": one["scoring"] == "fusion",
-            "threshold": None if one["threshold"] is None else float(one["threshold"]),
-            "profile": None if one["profile"] is None else str(one["profile"]),
-            "others": [_other(other, "lent by {}") for other in one["kin"]]
-            + [_other(other, "this world's own, lent by {}") for other in one["happened"]],
-        } if usable else None  # fmt: skip
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
-
-
-def _other(one: Mapping[str, Any], says: str) -> tuple[str, Ratio]:
-    donor = DONORS.get(str(one["donor"]), shorten(str(one["donor"]), 40))
-    size = one.get("size")
-    return says.format(donor if size is None else f"the best of {count(int(size))} strangers"), Ratio.of_json(
-        one["caught"]
+def _donors(found: AdversaryResult) -> tuple[tuple[str, Ratio], ...]:
+    """Give passports of relatives and twins, then the world's own impostors: in words, and who is caught."""
+    return (
+        *((f"lent by {_donor(one)}", Ratio.of(one.caught)) for one in found.kin),
+        *((f"this world's own, lent by {_donor(one)}", Ratio.of(one.caught)) for one in found.happened),
     )
 
 
-def sentence(alerts: Mapping[str, Any]) -> str:
+def _donor(one: DonorCatch) -> str:
+    if one.size is not None:
+        return f"the best of {count(one.size)} strangers"
+    return DONORS.get(one.donor, shorten(one.donor, 40))
+
+
+def sentence(alerts: AlertResult) -> str:
     """Say who was tried, at which threshold, and what the largest pool does; or why nobody was."""
-    found = adversary_of(alerts)
+    found = alerts.adversary
     if found is None:
         return ""
-    if found["absent"]:
-        return f"Not tried: {found['absent']}."
-    at = found["threshold"]
-    unit = "the fused ratio of photo and capture is at least {:.4g} nats" if found["fused"] else (
+    if found.absent:
+        return f"Not tried: {shorten(found.absent, 160)}."
+    at, fused = found.threshold, found.scoring == "fusion"
+    unit = "the fused ratio of photo and capture is at least {:.4g} nats" if fused else (
         "the similarity of face and photo is at most {:.4f}"
     )  # fmt: skip
-    rule = "thresholds vary by port or mode" if at is None else unit.format(at if found["fused"] else -at)
-    measured = [pool for pool in found["pools"] if pool[KNOWN] is not None and pool[KNOWN].denominator]
+    rule = "thresholds vary by port or mode" if at is None else unit.format(at if fused else -at)
+    measured = [pool for pool in found.pools if pool.score_known is not None and pool.score_known.denominator]
     said = ""
     if measured:
         last = measured[-1]
         said = (
-            f" With the best of {_passports(last['size'])}, {_counts(last[OWN])} are caught when the "
-            f"impostor goes by his own photo, {_counts(last[KNOWN])} when he knows every score beforehand."
+            f" With the best of {_passports(last.size)}, {_counts(last.own_photo)} are caught when the "
+            f"impostor goes by his own photo, {_counts(last.score_known)} when he knows every score "
+            "beforehand."
         )
-    expected = [pool for pool in found["pools"] if pool["expected"] is not None]
+    expected = [(pool.size, pool.expected) for pool in found.pools if pool.expected is not None]
     if expected:
-        last = expected[-1]
-        said += (
-            f" The face model expects {percent(last['expected'], 4)} at {_passports(last['size'])}, the "
-            "scores known."
-        )
+        size, share = expected[-1]
+        said += f" The face model expects {percent(share, 4)} at {_passports(size)}, the scores known."
     return (
-        f"{count(found['impostors'])} travellers of this world were tried as impostors, one after another, "
+        f"{count(found.impostors)} travellers of this world were tried as impostors, one after another, "
         f"with passports of strangers of their sex, region and age; the alarm rule: {rule}.{said}"
     )
 
 
-def _counts(ratio: Ratio) -> str:
+def _counts(found: Rate | None) -> str:
+    ratio = Ratio.of(found or rate(0, 0))
     return f"{count(ratio.numerator)} of {count(ratio.denominator)}"
 
 
@@ -114,34 +85,38 @@ def _passports(size: int) -> str:
     return f"{count(size)} passport{'' if size == 1 else 's'}"
 
 
-def pools_table(alerts: Mapping[str, Any]) -> Table | None:
+def pools_table(alerts: AlertResult) -> Table | None:
     """Show the share of caught by the size of the pool; None where nobody was tried."""
-    found = adversary_of(alerts)
-    if found is None or found["absent"]:
+    found = alerts.adversary
+    if found is None or found.absent:
         return None
     rows: list[tuple[Value, ...]] = [
         (
-            count(pool["size"]),
-            pool[OWN],
-            pool[KNOWN],
-            None if pool["expected"] is None else percent(pool["expected"], 4),
+            count(pool.size),
+            None if pool.own_photo is None else Ratio.of(pool.own_photo),
+            None if pool.score_known is None else Ratio.of(pool.score_known),
+            None if pool.expected is None else percent(pool.expected, 4),
         )
-        for pool in found["pools"]
+        for pool in found.pools
     ]
-    checked = [pool for pool in found["pools"] if pool[KNOWN] is not None and pool["expected"] is not None]
-    inside = sum(pool[KNOWN].low <= pool["expected"] <= pool[KNOWN].high for pool in checked)
+    checked = [
+        (Ratio.of(pool.score_known), pool.expected)
+        for pool in found.pools
+        if pool.score_known is not None and pool.expected is not None
+    ]
+    inside = sum(measured.low <= expected <= measured.high for measured, expected in checked)
     note = (
         "Caught, of the travellers who have so many strangers of their sex, region and age in this world. "
         "One impostor takes the photo that the matcher finds most like his own; the other knows beforehand "
         "what every passport would score, which nobody can: a real one lies between. "
     )
-    if found["fused"]:
+    if found.scoring == "fusion":
         note += "Only photo and capture speak here; other evidence adds to a real alert."
-    elif found["profile"] is None:
+    elif found.profile is None:
         note += "The face profile of the world is not here, so larger pools are not carried on."
     else:
         note += (
-            f"Face model {shorten(found['profile'], 40)}, not measured: within the measured interval at "
+            f"Face model {shorten(found.profile, 40)}, not measured: within the measured interval at "
             f"{inside} of {len(checked)} sizes."
         )
     return Table(
@@ -154,36 +129,38 @@ def pools_table(alerts: Mapping[str, Any]) -> Table | None:
     )  # fmt: skip
 
 
-def others_table(alerts: Mapping[str, Any]) -> Table | None:
+def others_table(alerts: AlertResult) -> Table | None:
     """Show passports of relatives and twins, and what this world's own impostors did; None without any."""
-    found = adversary_of(alerts)
-    if found is None or found["absent"] or not found["others"]:
+    found = alerts.adversary
+    if found is None or not (found.kin or found.happened):
         return None
     return Table(
         "adversary-others",
         "Impostors caught by their face against the photo, by whose passport it is",
         ("Passport", "Caught, 95% interval"),
-        tuple(found["others"]),
+        _donors(found),
         "Where a face was captured. The world's own impostors by the alerts of that kind that were raised.",
     )
 
 
-def adversary_rows(alerts: Mapping[str, Any]) -> tuple[Rows, Rows]:
+def adversary_rows(alerts: AlertResult) -> tuple[Rows, Rows]:
     """Give the chart's rows: measured shares with intervals, and what the face model expects."""
-    found = adversary_of(alerts)
-    if found is None or found["absent"]:
+    found = alerts.adversary
+    if found is None or found.absent:
         return [], []
     measured = [
-        {"how": HOW[how], "size": pool["size"], "caught": ratio.value, "low": ratio.low, "high": ratio.high,
+        {"how": HOW[how], "size": size, "caught": ratio.value, "low": ratio.low, "high": ratio.high,
          "errors": ratio.numerator, "trials": ratio.denominator}
-        for how in (OWN, KNOWN)
-        for pool in found["pools"]
-        if (ratio := pool[how]) is not None and ratio.value is not None
+        for how, size, ratio in (
+            *((OWN, pool.size, Ratio.of(pool.own_photo)) for pool in found.pools if pool.own_photo),
+            *((KNOWN, pool.size, Ratio.of(pool.score_known)) for pool in found.pools if pool.score_known),
+        )
+        if ratio.value is not None
     ]  # fmt: skip
     expected = [
-        {"how": HOW["expected"], "size": pool["size"], "caught": pool["expected"]}
-        for pool in found["pools"]
-        if pool["expected"] is not None
+        {"how": HOW["expected"], "size": pool.size, "caught": pool.expected}
+        for pool in found.pools
+        if pool.expected is not None
     ]
     return measured, expected
 

@@ -15,12 +15,10 @@ from numpy.typing import NDArray
 from biomatch.evaluation.miss_causes import CAUSES, causes_of_misses
 from biomatch.evaluation.result import Result
 from biomatch.policy import accept
+from biomatch.portable.types import Reals
 from biomatch.rates import clustered_rate
 from biomatch.reporting.figures import Ratio
 from biomatch.reporting.tables import Along
-
-Floats = NDArray[np.floating]
-
 
 TARGETS = (0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00001)
 """FPIR to which a reader can jump, where the slider has such a stop."""
@@ -126,7 +124,7 @@ def mated(trials: pl.DataFrame) -> pl.DataFrame:
     return trials.filter(pl.col("counted") & pl.col("mated") & ~pl.col("designed"))
 
 
-def hit_scores(part: pl.DataFrame, list_length: int) -> Floats:
+def hit_scores(part: pl.DataFrame, list_length: int) -> Reals:
     """Give the score by which each mated trial is a hit at rank L: (n,), -inf where nothing makes one."""
     rank = part["mate_rank"].to_numpy()
     listed = part["acquired"].to_numpy() & (rank >= 1) & (rank <= list_length)
@@ -175,7 +173,7 @@ class Tracks:
             return part["threshold"].to_numpy()
         return self.slider.thresholds[position]
 
-    def _rates(self, part: pl.DataFrame, scores: Floats, *, complement: bool) -> Along:
+    def _rates(self, part: pl.DataFrame, scores: Reals, *, complement: bool) -> Along:
         people = _People.of(part)
         found = []
         for position in range(len(self.slider.thresholds)):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from biomatch.evaluation.alerts.calibration import NAME
+from biomatch.evaluation.alerts.alert_result import AlertResult, ModelCalibration, ReliabilityBin
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, finished
 from biomatch.reporting.figures import count, shorten
 from biomatch.reporting.points import Rows
@@ -21,45 +21,17 @@ MODELS = {"photo": "face against photo", "entry": "face against entry", "fusion"
 FAILED = "NOT calibrated"
 
 
-def calibration_of(alerts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Find what the judge wrote of calibration; empty in a result of an older version or an edited one."""
-    found = alerts.get(NAME)
-    if not isinstance(found, Sequence) or isinstance(found, str):
-        return []
-    try:
-        return [
-            {
-                "model": MODELS.get(str(one["model"]), shorten(str(one["model"]), 30)),
-                "says": shorten(str(one["says"]), 80),
-                "events": int(one["events"]),
-                "others": int(one["others"]),
-                "verdict": shorten(str(one["verdict"]), 30),
-                **{name: _number(one[name]) for name in ("cllr", "minimum")},
-                "bins": [
-                    {
-                        **{name: _number(row[name]) for name in ("stated", "realised", "low", "high")},
-                        **{name: int(row[name]) for name in ("events", "others")},
-                    }
-                    for row in one["bins"]
-                ],
-            }
-            for one in found
-        ]
-    except (KeyError, TypeError, ValueError):
-        return []
+def _model(one: ModelCalibration) -> str:
+    return MODELS.get(one.model, shorten(one.model, 30))
 
 
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def sentence(alerts: Mapping[str, Any]) -> str:
+def sentence(alerts: AlertResult) -> str:
     """Say which models are calibrated in this world and which are not."""
-    found = [one for one in calibration_of(alerts) if one["cllr"] is not None]
+    found = [one for one in alerts.calibration or () if one.cllr is not None]
     if not found:
         return ""
-    failed = [one["model"] for one in found if one["verdict"] == FAILED]
-    held = [one["model"] for one in found if one["verdict"] != FAILED]
+    failed = [_model(one) for one in found if one.verdict == FAILED]
+    held = [_model(one) for one in found if one.verdict != FAILED]
     parts = []
     if failed:
         parts.append(
@@ -75,20 +47,20 @@ def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def models_table(alerts: Mapping[str, Any]) -> Table | None:
+def models_table(alerts: AlertResult) -> Table | None:
     """Show Cllr, its minimum and the verdict of each model; None where nothing was judged."""
-    found = calibration_of(alerts)
+    found = alerts.calibration
     if not found:
         return None
     rows: list[tuple[Value, ...]] = [
         (
-            one["model"],
-            one["says"],
-            count(one["events"]),
-            count(one["others"]),
-            one["cllr"],
-            one["minimum"],
-            one["verdict"],
+            _model(one),
+            shorten(one.says, 80),
+            count(one.events),
+            count(one.others),
+            one.cllr,
+            one.minimum,
+            shorten(one.verdict, 30),
         )
         for one in found
     ]
@@ -103,21 +75,21 @@ def models_table(alerts: Mapping[str, Any]) -> Table | None:
     )
 
 
-def bins_table(alerts: Mapping[str, Any]) -> Table | None:
+def bins_table(alerts: AlertResult) -> Table | None:
     """Show stated against realised log odds; None where no model had cases enough."""
     rows: list[tuple[Value, ...]] = [
         (
-            f"{one['model']}, {at}",
-            row["stated"],
-            row["realised"],
-            row["low"],
-            row["high"],
-            count(row["events"]),
-            count(row["others"]),
+            f"{_model(one)}, {at}",
+            row.stated,
+            row.realised,
+            row.low,
+            row.high,
+            count(row.events),
+            count(row.others),
             _outside(row),
         )
-        for one in calibration_of(alerts)
-        for at, row in enumerate(one["bins"], start=1)
+        for one in alerts.calibration or ()
+        for at, row in enumerate(one.bins, start=1)
     ]
     if not rows:
         return None
@@ -131,8 +103,8 @@ def bins_table(alerts: Mapping[str, Any]) -> Table | None:
     )  # fmt: skip
 
 
-def _outside(row: Mapping[str, Any]) -> str:
-    stated, low, high = row["stated"], row["low"], row["high"]
+def _outside(row: ReliabilityBin) -> str:
+    stated, low, high = row.stated, row.low, row.high
     if stated is None or (low is None and high is None):
         return ""
     return (
@@ -140,25 +112,20 @@ def _outside(row: Mapping[str, Any]) -> str:
     )
 
 
-def reliability_rows(alerts: Mapping[str, Any]) -> tuple[Rows, Rows]:
+def reliability_rows(alerts: AlertResult) -> tuple[Rows, Rows]:
     """Give the chart's rows: bins (an open end is drawn to the edge), and the ends of the diagonal."""
     bins = [
-        (one["model"], row)
-        for one in calibration_of(alerts)
-        for row in one["bins"]
-        if row["stated"] is not None
+        (_model(one), row) for one in alerts.calibration or () for row in one.bins if row.stated is not None
     ]
-    ends = [
-        value for _, row in bins for value in (row["stated"], row["low"], row["high"]) if value is not None
-    ]
+    ends = [value for _, row in bins for value in (row.stated, row.low, row.high) if value is not None]
     if not ends:
         return [], []
     first, last = min(ends), max(ends)
     rows = [
-        {"model": model, "stated": row["stated"], "realised": row["realised"],
-         "low": first if row["low"] is None else row["low"],
-         "high": last if row["high"] is None else row["high"],
-         "events": row["events"], "others": row["others"]}
+        {"model": model, "stated": row.stated, "realised": row.realised,
+         "low": first if row.low is None else row.low,
+         "high": last if row.high is None else row.high,
+         "events": row.events, "others": row.others}
         for model, row in bins
     ]  # fmt: skip
     return rows, [{"stated": end, "realised": end} for end in (first, last)]

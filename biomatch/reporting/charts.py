@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from biomatch.curves.protocol import Curve
 from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.adversary import adversary as adversary
@@ -23,10 +24,10 @@ from biomatch.reporting.calibrated import reliability as reliability
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, decades, finished, log, told
 from biomatch.reporting.explained import waterfall as waterfall
 from biomatch.reporting.front import front as front
-from biomatch.reporting.points import Curve, Rows
+from biomatch.reporting.points import Rows
 from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth
-from biomatch.reporting.sections.fraud import HEADS, alerts_table
+from biomatch.reporting.sections.fraud import FALSE_ALARMS, HEADS, alerts_table
 from biomatch.reporting.sections.rates import breakdown_table, misses_table
 from biomatch.reporting.sections.waits_charts import port_day as port_day
 from biomatch.reporting.sections.waits_charts import waits as waits
@@ -294,7 +295,7 @@ def alert_rows(table: Table | None) -> Rows:
     return [
         {**row, "what": name}
         for at, name in enumerate(table.columns[1:], start=1)
-        if name != HEADS["false_alarms"]  # of all honest encounters: too small beside shares of events
+        if name != FALSE_ALARMS  # of all honest encounters: too small beside shares of events
         for row in points.table_rows(table, at)
     ]
 
@@ -303,7 +304,7 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     """Draw intervals from rows ``alerts``, a colour and a shape for each rate."""
     import altair as alt
 
-    heads = [head for name, head in HEADS.items() if name != "false_alarms"]
+    heads = [head for head in HEADS if head != FALSE_ALARMS]
     palette = alt.Scale(domain=heads, range=[BLUE, VERMILION, GREEN])
     legend = alt.Legend(orient="top", labelLimit=300, labelFontSize=11, columns=1)
     base = alt.Chart(alt.NamedData(name="alerts")).encode(

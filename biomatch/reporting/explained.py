@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import exp, isfinite
 from typing import TYPE_CHECKING, Any
 
+from biomatch.evaluation.alerts.alert_result import ExplainedAlert
 from biomatch.reporting.drawing import BLUE, GREY, VERMILION, finished
 from biomatch.reporting.figures import number, percent, shorten, words
 from biomatch.reporting.points import Rows
@@ -18,43 +19,25 @@ PRIOR, POSTERIOR = "Before any evidence", "After all evidence"
 SIGNS = ("for fraud (+)", "against (\N{MINUS SIGN})", "log-odds")
 
 
-def explained_of(alerts: Mapping[str, Any], *, caught: bool) -> Mapping[str, Any] | None:
-    """Find the explained alert of `Result.alerts`, of fraud or a false alarm; None where there is none."""
-    found = alerts.get("explained")
-    if not isinstance(found, Sequence) or isinstance(found, str):  # a result of an older version
-        return None
-    for one in found:
-        if isinstance(one, Mapping) and one.get("caught") is caught and one.get("parts"):
-            return one
-    return None
-
-
-def waterfall(explained: Mapping[str, Any]) -> alt.LayerChart:
-    """Draw one alert of ``result.alerts["explained"]``: every bar begins where the last one ended.
-
-    Parameters
-    ----------
-    explained : mapping
-        As `biomatch.evaluation.alerts.explained.explained` gives it: ``prior``, ``parts``, ``posterior``, in
-        nats.
-    """
+def waterfall(explained: ExplainedAlert) -> alt.LayerChart:
+    """Draw one alert of ``result.alerts.explained``: every bar begins where the last one ended."""
     return waterfall_of({"steps": steps(explained)})
 
 
-def steps(explained: Mapping[str, Any] | None) -> Rows:
+def steps(explained: ExplainedAlert | None) -> Rows:
     """Give the bars: label, start, end, nats (signed length), sign, said (the figure in words).
 
     The strongest evidence comes first; prior and posterior stand on zero.
     """
     if explained is None:
         return []
-    running = float(explained["prior"])
+    running = explained.prior
     rows: Rows = [_bar(PRIOR, 0.0, running, SIGNS[2])]
-    parts = [(str(one["evidence"]), float(one["nats"])) for one in explained["parts"]]
+    parts = [(one.evidence, one.nats) for one in explained.parts]
     for label, nats in sorted(parts, key=lambda part: -abs(part[1])):
         rows.append(_bar(shorten(label, 60), running, running + nats, SIGNS[0] if nats >= 0 else SIGNS[1]))
         running += nats
-    return [*rows, _bar(POSTERIOR, 0.0, float(explained["posterior"]), SIGNS[2])]
+    return [*rows, _bar(POSTERIOR, 0.0, explained.posterior, SIGNS[2])]
 
 
 def _bar(label: str, start: float, end: float, sign: str) -> dict[str, Any]:
@@ -99,32 +82,26 @@ def waterfall_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
     )
 
 
-def explained_table(name: str, explained: Mapping[str, Any] | None) -> Table | None:
+def explained_table(name: str, explained: ExplainedAlert | None) -> Table | None:
     """Show the bars as figures; None where no alert was explained."""
     if explained is None:
         return None
     rows = tuple(
         (row["label"], float(row["nats"]), row["sign"], float(row["end"])) for row in steps(explained)
     )
-    what = shorten(words(str(explained["truth"])))
-    kind = shorten(words(str(explained["kind"])))
-    truth = f"in truth {what}" if explained["caught"] else f"a false alarm, cause: {what}"
+    what = shorten(words(explained.truth))
+    kind = shorten(words(explained.kind))
+    truth = f"in truth {what}" if explained.caught else f"a false alarm, cause: {what}"
     return Table(
         name,
         f"One alert explained: {kind}, {truth}",
         ("Evidence", "Adds, nats", "Speaks", "Log-odds after it, nats"),
         rows,
-        f"Before any evidence: {_per_million(explained):.3g} frauds a million encounters. Fused "
-        f"log-likelihood ratio {number(float(explained['ratio']))} nats; probability of fraud after it "
-        f"{percent(_probability(float(explained['posterior'])))}. A nat multiplies the odds by 2.718; "
+        f"Before any evidence: {explained.per_million:.3g} frauds a million encounters. Fused "
+        f"log-likelihood ratio {number(explained.ratio)} nats; probability of fraud after it "
+        f"{percent(_probability(explained.posterior))}. A nat multiplies the odds by 2.718; "
         "evidence that adds nothing is left out.",
     )
-
-
-def _per_million(explained: Mapping[str, Any]) -> float:
-    """Give the frauds of a million encounters before any evidence; older results have only the odds."""
-    given = explained.get("per_million")
-    return float(given) if given is not None else 1e6 * _probability(float(explained["prior"]))
 
 
 def _probability(log_odds: float) -> float:

@@ -46,11 +46,9 @@ def graded_again(result: Result) -> str:
 def fraud_uncaught(result: Result) -> str:
     """Name the kinds of alert that stopped honest travellers and caught none of their frauds."""
     found = [
-        f"{words(kind)} ({count(stopped)} honest stops, 0 of {count(events)} caught)"
-        for kind, one in _kinds(result).items()
-        if (events := int(one.get("events", 0))) > 0
-        and not int((one.get("caught_by_this_kind") or {}).get("numerator", 0))
-        and (stopped := int((one.get("false_alarms") or {}).get("numerator", 0))) > 0
+        f"{words(kind)} ({count(one.false_encounters)} honest stops, 0 of {count(one.events)} caught)"
+        for kind, one in result.alerts.counts.kinds.items()
+        if one.events and not one.caught_by_kind and one.false_encounters
     ]
     return f"Alerts that caught nothing and stopped honest travellers: {', '.join(found)}." if found else ""
 
@@ -104,8 +102,8 @@ def alerts_off(result: Result) -> str:
     """Name the kinds of alert whose threshold nothing reaches."""
     off = [
         words(kind)
-        for kind, one in _kinds(result).items()
-        if isinstance(one.get("threshold"), int | float) and one["threshold"] >= SILENT
+        for kind, one in result.alerts.counts.kinds.items()
+        if one.threshold is not None and one.threshold >= SILENT
     ]
     return f"Off, as no threshold is worth its false stops: {', '.join(off)}." if off else ""
 
@@ -117,9 +115,16 @@ def too_few(result: Result) -> str:
     return f"Fewer than {FEWEST} trials, so hardly more than a guess: {', '.join(few)}." if few else ""
 
 
+def profile_doubted(result: Result) -> str:
+    """Repeat what the fit of the world's face profile said against it."""
+    doubts = (result.about.get("observed") or {}).get("profile_warnings") or ()
+    return f"The fit of the face profile is in doubt: {'; '.join(map(str, doubts))}." if doubts else ""
+
+
 RULES: dict[str, Callable[[Result], str]] = {
     "target-missed": target_missed,
     "graded-again": graded_again,
+    "profile-doubted": profile_doubted,
     "fraud-uncaught": fraud_uncaught,
     "groups-apart": groups_apart,
     "beyond-tested": beyond_tested,
@@ -131,6 +136,7 @@ RULES: dict[str, Callable[[Result], str]] = {
 PLACES = {
     "target-missed": "t-rates",
     "graded-again": "recommendation",
+    "profile-doubted": "provenance",
     "fraud-uncaught": "t-alerts",
     "groups-apart": "t-by-group",
     "beyond-tested": "growth",
@@ -139,15 +145,6 @@ PLACES = {
     "too-few": "t-rates",
 }
 """What each finding speaks of, by its id in the page."""
-
-
-def _kinds(result: Result) -> dict[str, Mapping[str, Any]]:
-    """Give what was counted of each kind of alert; older results and other entries are left out."""
-    return {
-        str(kind): one
-        for kind, one in result.alerts.items()
-        if kind not in ("all", "fraud") and isinstance(one, Mapping) and "caught_by_this_kind" in one
-    }
 
 
 def _counts(row: Mapping[str, Any], rate: str) -> str:

@@ -11,9 +11,8 @@ from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
-from biomatch.reporting.explained import explained_of
 from biomatch.reporting.opening import Opening
-from biomatch.reporting.sections import growth, waits_charts
+from biomatch.reporting.sections import fraud, growth, waits_charts
 from biomatch.reporting.sections.at_port import AtPort, PortWaits
 from biomatch.reporting.sections.waits import rows
 from biomatch.tables import storage
@@ -179,7 +178,7 @@ def pictures(result: Result, at_port: AtPort | None = None) -> dict[str, alt.Lay
         found["growth"] = charts.growth(result)
     if points.lead_rows(result):
         found["leads"] = charts.overstays(result)
-    if result.alerts:
+    if fraud.alerts_table(result.alerts) is not None:
         found["alerts"] = charts.alerts(result)
     if any(adversary.adversary_rows(result.alerts)):
         found["adversary"] = charts.adversary(result)
@@ -188,7 +187,7 @@ def pictures(result: Result, at_port: AtPort | None = None) -> dict[str, alt.Lay
     if calibrated.reliability_rows(result.alerts)[0]:
         found["reliability"] = charts.reliability(result)
     for name in ("caught", "false"):
-        told = explained_of(result.alerts, caught=name == "caught")
+        told = result.alerts.explained_alert(caught=name == "caught")
         if told is not None:
             found[f"explained-{name}"] = charts.waterfall(told)
     return found | ({} if at_port is None else _port_pictures(result, at_port))

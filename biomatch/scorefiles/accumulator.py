@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import checks
 from biomatch.curves import counting
-from biomatch.curves.counting import Floats
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError
+from biomatch.portable.types import Reals
 
 BINS = 1 << 20
 DROPPED = 12
@@ -175,7 +175,7 @@ def accumulate(chunks: Iterable[ArrayLike], *, tail: int = 1 << 20) -> ScoreAccu
     return found
 
 
-def _bins_of(scores: Floats) -> NDArray[np.int64]:
+def _bins_of(scores: Reals) -> NDArray[np.int64]:
     """Give the bin of each score, block by block."""
     found = np.empty(scores.size, dtype=np.int64)
     for start in range(0, scores.size, BLOCK):
@@ -183,7 +183,7 @@ def _bins_of(scores: Floats) -> NDArray[np.int64]:
     return found
 
 
-def _bin(scores: Floats) -> NDArray[Any]:
+def _bin(scores: Reals) -> NDArray[Any]:
     """Give the bin of each score: float32 bits, rounded down, in an order that follows the numbers."""
     with np.errstate(over="ignore"):  # beyond float32 is its last bin
         narrow = scores.astype(np.float32) + np.float32(0.0)  # -0.0 is 0.0

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from biomatch.curves.build import VerificationCurve, verification_curve
 from biomatch.errors import TableError
 from biomatch.scorefiles import arrays
+from biomatch.scorefiles.persons import persons
 from biomatch.scorefiles.words import IGNORED, LABELS, classes, lookalike_notes, name_of, role_of
 
 Flags = NDArray[np.bool_]
@@ -88,6 +89,8 @@ class Comparisons:
         used = ~self.failed & ~self.attacks
         own, other = self.mated & used, ~self.mated & used
         who, whose = (self._ids(role) for role in ("probe", "reference"))
+        if who is not None and whose is not None and "label" in self.roles:
+            who, whose, _ = persons(who, whose, self.mated)
         if who is None and whose is not None:
             who, whose = whose, None
         strata = {
@@ -146,6 +149,10 @@ def comparisons(
     numbers = _numbers(frame[found["score"]], failed, path, first)
     mated, attacks = _classes(frame, found, path, first)
     notes = lookalike_notes(*(frame[found[role]] for role in ("probe", "reference") if role in found))
+    if {"probe", "reference", "label"} <= found.keys():
+        sides = (frame[found[role]].cast(pl.String).fill_null("") for role in ("probe", "reference"))
+        who, whose = (side.str.strip_chars().to_numpy().astype(str) for side in sides)
+        notes += persons(who, whose, mated)[2]
     if attacks.any():
         notes = (f"{int(attacks.sum()):,} presentation attacks were left out", *notes)
     if "label" not in found:

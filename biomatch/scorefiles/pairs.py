@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from biomatch import files
-from biomatch.curves.counting import Floats
 from biomatch.errors import TableError
+from biomatch.portable.types import Reals
 from biomatch.scorefiles import arrays, pyeer
 from biomatch.scorefiles.lines import first_line, plain_suffix, read_table
 from biomatch.scorefiles.words import classes, role_of
@@ -26,7 +26,7 @@ def check_two(paths: Sequence[Path]) -> None:
         )  # fmt: skip
 
 
-def one_class(path: Path, wanted: bool) -> tuple[Floats, int, str]:
+def one_class(path: Path, wanted: bool) -> tuple[Reals, int, str]:
     """Read the scores of one class.
 
     Parameters
@@ -58,7 +58,7 @@ def one_class(path: Path, wanted: bool) -> tuple[Floats, int, str]:
     return scores, int(_whole(scores)), said
 
 
-def _table(path: Path, wanted: bool) -> tuple[Floats, int, str]:
+def _table(path: Path, wanted: bool) -> tuple[Reals, int, str]:
     frame = arrays.read_frame(path)
     first = 2
     if frame.columns and any(_number(name) for name in frame.columns):  # no header
@@ -89,9 +89,10 @@ def _one_label(column: pl.Series, path: Path, wanted: bool, first: int) -> None:
     if numeric and not both:
         return  # scores that are all 0 or all 1, most likely
     name = "mated" if wanted else "non-mated"
+    place = column.name if column.name.startswith("column ") else f"column {column.name}"
     if both and not (numeric and first == 1 and column.name == "column 1" and _alone(path)):
         raise TableError(
-            f"{path} holds both classes (column {column.name})",
+            f"{path} holds both classes ({place})",
             allowed="two files, one class each: mated scores, then non-mated ones",
             remedy="give one such file alone; two matchers side by side: FILE --beside OTHER",
         )
@@ -107,7 +108,7 @@ def _alone(path: Path) -> bool:
     return len(first_line(path).split()) == 1
 
 
-def histogram_or_scores(mated: Floats, second: Path, scores: Floats) -> bool:
+def histogram_or_scores(mated: Reals, second: Path, scores: Reals) -> bool:
     """Say whether the second file is a histogram; refuse where it can be read both ways.
 
     A histogram (line k, from 0, holds how many scores equal k) covers every mated score with a line, and
@@ -129,12 +130,12 @@ def histogram_or_scores(mated: Floats, second: Path, scores: Floats) -> bool:
     return bool(as_histogram)
 
 
-def read_histogram(path: Path) -> Floats:
+def read_histogram(path: Path) -> Reals:
     """Read a histogram of whole scores; see `biomatch.scorefiles.pyeer.read_histogram`."""
     return pyeer.read_histogram(path)
 
 
-def _whole(scores: Floats) -> bool:
+def _whole(scores: Reals) -> bool:
     return bool(scores.size and (scores >= 0).all() and (scores % 1 == 0).all())
 
 

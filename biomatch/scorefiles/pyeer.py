@@ -8,21 +8,21 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from biomatch.curves.counting import Floats
 from biomatch.errors import TableError
+from biomatch.portable.types import Reals
 from biomatch.scorefiles.lines import fault_at, first_line, read_blocks, read_table
 
 MOST = 1 << 28
 """A histogram with more counts than this is not unrolled."""
 
 
-def read_scores(path: Path) -> Floats:
+def read_scores(path: Path) -> Reals:
     """Read one score a line; of several columns the last one is the score."""
     columns, example = _columns(path)
     return read_table(path, columns, example=example)["score"].to_numpy()
 
 
-def read_in_blocks(path: Path, size: int) -> Iterator[Floats]:
+def read_in_blocks(path: Path, size: int) -> Iterator[Reals]:
     """Read the same from a file of any length, about `size` bytes at once."""
     columns, example = _columns(path)
     for frame in read_blocks(path, columns, example=example, size=size):
@@ -35,7 +35,7 @@ def _columns(path: Path) -> tuple[list[tuple[str, str]], str]:
     return columns, "0.91" if count == 1 else "q1 t7 0.88"
 
 
-def read_histogram(path: Path) -> Floats:
+def read_histogram(path: Path) -> Reals:
     """Read a histogram of integer scores: line k, counted from 0, holds how many scores equal k."""
     counts = read_table(path, [("count", "number")], example="9130").with_columns(pl.col("count"))["count"]
     negative = counts < 0

@@ -15,10 +15,11 @@ import polars as pl
 
 from biomatch import checks, files
 from biomatch.curves import counting
-from biomatch.curves.counting import Floats
+from biomatch.curves.protocol import OF_COMPARISONS
 from biomatch.curves.thresholds import turned
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
+from biomatch.portable.types import Reals
 from biomatch.rates import Rate, rate
 from biomatch.scorefiles import arrays, bob, lists, pyeer
 from biomatch.scorefiles.accumulator import ScoreAccumulator
@@ -30,7 +31,7 @@ from biomatch.scorefiles.words import role_of
 TAIL = 1 << 20
 ROWS = 1 << 22  # rows of an array or a Parquet file at once
 STREAMED = ("bob-2", "bob-4", "bob-5", "pyeer", "npy", "csv", "parquet")
-Parts = Iterator[tuple[Floats, Floats]]
+Parts = Iterator[tuple[Reals, Reals]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,35 @@ class StreamedComparisons:
     non_mated: ScoreAccumulator
     clustered: bool = False
     distances: bool = False
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FMR and FNMR."""
+        return OF_COMPARISONS
+
+    @property
+    def searches(self) -> None:
+        """None: no searches."""
+
+    @property
+    def comparisons(self) -> None:
+        """None: the scores were not kept."""
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR."""
+        return self.fmr(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR."""
+        return self.fnmr(threshold, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FMR."""
+        return self.threshold(max_fmr=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FMR."""
+        return self.threshold_interval(max_fmr=target)
 
     def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FMR, in [0, 1]: non-mated comparisons at or above T, of all; None where there are none."""
@@ -175,7 +205,7 @@ def stream_scores(
     return StreamedComparisons(form, mated, other, clustered, distances)
 
 
-def _finite(negated: Floats) -> Floats:
+def _finite(negated: Reals) -> Reals:
     """Turn the +inf of a mated comparison without a score into the largest number: a miss everywhere."""
     if negated.size and negated.max() == np.inf:
         return np.minimum(negated, np.finfo(negated.dtype).max)
@@ -196,7 +226,7 @@ def _names(form: str, paths: Sequence[Path]) -> bool:
 
 def _parts(form: str, paths: Sequence[Path], block: int) -> Parts:
     """Give mated and non-mated scores, part by part."""
-    none: Floats = np.zeros(0)
+    none: Reals = np.zeros(0)
     if form == "npy":
         for path, own in zip(paths, (True, False), strict=True):
             held = arrays.load_npy(path)

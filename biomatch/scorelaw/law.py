@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch import facemodel
 from biomatch.errors import SettingsError
+from biomatch.portable.types import Floats
 from biomatch.scorelaw.mated import Mated
 from biomatch.scorelaw.nonmated import THRESHOLDS, NonMated
 from biomatch.settings.profile import FaceProfile
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import roots_genlaguerre
 
 from biomatch import facemodel
+from biomatch.portable.types import Floats
 from biomatch.scorelaw.nodes import chi_nodes, normal_nodes
 from biomatch.scorelaw.noise import GRID, Acceptance, cosine_of, cosine_variance, sigma_at
 from biomatch.settings.profile import FaceProfile
 
-Floats = NDArray[np.float64]
 GOATS, IMAGES, SCATTER, RATES, NODES = 25, 91, 7, 9, 32
 TRIM = 1e-7
 """Mass on either side of the expected cosines that the outermost nodes stand for."""

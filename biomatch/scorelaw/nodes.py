@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats
 
 
 def normal_nodes(count: int, reach: float) -> tuple[Floats, Floats]:

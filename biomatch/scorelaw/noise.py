@@ -14,14 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from biomatch import facemodel
+from biomatch.portable.types import Floats
 from biomatch.scorelaw.nodes import normal_nodes
 from biomatch.settings.profile import FaceProfile
 
-Floats = NDArray[np.float64]
 GRID = np.arange(-0.36, 0.9961, 0.004)
 """Values of B on which acceptance is tabulated; the spacing is a tenth of the narrowest kernel's width."""
 

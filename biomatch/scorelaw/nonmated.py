@@ -19,15 +19,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from biomatch import facemodel
+from biomatch.portable.types import Floats
 from biomatch.scorelaw.nodes import chi_nodes, deposit, monotone_cubic, normal_nodes
 from biomatch.scorelaw.noise import GRID, Acceptance, cosine_of, cosine_variance, sigma_at
 from biomatch.settings.profile import FaceProfile
 
-Floats = NDArray[np.float64]
 LENGTHS, SHARES, NOISES, SHIFTS = 12, 7, 9, 5
 LEAN_AT, LEAN_POWER, MOST_LEAN = 0.235, 1.5, 0.6
 """Expected cosine of two faces at which ``likeness.common`` is the shared part of the scatter; how that part

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from biomatch.errors import SettingsError
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.settings.profile import FaceProfile
+from biomatch.settings.verdict import UNUSABLE
 
 CHECKED_SIZE = 1_600_000
 """Largest gallery at which the closed form was compared with brute force (benchmarks/results)."""
@@ -33,6 +35,8 @@ class Prediction:
         1 - (1 - FMR)^N, what ignoring clusters of look-alikes would give.
     how : dict
         For each figure ``"closed form"`` or ``"corrected by simulation"``.
+    warnings : tuple of str
+        What a fitted profile's verdict says against trusting these figures; empty for a sound one.
     """
 
     threshold: float
@@ -43,6 +47,7 @@ class Prediction:
     fmr: float
     fpir_if_independent: float
     how: dict[str, str]
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Give plain numbers, intervals under keys of their own."""
@@ -55,11 +60,18 @@ class Prediction:
             "fmr": self.fmr,
             "fpir_if_independent": self.fpir_if_independent,
             "how": dict(self.how),
+            "warnings": list(self.warnings),
         }
 
 
 def predict(
-    profile: FaceProfile | str | Path, gallery: float, max_fpir: float, *, images: int = 1, years: float = 0.0
+    profile: FaceProfile | str | Path,
+    gallery: float,
+    max_fpir: float,
+    *,
+    images: int = 1,
+    years: float = 0.0,
+    beyond: bool = False,
 ) -> Prediction:
     """Predict threshold and FNIR of a profile.
 
@@ -75,6 +87,9 @@ def predict(
         K, enrolled images of each person.
     years : float
         Years between the enrolled images and the probe.
+    beyond : bool
+        Whether to answer for a gallery beyond the range of a fitted profile, or from one that does not
+        describe its own data; the prediction's `warnings` then say so.
 
     Returns
     -------
@@ -83,7 +98,7 @@ def predict(
     Raises
     ------
     SettingsError
-        For values out of range.
+        For values out of range, or a fitted profile that cannot answer for them.
 
     Examples
     --------
@@ -91,7 +106,26 @@ def predict(
     >>> found.fnir_interval[0] < found.fnir < found.fnir_interval[1] < 0.01
     True
     """
-    return predict_by(ScoreLaw(FaceProfile.of(profile), images=images, years=years), gallery, max_fpir)
+    profile = FaceProfile.of(profile)
+    found = predict_by(ScoreLaw(profile, images=images, years=years), gallery, max_fpir)
+    return replace(found, warnings=_said(profile, gallery, beyond=beyond))
+
+
+def _said(profile: FaceProfile, gallery: float, *, beyond: bool) -> tuple[str, ...]:
+    """Give a profile's doubts, or refuse what it cannot answer for."""
+    verdict = profile.verdict
+    if verdict is None:
+        return ()
+    far = verdict.beyond(gallery)
+    if not beyond and (far or verdict.misfit >= UNUSABLE):
+        raise SettingsError(
+            f"profile {profile.name!r}: {far or verdict.doubts()[0]}",
+            allowed=f"N up to {verdict.largest_gallery:,}"
+            if far
+            else f"a profile with a misfit below {UNUSABLE:g}",
+            remedy="fit more identities; --beyond (beyond=True) answers all the same, supported by nothing",
+        )
+    return (*profile.doubts, *((f"{far}: nothing was tested there",) if far else ()))
 
 
 def predict_by(law: ScoreLaw, gallery: float, max_fpir: float) -> Prediction:

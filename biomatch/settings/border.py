@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal, Self
 
 from pydantic import field_validator, model_validator
@@ -22,6 +23,8 @@ Region = Literal[
     "S-Asia",
     "E-Asia",
 ]
+SHORT_STAYS = ("WT", "WB", "B1", "B2", "VISITOR")
+"""Classes of short stays, which the European rule may judge."""
 VisitorClass = Literal["WT", "WB", "B1", "B2", "F1", "J1", "M1", "H1B", "L1", "C1", "VISITOR"]
 
 
@@ -160,6 +163,11 @@ class TrafficSettings(Settings):
 class StaySettings(Settings):
     """Who is admitted for how long, and who keeps to it."""
 
+    law: Literal["us", "eu"] = setting(
+        "us",
+        f"{ASSUMED}: the strategy that biomatch is modelled on; eu: 90 days in any 180 over all of a "
+        "traveller's stays, whatever the class [E1, E5]",
+    )
     class_mix: dict[VisitorClass, float] = setting(
         {
             "WT": 0.372, "WB": 0.05, "B1": 0.05, "B2": 0.285, "VISITOR": 0.17, "F1": 0.020, "J1": 0.010,
@@ -204,6 +212,9 @@ class StaySettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        other = sorted(name for name, share in self.class_mix.items() if share and name not in SHORT_STAYS)
+        if self.law == "eu" and other:
+            raise ValueError(f"law eu knows short stays only ({', '.join(SHORT_STAYS)}), not {other[0]}")
         _check_shares("class_mix", {str(key): share for key, share in self.class_mix.items()})
         for name in ("mean_stay_days", "overstay_weights"):
             table = getattr(self, name)
@@ -224,6 +235,12 @@ class RecordSettings(Settings):
         "snapshot, which no later entry explains either",
         ge=0,
         le=0.5,
+    )
+    coverage: float = setting(
+        1.0, f"{ASSUMED}: share of crossings that the system of entries and exits records at all", ge=0, le=1
+    )
+    coverage_from: dict[date, float] = setting(
+        {}, "by date: from each day on, what takes the place of coverage; given by the scenario"
     )
     missed_weights: dict[VisitorClass, float] = setting(
         {
@@ -281,6 +298,11 @@ class RecordSettings(Settings):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if (
+            self.coverage_from
+            and not 0.0 <= min(self.coverage_from.values()) <= max(self.coverage_from.values()) <= 1.0
+        ):
+            raise ValueError("coverage_from must be shares from 0 to 1")
         parts = ("unrecorded", "other_document", "keying", "late")
         _check_shares("missed_*", {part: getattr(self, f"missed_{part}") for part in parts})
         if self.land_port_exits + self.land_neighbour_exits > 1.0 + 1e-9:

@@ -7,6 +7,7 @@ are TOML files under ``models/profiles``, made by ``make profiles``.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from pydantic import model_validator
 from biomatch.errors import SettingsError
 from biomatch.paths import models_dir
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting
+from biomatch.settings.verdict import Verdict
 
 MODEL = "the model of this project, trial of October 2025"
 BUILT_IN = (
@@ -148,6 +150,7 @@ class FaceProfile(Settings):
     anchor: Anchor = setting({}, MODEL)
     errors: Errors = setting({}, MODEL)
     targets: list[Target] = setting([], "make profiles")
+    verdict: Verdict | None = setting(None, "biomatch fit; absent from profiles that were not fitted by it")
 
     @classmethod
     def load(cls, name: str | Path) -> FaceProfile:
@@ -178,6 +181,32 @@ class FaceProfile(Settings):
             allowed="a FaceProfile, a built-in name or a TOML file",
             remedy='write bm.FaceProfile.load("visa-border-leader")',
         )
+
+    def write(self, path: str | Path) -> Path:
+        """Write the profile as TOML, for ``faces.profile`` of a scenario.
+
+        Examples
+        --------
+        >>> weak = FaceProfile.of("visa-border-small").with_({"name": "weak", "noise.scale": 0.8})
+        >>> FaceProfile.of(weak.write("weak.toml")) == weak
+        True
+        """
+        from biomatch.settings.profile_toml import profile_toml
+        from biomatch.tables.storage import write_text
+
+        place = Path(path)
+        write_text(place, profile_toml(self))
+        return place
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What to say wherever the profile is used: the warnings of its fit; empty for a sound one."""
+        return () if self.verdict is None else self.verdict.doubts()
+
+    def canonical(self) -> str:
+        """Give what the profile's faces are made by, as canonical JSON: a verdict changes no face."""
+        values = self.model_dump(mode="json", exclude={"verdict"})
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @model_validator(mode="after")
     def _check_kin(self) -> Self:

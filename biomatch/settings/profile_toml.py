@@ -20,7 +20,7 @@ def profile_toml(profile: FaceProfile) -> str:
     str
         TOML text that ends in a newline; every default is written out.
     """
-    values = profile.model_dump(mode="json")
+    values = profile.model_dump(mode="json", exclude_none=True)
     plain = {key: value for key, value in values.items() if not isinstance(value, (dict, list))}
     lines = [f"{key} = {_scalar(value)}" for key, value in plain.items()]
     for key, table in values.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Self
@@ -104,6 +105,12 @@ class CaptureSettings(Settings):
         {"air": 0.825, "sea": 0.6, "land": 0.4},
         "GAO-20-568: 80% captured of those in scope, failures included; sea and land assumed",
     )
+    entry_coverage_from: dict[date, dict[Mode, float]] = setting(
+        {}, "by date: from each day on, what takes the place of entry_coverage, by mode; by the scenario"
+    )
+    exit_coverage_from: dict[date, dict[Mode, float]] = setting(
+        {}, "by date: from each day on, what takes the place of exit_coverage, by mode; by the scenario"
+    )
     failure_to_acquire: float = setting(0.03, "GAO-20-568: goal 97% captured", ge=0, le=1)
     opt_out_residents: float = setting(0.02, f"{ASSUMED}: citizens may opt out (90 FR 48604)", ge=0, le=1)
     opt_out_visitors: float = setting(0.0005, f"{ASSUMED}", ge=0, le=1)
@@ -126,6 +133,10 @@ class CaptureSettings(Settings):
                 raise ValueError(f"{name} lacks {', '.join(missing)}")
             if min(table.values()) < 0 or max(table.values()) > 1:
                 raise ValueError(f"{name} must be shares from 0 to 1")
+        for name in ("entry_coverage_from", "exit_coverage_from"):
+            for day, table in getattr(self, name).items():
+                if not table or min(table.values()) < 0 or max(table.values()) > 1:
+                    raise ValueError(f"{name} of {day} must be shares from 0 to 1 by mode")
         known = {"timeout", "no_face", "low_quality"}
         if set(self.failure_reasons) - known or abs(sum(self.failure_reasons.values()) - 1) > 1e-6:
             raise ValueError(f"failure_reasons must be shares of {', '.join(sorted(known))} that add up to 1")
@@ -218,6 +229,16 @@ KINDS = (
 """Kinds of subversion that have a prevalence."""
 
 
+_LATER: tuple[tuple[str, str, object], ...] = (
+    ("captures", "entry_coverage_from", {}),
+    ("captures", "exit_coverage_from", {}),
+    ("records", "coverage", 1.0),
+    ("records", "coverage_from", {}),
+    ("stays", "law", "us"),
+)
+"""Settings that came later, with the defaults under which worlds are what they were."""
+
+
 class Scenario(Settings):
     """What a synthetic border world is made from.
 
@@ -226,7 +247,7 @@ class Scenario(Settings):
     >>> Scenario.load("tiny").with_({"travellers": 500}).travellers
     500
     >>> Scenario.names()
-    ['airport', 'country', 'land-border', 'seaport', 'tiny']
+    ['airport', 'country', 'land-border', 'schengen', 'seaport', 'tiny']
     """
 
     name: str = setting(..., "given by the scenario", min_length=1, max_length=200)
@@ -266,10 +287,17 @@ class Scenario(Settings):
         return self
 
     def canonical(self) -> str:
-        """Give the settings as canonical JSON, without ``faces.dimension``: it only repeats the profile's."""
-        if self.faces.dimension is None:
-            return super().canonical()
-        return self.with_({"faces.dimension": None}).canonical()
+        """Give the settings as canonical JSON, without what changes nothing.
+
+        That is ``faces.dimension``, which only repeats the profile's, and settings of `_LATER` at their
+        defaults: worlds that were made before these existed keep their names.
+        """
+        values = self.model_dump(mode="json")
+        values["faces"]["dimension"] = None
+        for part, name, default in _LATER:
+            if values[part][name] == default:
+                del values[part][name]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @property
     def zones(self) -> dict[str, str]:

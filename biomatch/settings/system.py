@@ -153,7 +153,11 @@ class LinkageSettings(Settings):
 class StaySettings(Settings):
     """Which rules say who has overstayed."""
 
-    rules: str = setting("us", f"{ASSUMED}: the strategy that biomatch is modelled on")
+    rules: str = setting(
+        "us",
+        f"{ASSUMED}: the strategy that biomatch is modelled on; eu: 90 days in any 180 of a person, over all "
+        "passports that linkage unites",
+    )
     lead_posterior: float = setting(
         0.0,
         f"{ASSUMED}: whoever the rules suspect is a lead, and the posterior orders the review; `tune --for "
@@ -165,7 +169,7 @@ class StaySettings(Settings):
     @field_validator("rules")
     @classmethod
     def _check_rules(cls, given: str) -> str:
-        known = ["us", *RULES]  # the Union's rules judge travellers, not stays: they cannot serve here
+        known = ["us", "eu", *RULES]
         if given not in known:
             raise ValueError(f"one of {', '.join(known)}")
         return given

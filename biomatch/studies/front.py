@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 
+from biomatch.cards import Progress
 from biomatch.errors import SettingsError
 from biomatch.studies.compare import Change
 from biomatch.studies.compare import compare as compare_rows
 from biomatch.studies.rows import read_rows, table
-from biomatch.studies.study import Progress, Suite, run_study
+from biomatch.studies.study import Suite, run_study
 
 
 def bench(

@@ -9,7 +9,7 @@ import platform
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from biomatch.cards import Progress
 from biomatch.errors import BiomatchError, ResultsError, SettingsError, WallError
 from biomatch.paths import code_id
 from biomatch.settings.base import ASSUMED, Settings, setting
@@ -25,7 +26,6 @@ from biomatch.settings.system import System
 from biomatch.studies.rows import Row, refuse_other_code, write_plan
 from biomatch.worlds import check_seed
 
-Progress = Callable[[str, int, int], None]
 Control = Literal["none", "oracle", "blind"]
 VERSIONED = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy", "ortools")
 
@@ -272,15 +272,13 @@ def counts_of(result: Any) -> dict[str, float]:
             "true_in_country": last.true_in_country,
             "true_departures": last.true_departures,
         }
-    for kind, counted in result.alerts.items():
-        if kind in ("explained", "adversary", "calibration"):  # no counts of a kind
-            continue
+    for counts in result.alerts.counts:
         found |= {
-            f"alerts_{kind}_events": counted["events"],
-            f"alerts_{kind}_caught": counted["caught"]["numerator"],
-            f"alerts_{kind}_raised": counted["alerts"],
-            f"alerts_{kind}_stopped": counted["false_alarms"]["numerator"],
-            f"alerts_{kind}_honest": counted["false_alarms"]["denominator"],
+            f"alerts_{counts.kind}_events": counts.events,
+            f"alerts_{counts.kind}_caught": counts.caught,
+            f"alerts_{counts.kind}_raised": counts.alerts,
+            f"alerts_{counts.kind}_stopped": counts.false_encounters,
+            f"alerts_{counts.kind}_honest": counts.honest_encounters,
         }
     return found
 

@@ -7,8 +7,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.fraud.comparison import Comparison, weight_of
-from biomatch.fraud.facts import Floats
 from biomatch.policy import OperatingPoint, accept
+from biomatch.portable.types import Floats
 from biomatch.tables.candidates import CandidateLists
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import DECISIONS

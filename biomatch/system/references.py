@@ -10,11 +10,9 @@ import polars as pl
 
 from biomatch.settings.system import System
 from biomatch.tables.galleries import MOVEMENT
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 from biomatch.tables.produced import REFERENCES
 from biomatch.tables.zones import local_dates, zones_of
-
-DOCUMENT_KEY = ["document_number", "document_issuer"]
 
 
 def references(observed: Observed, system: System) -> pl.DataFrame:

@@ -9,13 +9,13 @@ is that of one search at a time, at the speed of many.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.cards import Progress
 from biomatch.gallery import Gallery
 from biomatch.gallery.flat import exact_top
 from biomatch.gallery.kinds import IndexKind
@@ -27,7 +27,6 @@ from biomatch.tables.galleries import ONE_GALLERY, search_of
 from biomatch.tables.observed import Observed, check_observed
 from biomatch.tables.produced import SEARCHES
 
-Progress = Callable[[str, int, int], None]
 BATCH = 256
 """Probes a batch: large enough for BLAS, small enough that few references come or go within it."""
 SLACK = 6

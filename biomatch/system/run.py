@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ from typing import Any
 import polars as pl
 
 from biomatch import files
-from biomatch.cards import Card, Carded, facts
+from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.fraud.detect import detect
+from biomatch.fraud.facts import Facts
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.system.decide import decide
-from biomatch.system.replay import Progress, search
+from biomatch.system.replay import search
 from biomatch.system.stays import StayBook, as_of_dates
 from biomatch.tables import storage
 from biomatch.tables.candidates import CandidateLists
@@ -30,6 +32,14 @@ from biomatch.tables.seals import question_of
 
 KIND = "run"
 PACKAGES = ("biomatch", "numpy", "polars", "faiss-cpu", "scipy")
+
+
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """What a run was made with and a judge asks for again."""
+
+    book: StayBook
+    facts: Facts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -46,6 +56,10 @@ class Run(Carded):
         Schemas ``DECISIONS``, ``STAYS`` (a row a stay and date), ``ALERTS`` (scored, not yet cut).
     about : mapping
         Provenance: versions, machine, dates; ``warnings`` where there are any.
+    book : StayBook
+        Stays at any threshold as of the run's last date; not written.
+    facts : Facts
+        What the detectors of fraud read; not written.
 
     Examples
     --------
@@ -62,6 +76,7 @@ class Run(Carded):
     stays: pl.DataFrame
     alerts: pl.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
+    _made: _Made | None = field(default=None, repr=False)
 
     def card(self) -> Card:
         """Say what is shown: what was decided, listed and raised."""
@@ -81,6 +96,32 @@ class Run(Carded):
                 ("next", "bm.evaluate(run, world.truth)"),
             ),
         )
+
+    @cached_property
+    def book(self) -> StayBook:
+        """The stay book of the last date: the one that the run was made with, else made when first asked."""
+        return self._made.book if self._made else StayBook(self._world(), self.lists, self._last, self.point)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the detectors read: as the run was made with, else gathered when first asked."""
+        if self._made:
+            return self._made.facts
+        links = self.book.links.stays
+        unseen = self.point.system.alerts.unseen_departures
+        return Facts(self._world(), self.lists, links, self._last, unseen)
+
+    @property
+    def _last(self) -> date:
+        return date.fromisoformat(self.about["on"][-1])
+
+    def _world(self) -> Observed:
+        if self.lists.observed is None:
+            raise ResultsError(
+                "the run was read without its world",
+                remedy="read it with the world's observed side: bm.Run.read(path, world.observed)",
+            )
+        return self.lists.observed
 
     @property
     def world_id(self) -> str:
@@ -195,14 +236,17 @@ def run(
     dates = as_of_dates(observed, on)
     books = [StayBook(observed, lists, day, at) for day in dates]
     stays = pl.concat([book.at(at)[0] for book in books])
-    warnings = [f"stays as of {book.as_of}: {text}" for book in books for text in book.warnings]
+    warnings = [f"the world's face profile: {text}" for text in observed.about.get("profile_warnings", ())]
+    warnings += [f"stays as of {book.as_of}: {text}" for book in books for text in book.warnings]
+    # Detectors see the document pass itself, before faces took any pair apart.
+    links, unseen = books[-1].links.stays, at.system.alerts.unseen_departures
+    made = _Made(books[-1], Facts(observed, lists, links, dates[-1], unseen))
     return Run(
         point=at,
         lists=lists,
         decisions=decide(lists, at, observed),
         stays=stays,
-        # Detectors see the document pass itself, before faces took any pair apart.
-        alerts=detect(observed, lists, books[-1].links.stays, at.system, as_of=dates[-1]),
+        alerts=detect(observed, lists, links, at.system, as_of=dates[-1], facts=made.facts),
         about={
             "on": [day.isoformat() for day in dates],
             "versions": {name: version(name) for name in PACKAGES},
@@ -211,6 +255,7 @@ def run(
             "byteorder": sys.byteorder,
             **({"warnings": warnings} if warnings else {}),
         },
+        _made=made,
     )
 
 

@@ -83,7 +83,7 @@ def counted_sizes(lists: CandidateLists) -> dict[str, tuple[int, int, int]]:
     observed = lists.observed
     counted = lists.searches.filter(pl.col("acquired") & ~pl.col("designed"))
     if observed is not None:
-        start = pl.lit(str(observed.about["measure_from"])).str.to_datetime(time_unit="ms")
+        start = pl.lit(observed.measure_from)
         times = observed.encounters.select("encounter_id", "time")
         counted = counted.join(times, on="encounter_id", how="left").filter(pl.col("time") >= start)
     found: dict[str, tuple[int, int, int]] = {}

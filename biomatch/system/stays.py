@@ -18,15 +18,15 @@ from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import check_faces
 from biomatch.overstay.linkage.link import Linked, link
 from biomatch.overstay.linkage.tables import Links
+from biomatch.overstay.records.persons import by_document, person_ids
 from biomatch.overstay.rules import us, us_classes
 from biomatch.overstay.rules.registered import assess_by
+from biomatch.overstay.rules.short_stays import assess_linked
 from biomatch.policy import OperatingPoint
 from biomatch.tables.candidates import CandidateLists
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 from biomatch.tables.produced import STAYS
 from biomatch.tables.zones import local_dates, zones_of
-
-DOCUMENT_KEY = ["document_number", "document_issuer"]
 
 
 def stays_at(
@@ -76,7 +76,8 @@ class StayBook:
     ) -> None:
         self.observed, self.lists, self.as_of = observed, lists, as_of
         self.recalibration = recalibration
-        self._assess = us.assess if (name := point.system.stays.rules) == "us" else assess_by(name)
+        self.rules = point.system.stays.rules
+        self._assess = us.assess if self.rules in ("us", "eu") else assess_by(self.rules)
         linkage = point.system.linkage
         self.links = link_documents(
             observed.encounters,
@@ -112,7 +113,7 @@ class StayBook:
             if linkage.face_check:
                 encounters, templates = self.observed.encounters, self.observed.templates
                 links = check_faces(links, encounters, templates, point.thresholds(encounters), self._scores)
-            return self._ruled(links.stays, None), links
+            return self._ruled(links.stays, None, self._holders), links
         linked = self.linked(point)
         return self.listed(linked), linked.links
 
@@ -133,7 +134,8 @@ class StayBook:
 
     def listed(self, linked: Linked) -> pl.DataFrame:
         """Judge linked stays by the rules: schema ``STAYS``."""
-        return self._ruled(linked.links.stays, linked.stays)
+        person = person_ids(self.observed, linked, _pair_scores) if self.rules == "eu" else self._holders
+        return self._ruled(linked.links.stays, linked.stays, person)
 
     @cached_property
     def _calibration(self) -> Calibration:
@@ -142,11 +144,16 @@ class StayBook:
 
     @cached_property
     def _last_days(self) -> pl.DataFrame:
-        """The last lawful day of each stay by the rules; it does not depend on any exit."""
-        ruled = self._ruled(self.links.stays, None)
+        """The last lawful day of each stay by the rules, as documents alone tell."""
+        ruled = self._ruled(self.links.stays, None, self._holders)
         return ruled.select(
             "entry_id", last_lawful_day="permitted_until", settled=pl.col("status") == "status_changed"
         )
+
+    @cached_property
+    def _holders(self) -> NDArray[np.int64]:
+        """Whose each encounter is, as documents alone tell."""
+        return by_document(self.observed.encounters)
 
     def _scores(
         self, templates: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64]
@@ -158,7 +165,9 @@ class StayBook:
             self._known = known = (left.copy(), right.copy(), scores)
         return known[2]
 
-    def _ruled(self, linked: pl.DataFrame, posteriors: pl.DataFrame | None) -> pl.DataFrame:
+    def _ruled(
+        self, linked: pl.DataFrame, posteriors: pl.DataFrame | None, person: NDArray[np.int64]
+    ) -> pl.DataFrame:
         encounters = self.observed.encounters
         entries = encounters.select("encounter_id", "admission_class", "permitted_until", "mode")
         entered = encounters["port"][linked["entry_row"]]
@@ -180,11 +189,20 @@ class StayBook:
                 admitted_until=pl.coalesce("granted_until", "permitted_until"),
             )
         )
+        if self.rules == "eu":
+            ruled = assess_linked(stays, person[linked["entry_row"].to_numpy()], self.as_of)
+            return self._listed(stays, ruled, posteriors)
         # A class that only a date limits, without one: nothing is known, so nothing is due.
         undated = pl.col("admission_class").is_in(_DATED) & pl.col("admitted_until").is_null()
         other = pl.lit("OTHER", dtype=stays.schema["admission_class"])
         classed = pl.when(undated).then(other).otherwise("admission_class").alias("admission_class")
         ruled = self._assess(stays.with_columns(classed).select(_ASSESSED), self.as_of)
+        return self._listed(stays, ruled, posteriors)
+
+    def _listed(
+        self, stays: pl.DataFrame, ruled: pl.DataFrame, posteriors: pl.DataFrame | None
+    ) -> pl.DataFrame:
+        """Put what the rules and the posterior say into the schema ``STAYS``."""
         listed = stays.select("entry_id", "exit_id", "how_linked").with_columns(
             as_of=pl.lit(self.as_of),
             permitted_until=ruled["last_lawful_day"],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from biomatch.tables import storage
 from biomatch.tables.schema import Schema, Time
 from biomatch.tables.seals import CHUNK, Checked
 
+DOCUMENT_KEY = ["document_number", "document_issuer"]
+"""Columns that name a travel document wherever an encounter or a stay shows one."""
 SOURCES = ("port", "manifest", "neighbour", "capture")
 """Who made a record. ``capture``: a camera at a departure, whose image is itself the record of the exit; it
 has a template, and a document with its holder's particulars only where the gate read one."""
@@ -185,6 +188,11 @@ class Observed:
 
     def __repr__(self) -> str:
         return f"<Observed {self.id or 'unsealed'}: {self.encounters.height:,} encounters>"
+
+    @property
+    def measure_from(self) -> datetime:
+        """From when on what happens is counted: what came before only fills the galleries."""
+        return datetime.fromisoformat(str(self.about["measure_from"]))
 
     @property
     def dimension(self) -> int:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from biomatch.evaluation.llr_calibration import calibration, reliability
 from biomatch.rates import rate
-from biomatch.training.fusion import PER_MILLION, RIDGE, TRAVELLERS, Sample, parts_of, used_by
+from biomatch.training.fusion import FRAUDS_PER_MILLION, RIDGE, TRAVELLERS, Sample, parts_of, used_by
 
 _WHAT = {
     "fusion": (
@@ -55,8 +55,8 @@ def card(name: str, model: Any, samples: Sequence[Sample], checks: Sequence[Samp
         "",
         "**Data.** Worlds of scenario `airport` with reserved seeds "
         f"{', '.join(str(seed) for seed in sorted({sample.seed for sample in samples}))}, "
-        f"{TRAVELLERS:,} travellers each, every kind of subversion at {PER_MILLION:,.0f} per million visits, "
-        "searched under the policies `all` and `open_stays`. "
+        f"{TRAVELLERS:,} travellers each, every kind of subversion at {FRAUDS_PER_MILLION:,.0f} per million "
+        "visits, searched under the policies `all` and `open_stays`. "
         f"{_counts(name, samples)}",
         f"**Method.** Logistic regression on hinges of the evidence, L2 penalty C = {RIDGE[name]:g}; the "
         "sample's odds are taken out of the intercept. Group-blind.",

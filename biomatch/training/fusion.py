@@ -6,7 +6,7 @@ and starts at zero, nothing is drawn. `biomatch.training.models` writes the file
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,21 +14,22 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.evaluation.alerts.events import PAPERS, Scene
+from biomatch.cards import Step
+from biomatch.evaluation.alerts.events import Scene
 from biomatch.fraud.basis import basis, evidence_at
 from biomatch.fraud.facts import Facts
 from biomatch.overstay.linkage.documents import link_documents
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.settings.system import System
 from biomatch.system.replay import search
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 from biomatch.truth import Truth
 from biomatch.worlds import FIRST_RESERVED_SEED
 
 TRAIN_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in range(101, 107))
 CHECK_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in range(201, 204))
 """Worlds that the cards' figures are measured on."""
-PER_MILLION = 10_000.0
+FRAUDS_PER_MILLION = 10_000.0
 """Prevalence of each kind in the training worlds: enriched, so that there is something to learn from."""
 TRAVELLERS = 10_000
 RIDGE = {"fusion": 1.0, "photo": 100.0, "entry": 100.0}
@@ -37,7 +38,6 @@ in turn, Cllr of ``entry`` was 0.043, 0.024, 0.019 and 0.017 bits at 1, 10, 100 
 0.011, 0.008 and 0.007): with few events a strong penalty keeps a pair that agrees well from speaking as much
 against fraud as it does. At 1,000 such a pair would say -10 and -19 nats, which no thousand events show.
 ``fusion`` gains nothing below its penalty: 0.427 and 0.421 bits, and higher ratios that are further off."""
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class Sample:
 
 
 def enriched(
-    per_million: float = PER_MILLION, kinds: Sequence[str] = KINDS, travellers: int = TRAVELLERS
+    per_million: float = FRAUDS_PER_MILLION, kinds: Sequence[str] = KINDS, travellers: int = TRAVELLERS
 ) -> Scenario:
     """Make the scenario of the training worlds: an airport where fraud is common."""
     changes: dict[str, Any] = {f"subversion.{kind}": 0.0 for kind in KINDS}
@@ -107,25 +107,25 @@ def sample_of(facts: Facts, truth: Truth) -> Sample:
     rows = np.flatnonzero(((facts.table["time"] >= scene.start) & ~affected).to_numpy())
     values, names = basis(evidence_at(facts, rows))
     kinds = scene.events.filter(pl.col("kind") != "watchlist").select(
-        "encounter_id", "actor_id", "kind", *PAPERS
+        "encounter_id", "actor_id", "kind", *DOCUMENT_KEY
     )
     placed = kinds.select("encounter_id", "kind").unique("encounter_id", keep="first", maintain_order=True)
     acted = (
-        kinds.drop_nulls(PAPERS)
-        .select("actor_id", *PAPERS, acted="kind")
-        .unique(["actor_id", *PAPERS], keep="first", maintain_order=True)
+        kinds.drop_nulls(DOCUMENT_KEY)
+        .select("actor_id", *DOCUMENT_KEY, acted="kind")
+        .unique(["actor_id", *DOCUMENT_KEY], keep="first", maintain_order=True)
     )
     left: dict[str, Any] = {"how": "left", "maintain_order": "left"}
     frame = (
         facts.table[rows]
-        .select("encounter_id", *PAPERS)
+        .select("encounter_id", *DOCUMENT_KEY)
         .join(scene.truth.encounters.select("encounter_id", "person_id", "claimed_person_id"),
               on="encounter_id", **left)
         .join(placed, on="encounter_id", **left)
-        .join(acted, left_on=["person_id", *PAPERS], right_on=["actor_id", *PAPERS], **left)
+        .join(acted, left_on=["person_id", *DOCUMENT_KEY], right_on=["actor_id", *DOCUMENT_KEY], **left)
         .join(truth.people.select("person_id", "group"), on="person_id", **left)
-        .join(truth.documents.select(*[pl.col(n.removeprefix("document_")).alias(n) for n in PAPERS],
-                                     holder="person_id", other="contributor_id"), on=PAPERS, **left)
+        .join(truth.documents.select(*[pl.col(n.removeprefix("document_")).alias(n) for n in DOCUMENT_KEY],
+                                     holder="person_id", other="contributor_id"), on=DOCUMENT_KEY, **left)
     )  # fmt: skip
     borrowed = (frame["claimed_person_id"] >= 0) & (frame["person_id"] != frame["claimed_person_id"])
     kind = pl.select(
@@ -234,7 +234,7 @@ def train(samples: Sequence[Sample], name: str) -> tuple[Any, tuple[str, ...]]:
 
 def gather(
     seeds: Sequence[int],
-    progress: Progress = lambda text: None,
+    progress: Step = lambda text: None,
     systems: Sequence[str] = ("all", "today"),
 ) -> list[Sample]:
     """Make the worlds of reserved seeds and gather their samples, searched by built-in systems."""

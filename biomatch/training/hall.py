@@ -18,7 +18,7 @@ import polars as pl
 from threadpoolctl import threadpool_limits
 
 from biomatch.errors import ResultsError, TableError
-from biomatch.ports.booths import Floats
+from biomatch.portable.types import Floats
 from biomatch.ports.fluid import Arrivals, Scales, arrivals, queue_minutes, usual_booths
 from biomatch.tables.portfiles import BANDS
 

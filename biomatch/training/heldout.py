@@ -14,7 +14,7 @@ import polars as pl
 
 from biomatch.errors import SettingsError, TableError
 from biomatch.evaluation.waits.naive import NAIVE, naive_predictions
-from biomatch.ports.booths import Floats
+from biomatch.portable.types import Floats
 from biomatch.streams import stream
 from biomatch.tables.portfiles import BANDS
 from biomatch.tables.ports import PortHours

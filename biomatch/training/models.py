@@ -10,14 +10,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from biomatch.cards import Step
 from biomatch.paths import models_dir
 from biomatch.training.cards import card
-from biomatch.training.fusion import CHECK_SEEDS, TRAIN_SEEDS, Progress, export, gather, train
+from biomatch.training.fusion import CHECK_SEEDS, TRAIN_SEEDS, export, gather, train
 
 NAMES = ("fusion", "photo", "entry")
 
 
-def make_models(folder: Path | None = None, progress: Progress = lambda text: None) -> None:
+def make_models(folder: Path | None = None, progress: Step = lambda text: None) -> None:
     """Train, export and describe every model; writes ONNX files, cards and the registry.
 
     Parameters

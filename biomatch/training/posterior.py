@@ -8,7 +8,7 @@ is drawn, so everybody gets the same bytes from the same versions.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from biomatch.cards import Step
 from biomatch.evaluation.overstays.counts import judge_stays
 from biomatch.evaluation.probability_calibration import log_loss
 from biomatch.evidence.recalibrate import SHIPPED, Recalibration
@@ -39,7 +40,6 @@ CHECK_SEEDS = tuple(FIRST_RESERVED_SEED + n for n in range(401, 404))
 SCENARIO, TRAVELLERS, PROFILE = "country", 60_000, "visa-border-small"
 FACE_THRESHOLD = 0.468
 """Where the face check breaks a pair: FMR 2e-5, which `visa-border-leader` has at 0.35."""
-Progress = Callable[[str], None]
 
 
 def worlds(
@@ -96,7 +96,7 @@ def judged(
 
 
 def gather(
-    seeds: Sequence[int], progress: Progress, travellers: int = TRAVELLERS
+    seeds: Sequence[int], progress: Step, travellers: int = TRAVELLERS
 ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.bool_]]]:
     """Give P(departed), not moved, and who had left, of the suspects of all worlds at both dates."""
     probability, left = [], []
@@ -109,7 +109,7 @@ def gather(
     return np.concatenate(probability), np.concatenate(left)
 
 
-def train(folder: Path | None = None, progress: Progress = lambda text: None) -> Recalibration:
+def train(folder: Path | None = None, progress: Step = lambda text: None) -> Recalibration:
     """Fit, write ``posterior.json`` and its card ``posterior.md``, and give the line."""
     found = [gather(seeds, progress, travellers) for travellers, seeds in TRAIN.items()]
     p, left = (np.concatenate(part) for part in zip(*found, strict=True))

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.curves.build import IdentificationCurve
-from biomatch.curves.counting import Floats
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
+from biomatch.portable.types import Reals
 from biomatch.streams import stream
 from biomatch.tuning.guarantee import Guarantee, guarantee
 
@@ -117,7 +117,7 @@ def decided(
         Of all other labels.
     """
 
-    def scores(given: Floats, strata: NDArray[Any]) -> Floats:
+    def scores(given: Reals, strata: NDArray[Any]) -> Reals:
         limits = np.array([thresholds.get(str(label), default) for label in strata], dtype=np.float64)
         return np.where(accept(given, limits), 1.0, -np.inf)
 
@@ -159,7 +159,7 @@ def _path(parts: dict[str, IdentificationCurve], labels: list[str], rank: int) -
 
 
 def _places(
-    scores: Floats, strata: NDArray[Any], labels: list[str], path: NDArray[np.float64]
+    scores: Reals, strata: NDArray[Any], labels: list[str], path: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Give minus the first step at which each search would be accepted; -inf: at none."""
     place = np.full(scores.size, -np.inf)

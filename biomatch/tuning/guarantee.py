@@ -17,10 +17,10 @@ from scipy.special import bdtr, bdtrik, betainc, betaincinv
 from biomatch import checks, rates
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.counting import Floats, Ints
 from biomatch.curves.thresholds import decided, turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
+from biomatch.portable.types import Ints, Reals
 from biomatch.rates import beta_for_clusters, effective_subjects
 from biomatch.tuning import clusters
 from biomatch.tuning.guaranteed import Guarantee as Guarantee
@@ -28,14 +28,14 @@ from biomatch.tuning.guaranteed import unit_of
 
 
 def guarantee(
-    scores: Floats,
+    scores: Reals,
     subjects: Ints | None,
     *,
     target: float,
     confidence: float = 0.95,
     cap: int | None = None,
     measure: str = "FPIR",
-    others: Floats | None = None,
+    others: Reals | None = None,
     references: Ints | None = None,
     distances: bool = False,
 ) -> Guarantee:
@@ -145,7 +145,7 @@ def most_independent(n: int, target: float, level: float) -> int:
     return guess
 
 
-def _most_clustered(scores: Floats, codes: Ints, trials: Ints, target: float, level: float, cap: int) -> int:
+def _most_clustered(scores: Reals, codes: Ints, trials: Ints, target: float, level: float, cap: int) -> int:
     """Walk down the distinct scores; give the errors at the last threshold whose test excludes the target."""
     n = int(scores.size)
     if target >= 1.0:
@@ -184,7 +184,7 @@ def _from_first_doubt(who: Ints, trials: Ints, ends: Ints, target: float, level:
 
 
 def _most_paired(
-    scores: Floats, codes: Ints, others: Ints, trials: Ints, target: float, level: float, cap: int
+    scores: Reals, codes: Ints, others: Ints, trials: Ints, target: float, level: float, cap: int
 ) -> int:
     """Give the errors at the last threshold whose bound for pairs of subjects excludes the target; -1: none.
 

@@ -12,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from biomatch.portable.types import Ints
+from biomatch.settings.border import Mode
+from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
-from biomatch.tables.observed import FAILURES, MODES
+from biomatch.tables.observed import FAILURES
 from biomatch.tables.storage import reserve_array
+from biomatch_synthetic.coverage import by_day
 from biomatch_synthetic.draft import CAPTURE, DAY_MS, ENTRY, PORT, Draft
 from biomatch_synthetic.exit_captures import add_exit_captures, attach_captures
 from biomatch_synthetic.faces import FaceSpace, Shots, render
@@ -22,7 +26,6 @@ from biomatch_synthetic.faces import People as Faces
 from biomatch_synthetic.itineraries.trips import port_modes
 from biomatch_synthetic.people import REGIONS
 
-Ints = NDArray[np.int64]
 DOCUMENT_CAPTURES, WATCHLIST_CAPTURES = 1 << 40, 1 << 41
 """Where the capture keys of documents' photos and of the watchlist's begin; encounters come before."""
 ATTEMPTS = 8
@@ -30,6 +33,8 @@ ATTEMPTS = 8
 CHUNK = 1 << 14
 """Captures that one thread makes at a time; a multiple of the renderer's block."""
 THREADS = 2
+MODES_OF: tuple[Mode, ...] = ("air", "sea", "land")
+"""As in `biomatch.tables.observed.MODES`, by their type."""
 GROUPS = [f"{region} {sex}" for region in REGIONS for sex in "FM"]
 
 
@@ -147,9 +152,8 @@ def _cameras(draft: Draft) -> tuple[Ints, Ints]:
     at_port = np.isin(encounters["source"], (PORT, CAPTURE))
     mode = modes[np.maximum(encounters["port"], 0)]
     entry = encounters["direction"] == ENTRY
-    covered = np.array(
-        [[settings.exit_coverage[m], settings.entry_coverage[m]] for m in MODES]  # type: ignore[index]
-    )[mode, entry.astype(int)]
+    day = np.clip(encounters["time"] // DAY_MS, 0, draft.scenario.days - 1)
+    covered = _coverage(draft.scenario)[mode, entry.astype(int), day]
     # A gate has a camera or it has none: everybody on one departure shares that; at land each by themselves.
     gate = stream(seed, "captures.gate").random(max(len(draft.movements), 1))
     alone = stream(seed, "captures.lane").random(count)
@@ -174,6 +178,27 @@ def _cameras(draft: Draft) -> tuple[Ints, Ints]:
     reasons = np.array([FAILURES.index(name) for name in names])[np.minimum(which, len(names) - 1)]
     failure = np.where(fails, reasons, failure)
     return np.where(opts_out, FAILURES.index("opt_out"), failure), camera
+
+
+def _coverage(scenario: Scenario) -> NDArray[np.float64]:
+    """Give the share of cameras by mode, direction (exit, entry) and day; shape (modes, 2, days)."""
+    settings = scenario.captures
+    parts = (
+        (settings.exit_coverage, settings.exit_coverage_from),
+        (
+            settings.entry_coverage,
+            settings.entry_coverage_from,
+        ),
+    )
+    return np.array(
+        [
+            [
+                by_day(scenario, before[mode], {day: of[mode] for day, of in steps.items() if mode in of})
+                for before, steps in parts
+            ]
+            for mode in MODES_OF
+        ]
+    )
 
 
 def _attempts(draft: Draft, space: FaceSpace, faces: Faces, taken: Ints, camera: Ints) -> tuple[Shots, Ints]:

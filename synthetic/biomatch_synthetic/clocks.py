@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
+from biomatch.portable.types import Ints
 from biomatch.settings.scenario import Scenario
 from biomatch.tables.schema import Time
 from biomatch.tables.zones import local_times, utc_times
-
-Ints = NDArray[np.int64]
 
 
 def moments(scenario: Scenario, time: Ints, port: Ints) -> Ints:

@@ -9,14 +9,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.portable import exponentials
+from biomatch.portable.types import Ints
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES
 from biomatch_synthetic.draft import PASSPORT, VISA, Draft, Table
 from biomatch_synthetic.identities import spelt, vary
 from biomatch_synthetic.itineraries.trips import RESIDENT
 from biomatch_synthetic.people import GIVEN_NAMES, NATIONS_A_REGION, REGIONS
-
-Ints = NDArray[np.int64]
 
 ISSUERS = (
     "XZZ",

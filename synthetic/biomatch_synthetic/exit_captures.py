@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable.types import Ints
 from biomatch.streams import stream
 from biomatch.tables.observed import MODES
 from biomatch_synthetic.clocks import clocks, moments
@@ -23,7 +24,6 @@ from biomatch_synthetic.itineraries.movements import MINUTE, departures_delay, n
 from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.trips import port_modes
 
-Ints = NDArray[np.int64]
 LAND = MODES.index("land")
 
 

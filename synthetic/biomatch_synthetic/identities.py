@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.portable.types import Ints
 from biomatch.settings.scenario import DocumentSettings, Scenario
 from biomatch.streams import stream
 from biomatch_synthetic.draft import Table
 from biomatch_synthetic.people import REGIONS, People
 
-Ints = NDArray[np.int64]
 Days = NDArray[np.datetime64]
 
 _STYLES: tuple[Mapping[str, str], ...] = (

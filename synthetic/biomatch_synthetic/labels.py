@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from biomatch.portable.types import Ints
 from biomatch.streams import stream
 from biomatch.tables.schema import Time
 from biomatch_synthetic.draft import Draft
 
-Ints = NDArray[np.int64]
 Array = NDArray[Any]
 
 

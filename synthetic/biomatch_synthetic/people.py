@@ -11,13 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.portable import normals, power
+from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.settings.border import Region
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 ALONE, COUPLE, FAMILY = 0, 1, 2
 FIRST_EXTRA_FACE = 1 << 41

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from biomatch.portable.types import Ints
+from biomatch.settings.profile import load_profile
 from biomatch.streams import stream
 from biomatch.tables import observed as seen
 from biomatch.tables.observed import CLASSES, FAILURES, MODES
@@ -17,7 +19,7 @@ from biomatch_synthetic.draft import DAY_MS, ENTRY, Draft
 from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.status import status_events
 from biomatch_synthetic.itineraries.trips import port_modes
-from biomatch_synthetic.labels import Array, Calendar, Ints, Labels, blank, enum, put, texts
+from biomatch_synthetic.labels import Array, Calendar, Labels, blank, enum, put, texts
 
 
 def observe(draft: Draft, captured: Captured, labels: Labels) -> seen.Observed:
@@ -34,6 +36,9 @@ def observe(draft: Draft, captured: Captured, labels: Labels) -> seen.Observed:
     biometric_exit = scenario.captures.biometric_exit.record_from
     if biometric_exit:
         about["biometric_exit"] = {mode: day.isoformat() for mode, day in biometric_exit.items()}
+    doubts = load_profile(scenario.faces.profile).doubts
+    if doubts:
+        about["profile_warnings"] = list(doubts)
     if scenario.zones:
         about["zones"] = scenario.zones
     return seen.Observed(

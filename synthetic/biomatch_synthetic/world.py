@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from biomatch.cards import Progress
 from biomatch.settings.profile import load_profile
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 from biomatch_synthetic.captures import make_captures
+from biomatch_synthetic.coverage import leave_out
 from biomatch_synthetic.documents import make_documents
 from biomatch_synthetic.draft import Draft
 from biomatch_synthetic.identities import register_births
 from biomatch_synthetic.itineraries.crossings import make_crossings
 from biomatch_synthetic.itineraries.movements import make_manifests, make_movements, settle_times
+from biomatch_synthetic.itineraries.status import settle_law
 from biomatch_synthetic.itineraries.trips import make_trips
 from biomatch_synthetic.labels import Labels
 from biomatch_synthetic.people import make_parties, make_people
@@ -28,7 +30,6 @@ from biomatch_synthetic.reveal import reveal
 from biomatch_synthetic.separate import observe
 from biomatch_synthetic.subversion import AFTER_BOARDING, BEFORE_BOARDING, Stage, subvert
 
-Progress = Callable[[str, int, int], None]
 GENERATOR = 2
 """Version of the generator: raise it with every change that makes another world of the same settings."""
 
@@ -74,6 +75,8 @@ def make(
     subvert(stage, AFTER_BOARDING)
     settle_times(draft)
     make_manifests(draft)
+    settle_law(draft)
+    leave_out(draft)
     tell("journeys", 1, 1)
     captured = make_captures(draft, *stage.faces, templates_path, progress)
     tell("tables", 0, 1)

@@ -79,5 +79,5 @@ def test_seeds_leave_room_for_four_worlds(tmp_path, capsys):
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "no").exists()
     frequent = Plan.of(Scenario.load("airport"), 1).frequent
-    assert frequent.travellers == 2_666
+    assert frequent.travellers == 2_500
     assert Plan.of(Scenario.load("tiny").with_({"travellers": 50}), 1).frequent.travellers == 50

@@ -42,7 +42,7 @@ def test_the_profile_loads_and_predicts(fitted, tmp_path):
     path.write_text(profile_toml(fitted.profile))
     loaded = load_profile(path)
     assert loaded == fitted.profile
-    found = predict(loaded, 1_000_000, 0.01)
+    found = predict(loaded, 50_000, 0.01)
     assert found.fnir_interval[0] < found.fnir < found.fnir_interval[1]
 
 

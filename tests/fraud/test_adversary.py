@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import polars as pl
 import pytest
 
 import biomatch as bm
-from biomatch.evaluation.alerts.adversary import NAME, Tried, _Check, adversary
+from biomatch.evaluation.alerts.adversary import Tried, _Check, adversary
 from biomatch.evaluation.alerts.donor_pools import (
     KNOWN,
     LARGEST,
@@ -121,17 +119,17 @@ def test_the_check_is_the_detectors_own(made, done):
 def test_the_face_model_expects_what_is_measured(made, done, threshold):
     point = bm.OperatingPoint.of(threshold, bm.System.load("today"))
     alerts = done.alerts.with_columns(raised=pl.lit(value=True))
-    (found,) = adversary(made.observed, made.truth, point, alerts)
-    assert (found["absent"], found["threshold"], found["profile"]) == ("", -threshold, "visa-border-small")
-    measured = [pool for pool in found["pools"] if pool[KNOWN] and pool[KNOWN]["denominator"] >= 300]
-    assert [pool["size"] for pool in measured][:2] == [1, 10]
+    found = adversary(made.observed, made.truth, point, alerts)
+    assert (found.absent, found.threshold, found.profile) == ("", -threshold, "visa-border-small")
+    measured = [pool for pool in found.pools if pool.score_known and pool.score_known.denominator >= 300]
+    assert [pool.size for pool in measured][:2] == [1, 10]
     for pool in measured:
-        known, own = (pool[how] for how in (KNOWN, OWN))
-        low, high = rate(known["numerator"], known["denominator"], 0.9999).interval
-        assert low <= pool["expected"] <= high
-        assert known["numerator"] <= own["numerator"]
-        assert known["denominator"] == own["denominator"]
-    expected = [pool["expected"] for pool in found["pools"]]
+        known, own = pool.score_known, pool.own_photo
+        low, high = rate(known.numerator, known.denominator, 0.9999).interval
+        assert low <= pool.expected <= high
+        assert known.numerator <= own.numerator
+        assert known.denominator == own.denominator
+    expected = [pool.expected for pool in found.pools]
     assert expected == sorted(expected, reverse=True)
     assert expected[-1] < 0.05 * expected[0]
 
@@ -153,42 +151,42 @@ def test_a_larger_pool_catches_fewer(made):
 
 
 def test_the_worlds_own_impostors_are_counted(made, result):
-    (found,) = result.alerts[NAME]
+    found = result.alerts.adversary
     events = made.truth.subversion.filter(pl.col("kind") == "impostor").join(
         made.observed.encounters.select("encounter_id", "time", "template_row"), on="encounter_id"
     )
     start = pl.lit(made.observed.about["measure_from"]).str.to_datetime()
     faced = events.filter((pl.col("time") >= start) & (pl.col("template_row") >= 0))
-    told = {one["donor"]: one for one in found["happened"]}
-    assert sum(one["caught"]["denominator"] for one in told.values()) == len(faced) > 10
+    told = {one.donor: one for one in found.happened}
+    assert sum(one.caught.denominator for one in told.values()) == len(faced) > 10
     raised = result.judged_alerts.filter("raised", pl.col("kind") == KIND)["encounter_id"]
-    caught = sum(one["caught"]["numerator"] for one in told.values())
+    caught = sum(one.caught.numerator for one in told.values())
     assert caught == faced["encounter_id"].is_in(raised.implode()).sum() > 0
-    assert told["stranger"]["size"] == made.truth.scenario["subversion"]["impostor_pool"]
+    assert told["stranger"].size == made.truth.scenario["subversion"]["impostor_pool"]
 
 
 def test_relatives_pass_more_often_than_strangers(result):
-    (found,) = result.alerts[NAME]
-    kin = {one["donor"]: one["caught"] for one in found["kin"]}
-    assert kin["relative"]["interval"][1] < found["pools"][1][OWN]["interval"][0]
-    assert kin["twin"]["denominator"] > 0
+    found = result.alerts.adversary
+    kin = {one.donor: one.caught for one in found.kin}
+    assert kin["relative"].interval[1] < found.pools[1].own_photo.interval[0]
+    assert kin["twin"].denominator > 0
 
 
 def test_it_survives_the_disk_and_can_be_left_out(result, made, done, tmp_path):
-    json.dumps(result.alerts[NAME], allow_nan=False)
     result.write(tmp_path / "result")
-    assert Result.read(tmp_path / "result").alerts[NAME] == result.alerts[NAME]
-    assert NAME not in bm.evaluate(done, made.truth, grid=0, pools=False).alerts
+    read = Result.read(tmp_path / "result")
+    assert read.alerts.adversary.to_json() == result.alerts.adversary.to_json()
+    assert bm.evaluate(done, made.truth, grid=0, pools=False).alerts.adversary is None
 
 
 def test_what_cannot_be_tried_says_why(made, done):
     point = bm.OperatingPoint.of(0.4, bm.System.load("today").with_({"alerts.kinds": ["sham_exit"]}))
-    (found,) = adversary(made.observed, made.truth, point, done.alerts)
-    assert "does not compare" in found["absent"]
+    found = adversary(made.observed, made.truth, point, done.alerts)
+    assert "does not compare" in found.absent
     late = made.observed.about | {"measure_from": "2999-01-01"}
     empty = type(made.observed)(**{**vars(made.observed), "about": late})
-    (found,) = adversary(empty, made.truth, done.point, done.alerts)
-    assert "nobody" in found["absent"]
+    found = adversary(empty, made.truth, done.point, done.alerts)
+    assert "nobody" in found.absent
 
 
 def test_no_law_without_the_very_profile(made):

@@ -89,6 +89,8 @@ MARY = {"claimed_name": "SHEVCHENKO, MARIYA", "birth_date": date(1984, 3, 7), "s
         {"claimed_name": "SCHEWTSCHENKO, MARIA", "birth_date": date(1984, 3, 8)},
         {"claimed_name": "KOVAL, MARIYA"},
         {"claimed_name": "SHEVCHENKO, "},
+        {"claimed_name": "SHEVRENKO, MARIYA", "birth_date": None},
+        {"claimed_name": "SHEVCHENKO, IRINA", "birth_date": None},
         {"claimed_name": ""},
         {"claimed_name": "KOVAL, MARIYA", "birth_date": date(1984, 3, 17)},
     ],

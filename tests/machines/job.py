@@ -89,7 +89,8 @@ def flow(found):
         frame = getattr(done, name)
         found[name] = [frame.height, table(frame)]
     result = bm.evaluate(done, grading.truth)
-    found["result"] = repr([result.fpir, result.fnir, result.overstays, dict(result.alerts), result.misses])
+    alerts = result.alerts.to_json()
+    found["result"] = repr([result.fpir, result.fnir, result.overstays, alerts, result.misses])
     fraud = bm.sweep_fraud(done, grading.truth)
     leads = bm.sweep_leads(done, grading.truth)
     found["fraud"] = repr(fraud)

@@ -28,7 +28,11 @@ class Border:
 def make_border(
     seed: int, people: int = 1_500, quality: str = "clean", dimension: int = 48, miss: float = 0.02
 ) -> Border:
-    """Make a border. quality: clean; dates (1 January, exchanged days); names (other spellings, no dates)."""
+    """Make a border. quality: clean; dates (1 January, exchanged days); names, letters (other spellings).
+
+    On second passports ``names`` has other vowels and ``letters`` one other consonant in the family name; of
+    both, seven birth dates in ten are missing.
+    """
     rng = np.random.default_rng(seed)
     given = [f"{a}{b}{c}A" for a in "BDKLMNRST" for b in "AEIOU" for c in ("N", "R", "L", "SH")]
     family = [
@@ -65,7 +69,10 @@ def make_border(
                     date_ = born.replace(month=born.day, day=born.month)
                 if quality == "names" and rng.random() < 0.5:
                     words[0] = "".join(_VOWELS.get(letter, letter) for letter in words[0])
-            shown = None if quality == "names" and rng.random() < 0.7 else date_
+                if quality == "letters" and rng.random() < 0.5:
+                    at = rng.choice([0, 2])
+                    words[0] = words[0][:at] + str(rng.choice(list("BDGKLMNRSTVZ"))) + words[0][at + 1 :]
+            shown = None if quality in ("names", "letters") and rng.random() < 0.7 else date_
             return [document, f"{words[0]}, {words[1]}", shown, sex, nation, mode]
 
         while day <= last:

@@ -7,11 +7,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 import pytest
+from judged_alerts import make_alerts, make_kind
 
 from biomatch.evaluation.miss_causes import causes_of_misses
 from biomatch.evaluation.result import Result
 from biomatch.policy import OperatingPoint, accept
-from biomatch.rates import rate
 from biomatch.settings.system import System
 
 CHROMIUM_ARGUMENTS = [
@@ -134,17 +134,12 @@ def make_growth(**more):
 def make_result(
     seed=7, count=6_000, *, name="drawn", groups=GROUPS, grid=True, by_mode=None, about=None, **point
 ):
-    alerts = {
-        kind: {
-            "threshold": 0.5, "events": of, "missed": of - hit, "alerts": raised,
-            "caught": rate(hit, of).to_json(), "caught_by_this_kind": rate(hit, of).to_json(),
-            "true": rate(raised - wrong, raised).to_json(), "false_alarms": rate(wrong, 9_000).to_json(),
-            "false_alarms_per_million": 1e6 * wrong / 9_000, "causes": {"relative": wrong} if wrong else {},
-        }
-        for kind, raised, wrong, hit, of in (
-            ("sham_exit", 12, 2, 10, 14), ("second_identity", 5, 1, 4, 9), ("watchlist", 0, 0, 0, 0)
-        )
-    }  # fmt: skip
+    alerts = make_alerts(
+        make_kind("sham_exit", raised=12, stopped=2, caught=10, events=14),
+        make_kind("second_identity", raised=5, stopped=1, caught=4, events=9),
+        make_kind("watchlist"),
+        raised=17, stopped=3, caught=14, events=23,
+    )  # fmt: skip
     more = {
         "lineages": [1],
         "guarantee": {
@@ -171,9 +166,7 @@ def make_result(
             "on": ["2025-03-31"], **(about or {}),
         },
     )  # fmt: skip
-    if grid:
-        object.__setattr__(result, "grid", make_grid(result))
-    return result
+    return result.with_(grid=make_grid(result)) if grid else result
 
 
 @pytest.fixture(scope="session")

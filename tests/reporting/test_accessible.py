@@ -1,10 +1,13 @@
 """axe-core finds nothing. It comes from npm, pinned by hash, for tests only: `npm ci` in tests/browser."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from judged_alerts import with_alerts
 
+from biomatch.evaluation.alerts.alert_result import Evidence, ExplainedAlert
 from biomatch.reporting.report import report
 
 pytestmark = pytest.mark.browser
@@ -27,13 +30,9 @@ def axe():
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing(axe, make, tmp_path, look, scheme, width):
     results = [make(), make(3, name="other", resubstitution=True)]
-    told = {
-        "kind": "sham_exit", "caught": True, "truth": "sham_exit", "encounter_id": 5, "ratio": 13.0,
-        "prior": -11.74, "posterior": 1.26,
-        "parts": [{"evidence": "Face", "nats": 13.5}, {"evidence": "Capture", "nats": -0.5}],
-    }  # fmt: skip
-    for one in results:
-        object.__setattr__(one, "alerts", {**one.alerts, "explained": [told, {**told, "caught": False}]})
+    evidence = (Evidence("Face", 13.5), Evidence("Capture", -0.5))
+    told = ExplainedAlert("sham_exit", True, "sham_exit", 5, 13.0, 8.0, -11.74, evidence, 1.26)
+    results = [with_alerts(one, explained=(told, replace(told, caught=False))) for one in results]
     path = report(results, tmp_path / "report.html")
     seen = look(path, color_scheme=scheme, viewport={"width": width, "height": 900})
     seen.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")

@@ -1,19 +1,19 @@
 """The impostor who picks the best donor: the section says what the result says."""
 
 import csv
-import dataclasses
 import io
+from dataclasses import replace
 
 import pytest
+from judged_alerts import with_alerts
 
 import biomatch as bm
+from biomatch.evaluation.alerts.alert_result import AdversaryResult, DonorCatch, DonorPool
 from biomatch.rates import rate
 from biomatch.reporting.adversary import (
     HEADING,
     HOW,
-    adversary_of,
     adversary_rows,
-    others_table,
     pools_table,
     sentence,
 )
@@ -21,31 +21,26 @@ from biomatch.reporting.content import content
 from biomatch.reporting.report import pictures
 
 
-def make_found(**more):
-    def pool(size, own, known, trials, expected):
-        return {
-            "size": size, "own_photo": rate(own, trials).to_json() if trials else None,
-            "score_known": rate(known, trials).to_json() if trials else None, "expected": expected,
-        }  # fmt: skip
+def make_pool(size, own, known, trials, expected):
+    counted = (rate(own, trials), rate(known, trials)) if trials else (None, None)
+    return DonorPool(size, *counted, expected)
 
-    return {
-        "kind": "document_photo_conflict", "absent": "", "scoring": "evidence", "threshold": -0.4,
-        "impostors": 2_000, "profile": "visa-border-leader",
-        "pools": [
-            pool(1, 2_000, 1_999, 2_000, 0.9999), pool(100, 1_990, 1_980, 2_000, 0.9905),
-            pool(10_000, 0, 0, 0, 0.62),
-        ],
-        "kin": [{"donor": "twin", "caught": rate(1, 50).to_json()}],
-        "happened": [{"donor": "stranger", "size": 20, "caught": rate(9, 10).to_json()}], **more,
-    }  # fmt: skip
+
+FOUND = AdversaryResult(
+    "document_photo_conflict", scoring="evidence", threshold=-0.4, impostors=2_000,
+    profile="visa-border-leader",
+    pools=(make_pool(1, 2_000, 1_999, 2_000, 0.9999), make_pool(100, 1_990, 1_980, 2_000, 0.9905),
+           make_pool(10_000, 0, 0, 0, 0.62)),
+    kin=(DonorCatch("twin", rate(1, 50)),), happened=(DonorCatch("stranger", rate(9, 10), 20),),
+)  # fmt: skip
 
 
 def told_in(result, found):
-    return dataclasses.replace(result, alerts=dict(result.alerts) | {"adversary": [found]})
+    return with_alerts(result, adversary=found)
 
 
 def test_tables_chart_and_text_say_the_same(result):
-    told = told_in(result, make_found())
+    told = told_in(result, FOUND)
     found = content(told, "a")
     table = found.tables["adversary"]
     assert [row[0] for row in table.rows] == ["1", "100", "10,000"]
@@ -77,25 +72,25 @@ def test_tables_chart_and_text_say_the_same(result):
     assert first[:4] == ["1", "1.0", "2000", "2000"]
 
 
-def test_what_the_model_misses_is_said():
-    pools = make_found()["pools"]
-    pools[1]["expected"] = 0.5
-    assert "at 1 of 2 sizes" in pools_table({"adversary": [make_found(pools=pools)]}).note
-    bare = [{**pool, "expected": None} for pool in pools]
-    without = {"adversary": [make_found(profile=None, pools=bare)]}
+def test_what_the_model_misses_is_said(result):
+    first, second, third = FOUND.pools
+    off = (first, replace(second, expected=0.5), third)
+    assert "at 1 of 2 sizes" in pools_table(told_in(result, replace(FOUND, pools=off)).alerts).note
+    bare = tuple(replace(pool, expected=None) for pool in FOUND.pools)
+    without = told_in(result, replace(FOUND, profile=None, pools=bare)).alerts
     assert "not carried on" in pools_table(without).note
     assert "face model" not in sentence(without)
-    fused = {"adversary": [make_found(scoring="fusion", threshold=11.74, profile=None)]}
+    fused = told_in(result, replace(FOUND, scoring="fusion", threshold=11.74, profile=None)).alerts
     assert "at least 11.74 nats" in sentence(fused)
     assert "Only photo and capture" in pools_table(fused).note
 
 
-def test_older_results_and_untried_ones(result):
+def test_untried_results(result):
     old = content(result, "a")
     assert (old.texts["adversary"], old.texts["adversary-head"]) == ("", "")
     assert not {"adversary", "adversary-others"} & set(old.tables)
     assert "adversary" not in pictures(result)
-    absent = told_in(result, {"kind": "document_photo_conflict", "absent": "nobody showed a face"})
+    absent = told_in(result, AdversaryResult("document_photo_conflict", "nobody showed a face"))
     found = content(absent, "a")
     assert found.texts["adversary"] == "Not tried: nobody showed a face."
     assert found.texts["adversary-head"] == HEADING
@@ -103,30 +98,16 @@ def test_older_results_and_untried_ones(result):
     assert adversary_rows(absent.alerts) == ([], [])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"pools": 3}, {"pools": [{"size": 1}]}, {"kin": [{"donor": "twin"}]}, {"threshold": "x"},
-     {"pools": [{"size": 0, "own_photo": None, "score_known": None, "expected": None}]},
-     {"pools": [{"size": 1, "own_photo": None, "score_known": None, "expected": 7.0}]},
-     {"impostors": None}],
-)  # fmt: skip
-def test_an_edited_result_shows_nothing_and_no_traceback(change):
-    alerts = {"adversary": [make_found(**change)]}
-    assert adversary_of(alerts) is None
-    assert pools_table(alerts) is others_table(alerts) is None
-    assert sentence(alerts) == ""
-
-
 def test_hostile_names_stay_text(result, tmp_path):
     name = "</script><script>alert(1)</script>" + "x" * 10_000
-    told = make_found(profile=name, kin=[{"donor": name, "caught": rate(1, 2).to_json()}])
+    told = replace(FOUND, profile=name, kin=(DonorCatch(name, rate(1, 2)),))
     page = bm.report([told_in(result, told)], tmp_path / "r.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page
 
 
 @pytest.mark.browser
 def test_the_page_draws_the_curve(result, tmp_path, look):
-    seen = look(bm.report([told_in(result, make_found())], tmp_path / "r.html"))
+    seen = look(bm.report([told_in(result, FOUND)], tmp_path / "r.html"))
     drawn = seen.page.locator("#chart-adversary svg").text_content()
     assert all(name in drawn for name in HOW.values())
     assert seen.page.locator("[data-csv=adversary]").is_visible()

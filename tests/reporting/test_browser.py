@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
+from judged_alerts import NO_ALERTS
 
 from biomatch.reporting.content import content, labels_of
 from biomatch.reporting.figures import Ratio, threshold
@@ -259,7 +260,7 @@ def test_a_result_without_stays_alerts_or_non_mated_searches_says_so(make, tmp_p
     found = replace(
         whole,
         stays=whole.stays.clear(),
-        alerts={},
+        alerts=NO_ALERTS,
         trials=whole.trials.filter("mated"),
         grid=whole.grid.clear(),
     )

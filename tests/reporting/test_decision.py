@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from judged_alerts import make_alerts
 
 from biomatch.rates import clustered_rate, rate
 from biomatch.reporting.decision.card import Grown
@@ -47,8 +48,9 @@ def test_a_mean_day_is_the_counts_over_the_days(result, card):
     assert found["Not recognised"][1] == result.system_miss_rate.numerator
     assert found["False alarms"][1] == result.fpir.numerator
     minutes = found["Minutes of staff, 5 a case (assumed)"][1]
-    assert minutes == 5 * (result.system_miss_rate.numerator + result.fpir.numerator)
-    stopped = replace(result, alerts={"all": {"false_alarms": rate(18, 9_000).to_json()}})
+    cases = result.system_miss_rate.numerator + result.fpir.numerator
+    assert minutes == 5 * (cases + result.alerts["all"].false_encounters)
+    stopped = replace(result, alerts=make_alerts(stopped=18, raised=18))
     assert ("Honest travellers stopped", "0.200", "18") in decision(stopped).day
 
 
@@ -114,7 +116,7 @@ def test_a_claim_is_met_only_where_the_whole_interval_says_so(make, result):
     assert verdicts(biased(result))["The same for every group"] == "not met"
     alerts = {"max_stops_per_million": 3_000}
     point = result.point.with_({"guarantee": {**result.point.guarantee, "alerts": alerts}})
-    stops = {"all": {"false_alarms": rate(18, 9_000).to_json()}}
+    stops = make_alerts(stopped=18, raised=18)
     said = verdicts(replace(result, point=point, alerts=stops))
     assert said["Honest travellers stopped: at most 3,000 in a million"] == "not shown"
 

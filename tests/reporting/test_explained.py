@@ -1,28 +1,27 @@
 """The waterfall of one alert says what the result says."""
 
-import dataclasses
 from itertools import pairwise
 
 import pytest
+from judged_alerts import with_alerts
 
 import biomatch as bm
+from biomatch.evaluation.alerts.alert_result import Evidence, ExplainedAlert
 from biomatch.reporting.content import content
-from biomatch.reporting.explained import SIGNS, explained_of, explained_table, steps
+from biomatch.reporting.explained import SIGNS, explained_table, steps
 
 PARTS = {"Face against the photo": 9.5, "Quality of the capture": -0.75, "Exit that no port saw": 4.0}
 
 
-def make_told(*, caught=True, evidence=PARTS, **more):
+def make_told(*, caught=True, evidence=PARTS, kind="sham_exit", truth=None, per_million=8.0):
     ratio = sum(evidence.values())
-    return {
-        "kind": "sham_exit", "caught": caught, "truth": "sham_exit" if caught else "twin",
-        "encounter_id": 5, "ratio": ratio, "prior": -11.74, "posterior": ratio - 11.74,
-        "parts": [{"evidence": name, "nats": nats} for name, nats in evidence.items()], **more,
-    }  # fmt: skip
+    parts = tuple(Evidence(name, nats) for name, nats in evidence.items())
+    truth = truth or ("sham_exit" if caught else "twin")
+    return ExplainedAlert(kind, caught, truth, 5, ratio, per_million, -11.74, parts, ratio - 11.74)
 
 
 def told_in(result, *told):
-    return dataclasses.replace(result, alerts=dict(result.alerts) | {"explained": list(told)})
+    return with_alerts(result, explained=told)
 
 
 def test_every_bar_begins_where_the_last_one_ended():
@@ -32,7 +31,7 @@ def test_every_bar_begins_where_the_last_one_ended():
     for before, after in pairwise(rows[:-1]):
         assert after["start"] == before["end"]
     assert rows[-1]["start"] == 0.0
-    assert rows[-1]["end"] == pytest.approx(rows[-2]["end"]) == told["posterior"]
+    assert rows[-1]["end"] == pytest.approx(rows[-2]["end"]) == told.posterior
     assert {row["label"]: row["nats"] for row in rows[1:-1]} == pytest.approx(PARTS)
     assert [row["label"] for row in rows[1:-1]] == sorted(PARTS, key=lambda name: -abs(PARTS[name]))
     signs = {row["label"]: (row["sign"], row["said"]) for row in rows}
@@ -48,7 +47,7 @@ def test_the_table_is_the_chart():
     assert [row[1] for row in table.rows] == [row["nats"] for row in steps(told)]
     assert "probability of fraud after it 73.3%" in table.note  # 1 / (1 + exp(-1.01))
     assert "+9.5" not in table.to_csv()
-    assert "Before any evidence: 7.97 frauds a million" in table.note  # 1e6 / (1 + exp(11.74))
+    assert "Before any evidence: 8 frauds a million" in table.note
     assert "Before any evidence: 80 frauds" in explained_table("x", make_told(per_million=80.0)).note
 
 
@@ -60,7 +59,6 @@ def test_a_result_shows_what_was_explained_and_an_older_one_nothing(result):
     old = content(result, "a")
     assert old.texts["explained"] == ""
     assert not {"explained-caught", "explained-false"} & set(old.tables)
-    assert explained_of({"explained": "text"}, caught=True) is None
     assert "explained" not in {row[0] for row in found.tables["alerts"].rows}
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from judged_alerts import make_alerts, make_kind
 
 from biomatch.reporting.content import content, labels_of
 from biomatch.reporting.findings import FEWEST, RULES, findings
@@ -11,18 +12,9 @@ from biomatch.reporting.report import report
 from biomatch.tuning.alerts.plan import SILENT
 
 
-def counts(caught, events, stopped, threshold=0.5):
-    ratio = {"value": None, "interval": [0.0, 1.0]}
-    return {
-        "events": events,
-        "threshold": threshold,
-        "caught_by_this_kind": {**ratio, "numerator": caught, "denominator": events},
-        "false_alarms": {**ratio, "numerator": stopped, "denominator": 1000},
-    }
-
-
 def with_kind(result, **given):
-    return replace(result, alerts={"second_identity": counts(**given)})
+    counts = make_kind("second_identity", honest=1000, **given)
+    return replace(result, alerts=make_alerts(counts))
 
 
 def with_guarantee(result, **given):

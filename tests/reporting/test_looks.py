@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from judged_alerts import NO_ALERTS, with_alerts
 
+from biomatch.evaluation.alerts.alert_result import Evidence, ExplainedAlert
 from biomatch.reporting.report import report
 
 pytestmark = pytest.mark.browser
@@ -52,22 +54,13 @@ BARE = """() => [...document.querySelectorAll('h3')].filter(one => one.checkVisi
 
 @pytest.fixture(scope="module")
 def path(make, tmp_path_factory):
-    told = {
-        "kind": "sham_exit", "caught": True, "truth": "sham_exit", "encounter_id": 5, "ratio": 13.0,
-        "prior": -11.74, "posterior": 1.26,
-        "parts": [{"evidence": "Face against the holder's other documents", "nats": 13.5},
-                  {"evidence": "Capture", "nats": -0.5}],
-    }  # fmt: skip
+    evidence = (Evidence("Face against the holder's other documents", 13.5), Evidence("Capture", -0.5))
+    told = ExplainedAlert("sham_exit", True, "sham_exit", 5, 13.0, 8.0, -11.74, evidence, 1.26)
     found = make()
-    object.__setattr__(
-        found,
-        "alerts",
-        {
-            **found.alerts,
-            "document_photo_conflict": found.alerts["sham_exit"],
-            "explained": [told, {**told, "caught": False}],
-        },
-    )
+    kinds = dict(found.alerts.counts.kinds)
+    kinds["document_photo_conflict"] = replace(kinds["sham_exit"], kind="document_photo_conflict")
+    counts = replace(found.alerts.counts, kinds=kinds)
+    found = with_alerts(found, counts=counts, explained=(told, replace(told, caught=False)))
     return report([found], tmp_path_factory.mktemp("looks") / "report.html")
 
 
@@ -124,7 +117,7 @@ def test_no_heading_stands_over_nothing(make, tmp_path, look, path):
     whole = make(guarantee={})
     for name, changes in {
         "no leads": {"stays": whole.stays.with_columns(listed=False, status=pl.lit("compliant"))},
-        "no stays": {"stays": whole.stays.clear(), "alerts": {}},
+        "no stays": {"stays": whole.stays.clear(), "alerts": NO_ALERTS},
         "no strangers": {"trials": whole.trials.filter("mated"), "grid": whole.grid.clear()},
     }.items():
         seen = look(report([replace(whole, **changes)], tmp_path / f"{name}.html"))

@@ -113,7 +113,7 @@ def test_a_priced_day_has_the_searches_of_a_graded_day(result, make, grown):
     for at in range(len(slider.thresholds)):
         assert made[at].false_alarms[0] == pytest.approx(alarms[2].values[at], rel=1e-3)
     undated = with_growth(make, grown())
-    object.__setattr__(undated, "about", {**undated.about, "observed": {}})
+    undated = undated.with_(about={**undated.about, "observed": {}})
     assert costs.costs_of(undated)[0].traffic_per_day == Costs(prevalence=0.5).traffic_per_day
 
 

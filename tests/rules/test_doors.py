@@ -117,7 +117,7 @@ def test_published_classes_are_known(text):
 
 def test_a_waiver_stay_soon_after_another_is_noted(stays):
     _, _, err = stays("us", f"{US}\nE,WT,2024-07-01,2024-07-10,\nE,WT,2024-08-01,,\n", "--on", "2024-12-31")
-    assert "1 waiver stays without admitted_until" in err
+    assert "1 waiver stay without admitted_until" in err
     _, _, err = stays("us", f"{US}\nE,WT,2024-01-01,2024-01-10,\nE,WT,2024-08-01,,\n", "--on", "2024-12-31")
     assert "waiver stays" not in err
 

@@ -313,8 +313,8 @@ B,WT,2024-01-01,,,,2024-02-01
         "out_of_country_overstay",
         "suspected_in_country_overstay",
     ]
-    assert "satisfactory_departure_until has no effect in 1 rows, first in row 1" in err
-    assert "extension_filed_on has no effect in 1 rows, first in row 2" in err
+    assert "satisfactory_departure_until has no effect in 1 row, first in row 1" in err
+    assert "extension_filed_on has no effect in 1 row, first in row 2" in err
     assert len(found["notes"]) == 2
 
 

@@ -9,7 +9,7 @@ from biomatch.settings.base import ASSUMED
 from biomatch.settings.scenario import KINDS, Scenario
 from biomatch.truth import SUBVERSION_KINDS
 
-NAMES = ["airport", "country", "land-border", "seaport", "tiny"]
+NAMES = ["airport", "country", "land-border", "schengen", "seaport", "tiny"]
 
 
 def test_names():
@@ -53,7 +53,8 @@ def test_worlds_fit_their_schemas(name):
     observed.check()
     truth.check()
     assert observed.templates.shape[1] == scenario.faces.face_profile().dimension
-    assert set(observed.about) == {"scenario", "first_day", "last_day", "measure_from", "snapshot"}
+    zoned = {"zones"} if scenario.zones else set()
+    assert set(observed.about) == {"scenario", "first_day", "last_day", "measure_from", "snapshot"} | zoned
     assert truth.seed == 3
     assert Scenario.from_mapping(truth.scenario) == scenario
     modes = set(observed.encounters["mode"].cast(str))

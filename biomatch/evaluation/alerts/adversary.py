@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.curves.clustered_rates import by_subject
+from biomatch.evaluation.alerts.alert_result import AdversaryResult, DonorCatch, DonorPool
 from biomatch.evaluation.alerts.donor_pools import KNOWN, OWN, SIZES, best_donors, expected_catch, some_of
 from biomatch.fraud import document_photo
 from biomatch.fraud.basis import basis, piece_of
@@ -24,19 +25,15 @@ from biomatch.fraud.facts import CONFLICT_FLOOR
 from biomatch.fraud.fusion import fusion_model
 from biomatch.gallery.scoring import exact_scores
 from biomatch.policy import OperatingPoint, accept
-from biomatch.rates import clustered_rate
+from biomatch.portable.types import Floats, Ints
+from biomatch.rates import Rate, clustered_rate
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
-NAME = "adversary"
-"""Key of `Result.alerts` under which they stand, beside the kinds."""
 MOST_IMPOSTORS = 2_000
 """Travellers who are tried as impostors: enough for an interval of half a point at a catch rate of 99%."""
 HEARD = ("photo", "capture")
 """Pieces of evidence that speak where alerts are scored by fusion; all others depend on what else happens."""
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +67,7 @@ class Tried:
             .join(traits, on="person_id", maintain_order="left")
             .sort("photo_row")
         )
-        start = pl.lit(str(observed.about["measure_from"])).str.to_datetime()
+        start = pl.lit(observed.measure_from)
         subverted = truth.subversion["encounter_id"]
         seen = observed.encounters.filter(
             (pl.col("source") == "port")
@@ -103,7 +100,7 @@ class Tried:
 
 def adversary(
     observed: Observed, truth: Truth, point: OperatingPoint, judged: pl.DataFrame
-) -> list[dict[str, Any]]:
+) -> AdversaryResult:
     """Count impostors who are caught by their face against the photo, by the size of their pool of donors.
 
     Parameters
@@ -117,16 +114,8 @@ def adversary(
 
     Returns
     -------
-    list of dict
-        One record, plain data: ``kind`` (of alert), ``absent`` (why nothing follows; empty where
-        something does), ``scoring``, ``threshold`` (score from which it alarms; None where it depends on
-        port or mode), ``impostors`` (travellers tried), ``profile`` (whose law ``expected`` is, or None),
-        ``pools`` (a record a size: ``size``; ``own_photo`` and ``score_known``, each a rate of caught /
-        tried with an acquired face, travellers who are lent one person's passport taken as a cluster, or
-        None where no pool is so large; ``expected``, the face model's figure for the second, or None),
-        ``kin`` (``donor``, ``"relative"`` or ``"twin"``, and ``caught``), ``happened`` (encounters of the
-        world's own impostors with a captured face: ``donor``, ``size`` of their pools, ``caught`` by an
-        alert of this kind).
+    AdversaryResult
+        With `AdversaryResult.absent` where nobody could be tried.
 
     Notes
     -----
@@ -136,11 +125,11 @@ def adversary(
     """
     kind = document_photo.KIND
     if kind not in point.system.alerts.kinds:
-        return [{"kind": kind, "absent": "the system does not compare faces with the photos of documents"}]
+        return AdversaryResult(kind, "the system does not compare faces with the photos of documents")
     every = Tried.of(observed, truth)
     tried = every.some(truth.lineage, MOST_IMPOSTORS)
     if not len(tried.people):
-        return [{"kind": kind, "absent": "nobody showed a face and a passport whose photo is on file"}]
+        return AdversaryResult(kind, "nobody showed a face and a passport whose photo is on file")
     check = _Check(observed, point)
     thresholds = check.thresholds(tried.people)
     pools, seen = [], best_donors(observed, tried.people, tried.donors, truth.lineage)
@@ -150,26 +139,24 @@ def adversary(
         here = seen.get(size, {})
         who = here[KNOWN][0] if here else np.arange(len(tried.people))
         pools.append(
-            {
-                "size": size,
-                **{name: check.rate(tried, *here[name]) if here else None for name in (OWN, KNOWN)},
-                "expected": expected_catch(law, groups[who], -thresholds[who], size),
-            }
+            DonorPool(
+                size,
+                own_photo=check.rate(tried, *here[OWN]) if here else None,
+                score_known=check.rate(tried, *here[KNOWN]) if here else None,
+                expected=expected_catch(law, groups[who], -thresholds[who], size),
+            )
         )
     same = np.unique(thresholds)
-    return [
-        {
-            "kind": kind,
-            "absent": "",
-            "scoring": point.system.alerts.scoring,
-            "threshold": float(same[0]) if len(same) == 1 else None,
-            "impostors": len(tried.people),
-            "profile": None if law is None else law.name,
-            "pools": pools,
-            "kin": _kin(every, truth, check),
-            "happened": _happened(observed, truth, judged),
-        }
-    ]
+    return AdversaryResult(
+        kind,
+        scoring=point.system.alerts.scoring,
+        threshold=float(same[0]) if len(same) == 1 else None,
+        impostors=len(tried.people),
+        profile=None if law is None else law.name,
+        pools=tuple(pools),
+        kin=_kin(every, truth, check),
+        happened=_happened(observed, truth, judged),
+    )
 
 
 class _Check:
@@ -209,11 +196,11 @@ class _Check:
         worth_keeping = similarity < CONFLICT_FLOOR
         return np.asarray(worth_keeping & accept(score, self.thresholds(people)))
 
-    def rate(self, tried: Tried, who: Ints, donor: Ints) -> dict[str, Any]:
-        """Give caught / tried as plain data, those who are lent one person's passport as a cluster."""
+    def rate(self, tried: Tried, who: Ints, donor: Ints) -> Rate:
+        """Give caught / tried, those who are lent one person's passport as a cluster."""
         lent = tried.donors[donor]
         caught = self.alarms(tried.people[who], lent["photo_row"].to_numpy(), lent["issued"])
-        return clustered_rate(*by_subject(caught, lent["person_id"].to_numpy())).to_json()
+        return clustered_rate(*by_subject(caught, lent["person_id"].to_numpy()))
 
 
 def _fused(people: pl.DataFrame, similarity: NDArray[np.float32], issued: pl.Series) -> Floats:
@@ -233,7 +220,7 @@ def _fused(people: pl.DataFrame, similarity: NDArray[np.float32], issued: pl.Ser
     return fusion_model().run(values).astype(np.float64)
 
 
-def _kin(every: Tried, truth: Truth, check: _Check) -> list[dict[str, Any]]:
+def _kin(every: Tried, truth: Truth, check: _Check) -> tuple[DonorCatch, ...]:
     """Count who is caught with the passport of a relative of the same sex, and with a twin's."""
     people, lent = every.people, every.donors.select(
         "sex", "family_id", "photo_row", "issued", donor="person_id"
@@ -253,15 +240,14 @@ def _kin(every: Tried, truth: Truth, check: _Check) -> list[dict[str, Any]]:
             continue
         some = some_of(pairs, MOST_IMPOSTORS, truth.lineage, f"evaluation.adversary.{name}")
         caught = check.alarms(some, some["photo_row"].to_numpy(), some["issued"])
-        made = clustered_rate(*by_subject(caught, some["donor"].to_numpy()))
-        found.append({"donor": name, "caught": made.to_json()})
-    return found
+        found.append(DonorCatch(name, clustered_rate(*by_subject(caught, some["donor"].to_numpy()))))
+    return tuple(found)
 
 
-def _happened(observed: Observed, truth: Truth, judged: pl.DataFrame) -> list[dict[str, Any]]:
+def _happened(observed: Observed, truth: Truth, judged: pl.DataFrame) -> tuple[DonorCatch, ...]:
     """Count the world's own impostors whose face was captured, by what the donor is to them."""
     traits = truth.people.select("person_id", "family_id", "twin_id")
-    start = pl.lit(str(observed.about["measure_from"])).str.to_datetime()
+    start = pl.lit(observed.measure_from)
     raised = judged.filter("raised", pl.col("kind") == document_photo.KIND)["encounter_id"]
     events = (
         truth.subversion.filter(pl.col("kind") == "impostor")
@@ -278,7 +264,7 @@ def _happened(observed: Observed, truth: Truth, judged: pl.DataFrame) -> list[di
         )
     )  # fmt: skip
     if not len(events):
-        return []
+        return ()
     caught = events["encounter_id"].is_in(raised.implode()).to_numpy()
     subverted = truth.scenario.get("subversion")
     pool = subverted.get("impostor_pool") if isinstance(subverted, Mapping) else None
@@ -286,8 +272,6 @@ def _happened(observed: Observed, truth: Truth, judged: pl.DataFrame) -> list[di
     for name in ("stranger", "relative", "twin"):
         mine = (events["donor"] == name).to_numpy()
         if mine.any():
-            made = clustered_rate(*by_subject(caught[mine], events["actor_id"].to_numpy()[mine]))
-            found.append({
-                "donor": name, "size": pool if name == "stranger" else None, "caught": made.to_json(),
-            })  # fmt: skip
-    return found
+            share = clustered_rate(*by_subject(caught[mine], events["actor_id"].to_numpy()[mine]))
+            found.append(DonorCatch(name, share, pool if name == "stranger" else None))
+    return tuple(found)

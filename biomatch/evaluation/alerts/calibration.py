@@ -6,27 +6,24 @@ and nobody would see it in catch rates, which only need an order: so every resul
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.evaluation.alerts.adversary import MOST_IMPOSTORS, Tried
+from biomatch.evaluation.alerts.alert_result import ModelCalibration, ReliabilityBin
 from biomatch.evaluation.alerts.donor_pools import some_of
 from biomatch.evaluation.alerts.events import Scene
 from biomatch.evaluation.llr_calibration import calibration, reliability
-from biomatch.evaluation.run_facts import GetFacts, facts_of
 from biomatch.fraud.comparison import Comparison, weight_of
 from biomatch.fraud.fusion import ratios
 from biomatch.gallery.scoring import exact_scores
+from biomatch.portable.types import Floats, Ints
 from biomatch.streams import stream
 from biomatch.system.run import Run
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
 
-NAME = "calibration"
-"""Key of `Result.alerts` under which they stand, beside the kinds."""
 FEWEST = 50
 """Cases of either sort from which on a model is judged: below, Cllr is one pair's luck (assumed)."""
 MOST_HONEST = 20_000
@@ -37,11 +34,8 @@ SAYS = {
     "fusion": "all evidence: encounters of a fraud, or honest ones",
 }
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
-
-def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> list[dict[str, Any]]:
+def calibrations(run: Run, truth: Truth) -> tuple[ModelCalibration, ...]:
     """Hold the shipped models to the truth of a world.
 
     Parameters
@@ -50,16 +44,11 @@ def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> li
         With its world's observed side.
     truth : Truth
         Of the same world.
-    facts : callable, optional
-        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
-    list of dict
-        A record a model: ``model``, ``says`` (what is compared), ``events`` and ``others`` (cases), ``cllr``
-        and ``minimum`` (bits, or None), ``verdict`` (`verdict_of`), ``bins`` (of equally many events:
-        ``stated`` and ``realised`` log odds in nats, ``low`` and ``high`` of what was realised at 95%,
-        ``events``, ``others``; None where a side is missing).
+    tuple of ModelCalibration
+        One a model: photo, entry, fusion.
 
     Notes
     -----
@@ -69,9 +58,12 @@ def calibrations(run: Run, truth: Truth, *, facts: GetFacts | None = None) -> li
     """
     observed = run.lists.observed
     if observed is None:
-        return []
-    made = [_judged("photo", *_photos(observed, truth)), _judged("entry", *_entries(observed, truth))]
-    return [*made, _judged("fusion", *_fused(facts or facts_of(run), observed, truth))]
+        return ()
+    return (
+        _judged("photo", *_photos(observed, truth)),
+        _judged("entry", *_entries(observed, truth)),
+        _judged("fusion", *_fused(run, observed, truth)),
+    )
 
 
 def verdict_of(cllr: float | None, minimum: float | None) -> str:
@@ -87,30 +79,30 @@ def verdict_of(cllr: float | None, minimum: float | None) -> str:
     return "calibrated" if cllr - minimum < 0.1 * minimum + 0.01 else "NOT calibrated"
 
 
-def _judged(model: str, ratio: Floats, event: NDArray[np.bool_]) -> dict[str, Any]:
+def _judged(model: str, ratio: Floats, event: NDArray[np.bool_]) -> ModelCalibration:
     enough = min(int(event.sum()), int((~event).sum())) >= FEWEST
     cost = calibration(ratio, event) if enough else None
-    bins = [
-        {
-            "stated": row["stated"],
-            "realised": row["realised"],
-            "low": row["realised_low"],
-            "high": row["realised_high"],
-            "events": row["events"],
-            "others": row["others"],
-        }
+    bins = tuple(
+        ReliabilityBin(
+            stated=row["stated"],
+            realised=row["realised"],
+            low=row["realised_low"],
+            high=row["realised_high"],
+            events=row["events"],
+            others=row["others"],
+        )
         for row in reliability(ratio, event).iter_rows(named=True)
-    ]
-    return {
-        "model": model,
-        "says": SAYS[model],
-        "events": int(event.sum()),
-        "others": int((~event).sum()),
-        "cllr": None if cost is None else cost.cllr,
-        "minimum": None if cost is None else cost.minimum,
-        "verdict": "too few cases" if cost is None else verdict_of(cost.cllr, cost.minimum),
-        "bins": bins if enough else [],
-    }
+    )
+    return ModelCalibration(
+        model=model,
+        says=SAYS[model],
+        events=int(event.sum()),
+        others=int((~event).sum()),
+        cllr=None if cost is None else cost.cllr,
+        minimum=None if cost is None else cost.minimum,
+        verdict="too few cases" if cost is None else verdict_of(cost.cllr, cost.minimum),
+        bins=bins if enough else (),
+    )
 
 
 def _photos(observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
@@ -135,7 +127,7 @@ def _entries(observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_
         (pl.col("person_id") == pl.col("claimed_person_id"))
         & ~pl.col("encounter_id").is_in(truth.subversion["encounter_id"].implode())
     )
-    start = pl.lit(str(observed.about["measure_from"])).str.to_datetime()
+    start = pl.lit(observed.measure_from)
     entries = faces.filter(pl.col("direction") == "entry").select("encounter_id", entry_row="template_row")
     people = (
         faces.filter((pl.col("direction") == "exit") & (pl.col("time") >= start))
@@ -180,7 +172,7 @@ def _weighed(what: Comparison, observed: Observed, seen: pl.DataFrame, other: In
     return weight_of(what, similarity, seen["quality"], years)
 
 
-def _fused(facts: GetFacts, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
+def _fused(run: Run, observed: Observed, truth: Truth) -> tuple[Floats, NDArray[np.bool_]]:
     """Weigh all evidence at encounters of frauds and at honest ones; without ratios where frauds are few."""
     scene = Scene.of(observed, truth)
     events = scene.events.filter("counted", pl.col("kind") != "watchlist")["encounter_id"].unique().sort()
@@ -191,7 +183,7 @@ def _fused(facts: GetFacts, observed: Observed, truth: Truth) -> tuple[Floats, N
         event = np.arange(len(frauds) + len(honest)) < len(frauds)
         return np.zeros(len(event)), event
     honest = some_of(honest, MOST_HONEST, truth.lineage, "evaluation.calibration.honest")
-    known_then = facts()
+    known_then = run.facts
     rows = known_then.rows_of(pl.concat([frauds, honest]))
     event = np.arange(len(rows)) < len(frauds)
     received = rows >= 0  # as of that day

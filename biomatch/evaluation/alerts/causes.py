@@ -5,8 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from biomatch.errors import TableError
-from biomatch.evaluation.alerts.events import PAPERS, Scene
+from biomatch.evaluation.alerts.events import Scene
 from biomatch.registry import DETECTORS
+from biomatch.tables.observed import DOCUMENT_KEY
 
 CAUSES = (
     "keying error",  # the number that was typed is not the number of the document shown
@@ -83,7 +84,7 @@ def _facts(false: pl.DataFrame, scene: Scene) -> pl.DataFrame:
         other_row=_told("template_row", pl.Int64),
     ).with_columns(pl.col("other_encounter").fill_null(-1), pl.col("other_row").fill_null(-1))
     seen = scene.encounters.select(
-        "encounter_id", "person_id", "claimed_person_id", "quality", "time", *PAPERS
+        "encounter_id", "person_id", "claimed_person_id", "quality", "time", *DOCUMENT_KEY
     )
     documents = scene.observed.documents.select(
         "holder_name", "issued", document_number="number", document_issuer="issuer"
@@ -110,8 +111,8 @@ def _facts(false: pl.DataFrame, scene: Scene) -> pl.DataFrame:
     left = {"how": "left", "maintain_order": "left"}
     return (
         told.join(seen, on="encounter_id", **left)  # type: ignore[arg-type]
-        .join(documents, on=PAPERS, **left)  # type: ignore[arg-type]
-        .join(holders, on=PAPERS, **left)  # type: ignore[arg-type]
+        .join(documents, on=DOCUMENT_KEY, **left)  # type: ignore[arg-type]
+        .join(holders, on=DOCUMENT_KEY, **left)  # type: ignore[arg-type]
         .join(people, on="person_id", **left)  # type: ignore[arg-type]
         .join(others, on="other_encounter", **left)  # type: ignore[arg-type]
         .join(names, on=["other_number", "other_issuer"], **left)  # type: ignore[arg-type]

@@ -18,14 +18,13 @@ from biomatch.evaluation.alerts.events import EVENT_OF, Scene, clusters_of, even
 from biomatch.evaluation.trials import check_same_world, observed_of
 from biomatch.fraud.detect import FUSED, searched_kinds
 from biomatch.policy import OperatingPoint, accept
+from biomatch.portable.types import Floats, Ints
 from biomatch.rates import Rate, clustered_rate, rate
 from biomatch.system.run import Run
 from biomatch.tables.observed import Observed
 from biomatch.tables.produced import alert_kinds
 from biomatch.truth import Truth
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 RATIO = "log_likelihood_ratio"
 FUSED_KEY = "fused"
 """Name of all fused kinds together among the curves that are tuned."""

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 
 from biomatch import portable
 from biomatch.errors import SettingsError
+from biomatch.portable.types import Floats, Ints
 from biomatch.settings.profile import FaceProfile, load_profile
 from biomatch.streams import stream
 from biomatch.tables.observed import Observed
 from biomatch.truth import Truth
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 SIZES = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 """Passports in a pool. A pool is drawn where the world has so many, up to `LARGEST`."""

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.registry import DETECTORS
-from biomatch.tables.observed import Observed
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 from biomatch.tables.produced import alert_kinds
 from biomatch.truth import Truth
 
@@ -29,7 +29,6 @@ EVENT_OF = {
 """The kind of event that each shipped kind of alert is made for."""
 NO_EVENT = "none"
 """Stands for the event of a registered kind that the truth has no event for."""
-PAPERS = ["document_number", "document_issuer"]
 FIRST_WATCH_EVENT = 1 << 62
 """Numbers of watchlist encounters, which the truth lists by person and not as events, begin here."""
 
@@ -83,7 +82,7 @@ class Scene:
     @classmethod
     def of(cls, observed: Observed, truth: Truth) -> Scene:
         """Put the two sides of a world together."""
-        start = datetime.fromisoformat(str(observed.about["measure_from"]))
+        start = observed.measure_from
         end = datetime.fromisoformat(str(observed.about["last_day"]))
         encounters = observed.encounters.filter(pl.col("source") == "port").join(
             truth.encounters.select("encounter_id", "person_id", "claimed_person_id"),
@@ -105,15 +104,15 @@ class Scene:
                 document_issuer=pl.coalesce("document_issuer", pl.when(~own).then("issuer")),
                 counted=(pl.col("time") >= start).fill_null(value=True),
             )
-            .select("event_id", "kind", "encounter_id", "actor_id", *PAPERS, "counted")
+            .select("event_id", "kind", "encounter_id", "actor_id", *DOCUMENT_KEY, "counted")
         )
         events = pl.concat([events, _watched(encounters, observed, truth, start)])
         counted = encounters.filter(pl.col("time") >= start)
         guilty = _guilty(counted, events)
         innocent = counted.filter(~pl.col("encounter_id").is_in(guilty.implode()))
-        misused = events.filter(pl.col("kind") != "watchlist").drop_nulls(PAPERS)
+        misused = events.filter(pl.col("kind") != "watchlist").drop_nulls(DOCUMENT_KEY)
         actors = misused["actor_id"].unique().implode()
-        entangled = innocent.join(misused, on=PAPERS, how="semi")["encounter_id"]
+        entangled = innocent.join(misused, on=DOCUMENT_KEY, how="semi")["encounter_id"]
         elsewhere = innocent.filter(pl.col("person_id").is_in(actors))["encounter_id"]
         affected = pl.concat([entangled, elsewhere]).unique()
         honest = innocent.filter(~pl.col("encounter_id").is_in(affected.implode()))
@@ -154,7 +153,7 @@ def clusters_of(events: pl.DataFrame, truth: Truth) -> NDArray[np.int64]:
         truth.subversion.select("event_id", "victim_id"), on="event_id", how="left", maintain_order="left"
     )
     people = pl.concat([known["actor_id"], known["victim_id"].fill_null(-1)]).to_numpy()
-    named = known.select(pl.concat_str(PAPERS, separator="/")).to_series()
+    named = known.select(pl.concat_str(DOCUMENT_KEY, separator="/")).to_series()
     rows = np.arange(len(events))
     # A node an event, a person, a document; an edge where an event names one.
     persons, person = np.unique(people, return_inverse=True)
@@ -197,9 +196,9 @@ def _guilty(encounters: pl.DataFrame, events: pl.DataFrame) -> pl.Series:
     An event's own, those of its actor on its document, and those whose bearer is not the holder.
     """
     acted = encounters.join(
-        events.select("actor_id", *PAPERS).drop_nulls(),
-        left_on=["person_id", *PAPERS],
-        right_on=["actor_id", *PAPERS],
+        events.select("actor_id", *DOCUMENT_KEY).drop_nulls(),
+        left_on=["person_id", *DOCUMENT_KEY],
+        right_on=["actor_id", *DOCUMENT_KEY],
         how="semi",
     )
     borrowed = encounters.filter(
@@ -224,7 +223,7 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
     polars.DataFrame
         Unique pairs: row (of `alerts`), event_id.
     """
-    papers = scene.encounters.select("encounter_id", "person_id", *PAPERS)
+    papers = scene.encounters.select("encounter_id", "person_id", *DOCUMENT_KEY)
     base = (
         alerts.select("subject_type", "subject_id", "kind", "encounter_id")
         .with_row_index("row")
@@ -233,7 +232,7 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
     events = scene.events
     placed = events.filter(pl.col("encounter_id") >= 0).select("event_id", "encounter_id")
     # A listed person's papers are their own: only their face, at that encounter, is a catch.
-    known = events.drop_nulls(PAPERS).filter(pl.col("kind") != "watchlist")
+    known = events.drop_nulls(DOCUMENT_KEY).filter(pl.col("kind") != "watchlist")
     wide = base.filter(pl.col("subject_type").cast(pl.String).is_in(["document", "identity_cluster"]))
     stays = base.filter(pl.col("subject_type") == "stay")
     firsts = wide.select("row", encounter_id="subject_id").join(papers, on="encounter_id")
@@ -248,19 +247,19 @@ def touches(alerts: pl.DataFrame, scene: Scene) -> pl.DataFrame:
     parts = [
         base.join(placed, on="encounter_id"),
         stays.join(placed, left_on="subject_id", right_on="encounter_id"),
-        wide.join(known, on=PAPERS),
-        firsts.join(known, on=PAPERS),
+        wide.join(known, on=DOCUMENT_KEY),
+        firsts.join(known, on=DOCUMENT_KEY),
         base.join(
             known,
-            left_on=["person_id", *PAPERS],
-            right_on=["actor_id", *PAPERS],
+            left_on=["person_id", *DOCUMENT_KEY],
+            right_on=["actor_id", *DOCUMENT_KEY],
         ),
         own.filter(pl.col("event_kind").is_in(["second_identity", "stay_laundering"])).join(
             events.rename({"kind": "event_kind"}),
             left_on=["person_id", "event_kind"],
             right_on=["actor_id", "event_kind"],
         ),
-        own.join(placeless, on=["event_kind", *PAPERS]),
+        own.join(placeless, on=["event_kind", *DOCUMENT_KEY]),
         sides.join(
             events.select("event_id", "encounter_id", "actor_id"),
             left_on=["other", "person_id"],

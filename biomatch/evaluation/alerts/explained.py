@@ -8,9 +8,10 @@ from typing import Any
 import polars as pl
 
 from biomatch.errors import SettingsError
+from biomatch.evaluation.alerts.alert_result import Evidence, ExplainedAlert
 from biomatch.evaluation.alerts.curves import FUSED_KEY
 from biomatch.evaluation.alerts.events import FIRST_WATCH_EVENT
-from biomatch.evaluation.run_facts import GetFacts, facts_of
+from biomatch.evaluation.alerts.precision import PER_MILLION
 from biomatch.fraud.basis import PIECES
 from biomatch.fraud.facts import Facts
 from biomatch.fraud.fusion import EARLY, at_once, waterfall
@@ -18,8 +19,6 @@ from biomatch.policy import OperatingPoint
 from biomatch.system.run import Run
 from biomatch.truth import Truth
 
-NAME = "explained"
-"""Key of `Result.alerts` under which they stand, beside the kinds."""
 WORDS = {
     "nothing": "An encounter at which nothing speaks",
     "photo": "Face against the photo of the document",
@@ -33,8 +32,6 @@ WORDS = {
     "days": "Days over the limit, all documents together",
     "capture": "Quality and attempts of the capture",
 }
-PER_MILLION = 8.0
-"""Frauds of a million encounters where nobody says (7 to 10 impostors are found in a million [A21, A22])."""
 REST = "Not explained by this version's model"
 NEGLIGIBLE = 1e-3
 """Difference in nats that single precision may leave between a sum and the stored ratio."""
@@ -46,8 +43,7 @@ def explained(
     truth: Truth,
     *,
     frauds_per_million: float | None = None,
-    facts: GetFacts | None = None,
-) -> list[dict[str, Any]]:
+) -> tuple[ExplainedAlert, ...]:
     """Explain the raised alert of fraud and the false alarm with the highest fused ratio.
 
     Parameters
@@ -61,17 +57,11 @@ def explained(
     frauds_per_million : float, optional
         Encounters with a fraud of any kind, of a million: what the odds are before any evidence. Default:
         as the point was tuned for (`tuned_for`).
-    facts : callable, optional
-        Gives the run's facts, where others want them too; default: they are gathered here.
 
     Returns
     -------
-    list of dict
-        At most two (the caught one first), each with ``kind``, ``caught``, ``truth`` (kind of event, or
-        cause of the false alarm), ``encounter_id``, ``ratio`` (fused log-likelihood ratio),
-        ``per_million`` (frauds of a million encounters), ``prior`` (the log-odds of that), ``parts``
-        (``evidence`` in words and ``nats``, those of zero left out), ``posterior`` (``prior`` plus
-        ``ratio``). All in nats; the parts add up to the ratio.
+    tuple of ExplainedAlert
+        At most two, the caught one first; the parts add up to the ratio.
 
     Raises
     ------
@@ -94,10 +84,10 @@ def explained(
     chosen = [found for found in (weighed.filter("true").head(1), weighed.filter(~pl.col("true")).head(1))
               if len(found)]  # fmt: skip
     if not chosen or run.lists.observed is None:
-        return []
-    known = (facts or facts_of(run))()
+        return ()
+    known = run.facts
     before = tuned_for(run.point) if frauds_per_million is None else frauds_per_million
-    return [_explain(known, alert, truth, before) for alert in chosen]
+    return tuple(_explain(known, alert, truth, before) for alert in chosen)
 
 
 def tuned_for(point: OperatingPoint) -> float:
@@ -116,7 +106,7 @@ def tuned_for(point: OperatingPoint) -> float:
     return total if 0.0 < total < 1e6 else PER_MILLION
 
 
-def _explain(facts: Facts, alert: pl.DataFrame, truth: Truth, before: float) -> dict[str, Any]:
+def _explain(facts: Facts, alert: pl.DataFrame, truth: Truth, before: float) -> ExplainedAlert:
     prior = log(before / (1e6 - before))
     row = alert.row(0, named=True)
     found = waterfall(facts, row["encounter_id"], EARLY if at_once(alert)[0] else PIECES)
@@ -126,17 +116,17 @@ def _explain(facts: Facts, alert: pl.DataFrame, truth: Truth, before: float) -> 
     rest = ratio - sum(nats for _, nats in parts)
     if abs(rest) > NEGLIGIBLE:
         parts.append((REST, rest))
-    return {
-        "kind": str(row["kind"]),
-        "caught": bool(row["true"]),
-        "truth": _event(row["event_id"], truth) if row["true"] else str(row["cause"]),
-        "encounter_id": int(row["encounter_id"]),
-        "ratio": ratio,
-        "per_million": before,
-        "prior": prior,
-        "parts": [{"evidence": words, "nats": nats} for words, nats in parts if nats],
-        "posterior": ratio + prior,
-    }
+    return ExplainedAlert(
+        kind=str(row["kind"]),
+        caught=bool(row["true"]),
+        truth=_event(row["event_id"], truth) if row["true"] else str(row["cause"]),
+        encounter_id=int(row["encounter_id"]),
+        ratio=ratio,
+        per_million=before,
+        prior=prior,
+        parts=tuple(Evidence(words, nats) for words, nats in parts if nats),
+        posterior=ratio + prior,
+    )
 
 
 def _event(event_id: int, truth: Truth) -> str:

@@ -7,6 +7,7 @@ precision follows from them at a prevalence that is stated.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -39,6 +40,15 @@ class Precision:
     def to_json(self) -> dict[str, Any]:
         """Give it as plain data."""
         return {"per_million": self.per_million, "value": self.value, "interval": list(self.interval)}
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> Precision:
+        """Take it from the form that `to_json` gives."""
+        low, high = given["interval"]
+        value = given["value"]
+        return cls(
+            float(given["per_million"]), None if value is None else float(value), (float(low), float(high))
+        )
 
     def __str__(self) -> str:
         if self.value is None:

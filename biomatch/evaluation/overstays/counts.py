@@ -143,7 +143,7 @@ def judge_stays(stays: pl.DataFrame, observed: Observed, truth: Truth, point: Op
         recorded departure bears the entry's document: "the same", "another", "none read" (a capture), or
         "no record".
     """
-    start = pl.lit(str(observed.about["measure_from"])).str.to_date()
+    start = pl.lit(observed.measure_from.date())
     day = pl.col("as_of")
     seen = observed.encounters.select(
         "encounter_id", "document_number", "document_issuer", "recorded_at", "port"

@@ -99,7 +99,7 @@ def lead_curve(run: Run, truth: Truth) -> LeadCurve:
     judged = judge_stays(run.stays, observed, truth, everyone)
     last = judged.filter((pl.col("as_of") == judged["as_of"].max()) & pl.col("expected"))
     suspected = last.filter(pl.col("listed"))
-    begins = date.fromisoformat(str(observed.about["measure_from"]))
+    begins = observed.measure_from.date()
     ends = date.fromisoformat(str(run.about["on"][-1]))
     return LeadCurve(
         posteriors=suspected["p_overstay"].fill_null(1.0).to_numpy().astype(np.float64),

@@ -21,12 +21,11 @@ from biomatch.curves.clustered_rates import by_subject
 from biomatch.errors import ResultsError
 from biomatch.overstay.rules.us_classes import STATUS_CODES
 from biomatch.overstay.rules.us_days import number, severities
+from biomatch.portable.types import Bools, Ints
 from biomatch.rates import Rate, clustered_rate
 from biomatch.settings.review import Order, ReviewSettings
 from biomatch.streams import stream
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 NEEDED = ("entry_id", "person_id", "days_over", "is_overstay")
 PARTS = (0.25, 0.5, 1.0)
 """Parts of the list after which orders are compared."""

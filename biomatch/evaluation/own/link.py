@@ -7,13 +7,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from biomatch.errors import SettingsError
 from biomatch.evaluation.own.face_law import law_of
 from biomatch.overstay.records.result import OwnLinks
-from biomatch.overstay.records.run import link_records
+from biomatch.overstay.records.run import Faces, link_records
 from biomatch.settings.profile import FaceProfile, load_profile
 from biomatch.tables.storage import write_text
 
@@ -23,7 +20,7 @@ def link(
     exits: Any = None,
     *,
     on: date | str,
-    faces: str | Path | NDArray[np.float32] | None = None,
+    faces: Faces = None,
     profile: str | Path | FaceProfile | None = None,
     zones: Sequence[str] | Mapping[str, str] | None = None,
     rules: str = "us",
@@ -31,6 +28,7 @@ def link(
     rejects: str | Path | bool = False,
     by: Sequence[str] = (),
     least: float = 0.0,
+    restate: Sequence[date | str] = (),
 ) -> OwnLinks:
     """Link your own entries and exits as of a day.
 
@@ -43,8 +41,9 @@ def link(
         Columns that are not known are carried through.
     on : datetime.date or str
         The day as of which stays are judged; later records are not used.
-    faces : path or ndarray, optional
-        Templates by row: ``.npz`` with ``entries`` and ``exits``, or ``templates`` of all rows in order.
+    faces : path, ndarray or frame, optional
+        Templates by row: ``.npz`` with ``entries`` and ``exits``, or ``templates`` of all rows in order. Or
+        scores that another matcher gave: a CSV or Parquet file, or frame, of ``entry_row,exit_row,score``.
     profile : str, path or FaceProfile, optional
         The law of face scores; default: learnt from pairs of records that share a document.
     zones : sequence of str or mapping, optional
@@ -56,9 +55,11 @@ def link(
     rejects : path or bool
         Judge the other rows and list those with faults (a path: in that file); default: refuse them all.
     by : sequence of str
-        Columns by which the annual table counts: class, nationality, mode, port, sex.
+        Columns by which the annual table counts: class, country, mode, port, carrier, sex.
     least : float
         P(overstay) from which a suspected stay is a lead.
+    restate : sequence of datetime.date or str
+        Days as of which the annual table is counted too: by the records that were known on each.
 
     Returns
     -------
@@ -101,16 +102,17 @@ def link(
         reject=rejects is not False,
         by=by,
         least=least,
+        restate=[_day(day, "restate") for day in restate],
     )
     if isinstance(rejects, (str, Path)):
         write_text(rejects, found.rejects.write_csv())
     return found
 
 
-def _day(on: date | str) -> date:
+def _day(on: date | str, name: str = "on") -> date:
     if not isinstance(on, str):
         return on
     try:
         return date.fromisoformat(on)
     except ValueError:
-        raise SettingsError(f"on {on!r}", allowed="an ISO date such as 2026-03-31") from None
+        raise SettingsError(f"{name} {on!r}", allowed="an ISO date such as 2026-03-31") from None

@@ -13,8 +13,8 @@ from scipy.special import stdtrit
 
 from biomatch.errors import SettingsError, TableError
 from biomatch.evaluation.waits.counts import LaneWaits, Replicate, count_waits
+from biomatch.portable.types import Floats
 from biomatch.ports.arrivals import Arriving, Crowd, crowd, groups_of_flights, groups_of_hours
-from biomatch.ports.booths import Floats
 from biomatch.ports.hall import ErrorRates, Gates, flow, gates
 from biomatch.ports.rosters import SECONDARY, Roster, needed, rosters
 from biomatch.settings.port import Port

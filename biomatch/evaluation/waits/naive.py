@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from biomatch.ports.booths import Floats
+from biomatch.portable.types import Floats
 
 NAIVE = ("hour_of_day", "hour_by_month", "linear")
 

@@ -11,13 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch import portable
 from biomatch.evidence.prior import pair_log_odds
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Floats, Ints
 
 SURE = 0.9
 """A pair that is at least so probable counts as a sure link (assumed)."""

@@ -20,9 +20,11 @@ from biomatch.evidence.levels import level_counts, of_two_documents
 from biomatch.evidence.names import NameFrequencies
 from biomatch.evidence.prior import SHAM_RATE
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
+from biomatch.overstay.linkage.scored import GivenScores
 from biomatch.overstay.linkage.shams import sham_rate
 from biomatch.overstay.linkage.tables import Links
 from biomatch.streams import stream
+from biomatch.tables.observed import DOCUMENT_KEY
 
 DAY_MS = 86_400_000
 _PAIRS, _PROBES, _REFERENCES, _SAMPLE = 20_000, 400, 20_000, 40_000
@@ -94,9 +96,7 @@ def _documents(encounters: pl.DataFrame, links: Links) -> pl.DataFrame:
     """Give the first entry on each document: who comes often is one person, not many of one name."""
     papers = encounters.select("document_number", "document_issuer", "time", "encounter_id")
     entries = papers[links.stays["entry_row"]].with_columns(row=links.stays["entry_row"])
-    first = entries.sort("time", "encounter_id").unique(
-        ["document_number", "document_issuer"], keep="first", maintain_order=True
-    )
+    first = entries.sort("time", "encounter_id").unique(DOCUMENT_KEY, keep="first", maintain_order=True)
     return encounters.select("claimed_name", "birth_date", "sex", "nationality")[first["row"]]
 
 
@@ -122,16 +122,22 @@ def _fit_face(
     quality = encounters["quality"].cast(pl.Float64).fill_null(1.0).to_numpy()
     entry, leave = closed["entry_row"].to_numpy(), closed["exit_row"].to_numpy()
     both = np.flatnonzero((rows[entry] >= 0) & (rows[leave] >= 0))
+    if isinstance(scorer, GivenScores):  # a sample whose score nobody gave was not compared
+        both = both[~np.isnan(scorer(templates, rows[entry[both]], rows[leave[both]]))]
     if len(both) < 50:
         return None, SHAM_RATE
     draw = stream(0, "linkage.calibrate")
     pairs = np.sort(draw.permutation(both)[:_PAIRS])
     entry_m, leave_m = entry[pairs], leave[pairs]
     mated = scorer(templates, rows[entry_m], rows[leave_m])
-    probes = leave[np.sort(draw.permutation(both)[:_PROBES])]
-    others = entry[np.sort(draw.permutation(both)[:_REFERENCES])]
-    score, weight, at = _strangers(encounters, templates, rows, probes, others, draw)
-    entry_n, leave_n = others[at % len(others)], probes[at // len(others)]
+    if isinstance(scorer, GivenScores):
+        score, entry_n, leave_n = scorer.strangers(encounters)
+        weight = np.ones(len(score))
+    else:
+        probes = leave[np.sort(draw.permutation(both)[:_PROBES])]
+        others = entry[np.sort(draw.permutation(both)[:_REFERENCES])]
+        score, weight, at = _strangers(encounters, templates, rows, probes, others, draw)
+        entry_n, leave_n = others[at % len(others)], probes[at // len(others)]
     time = encounters["time"].to_physical().to_numpy()
     gap_n = np.abs(time[leave_n] - time[entry_n]) / DAY_MS
     again = closed["next_entry_time"].is_not_null().to_numpy()[pairs]
@@ -164,14 +170,20 @@ def _strangers(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """Compare exits with entries of other documents and birth dates; keep the tail whole, thin the rest.
 
+    Where no two records say different birth dates (a carrier's may say none), different sexes tell apart.
+
     Returns scores, how many comparisons each stands for, and flat places (probe x len(others) + other).
     """
     score = portable.unit_products(templates[rows[probes]], templates[rows[others]]).astype(np.float32)
     births = encounters["birth_date"].to_physical()
     birth, said = births.fill_null(0).to_numpy(), births.is_not_null().to_numpy()
     number = encounters["document_number"].to_numpy()
-    strange = (birth[probes][:, None] != birth[others]) & (number[probes][:, None] != number[others])
-    strange &= said[probes][:, None] & said[others]  # who gives no birth date may be anybody
+    apart = number[probes][:, None] != number[others]
+    # Who gives no birth date may be anybody.
+    strange = apart & (birth[probes][:, None] != birth[others]) & said[probes][:, None] & said[others]
+    if not strange.any():
+        sex = encounters["sex"].cast(pl.String).replace_strict({"F": 1, "M": -1}, default=0).to_numpy()
+        strange = apart & (sex[probes][:, None] * sex[others] < 0)
     flat = np.flatnonzero(strange)
     values = score.ravel()[flat].astype(np.float64)
     if not len(values):

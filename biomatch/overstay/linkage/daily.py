@@ -17,11 +17,10 @@ from biomatch.errors import TableError
 from biomatch.overstay.linkage.documents import COLUMNS, link_documents
 from biomatch.overstay.linkage.tables import LINKS, Links, cut_of
 from biomatch.settings.system import LinkageSettings
-from biomatch.tables.observed import ENCOUNTERS, MANIFESTS, MOVEMENTS
+from biomatch.tables.observed import DOCUMENT_KEY, ENCOUNTERS, MANIFESTS, MOVEMENTS
 from biomatch.tables.produced import LINK_KINDS
 from biomatch.tables.schema import Schema, Time
 
-DOCUMENT = ["document_number", "document_issuer"]
 RECORDS = Schema("records", {name: ENCOUNTERS.columns[name] for name in COLUMNS})
 UNREAD = Schema("unread", {"exit_id": pl.Int64, "exit_time": Time}, key=("exit_id",))
 """Captures without a document: no document can take them, so they wait in the archive for the faces."""
@@ -72,7 +71,7 @@ class DailyLinker:
         self._links = link_documents(self.memory, date.min)
         self._part = 0
         # Documents that were called back: what the archive holds of them up to a part is void.
-        self._void = pl.DataFrame(schema={**dict.fromkeys(DOCUMENT, pl.String), "upto": pl.Int64})
+        self._void = pl.DataFrame(schema={**dict.fromkeys(DOCUMENT_KEY, pl.String), "upto": pl.Int64})
 
     def advance(
         self,
@@ -98,9 +97,9 @@ class DailyLinker:
         lines = self._lines_of(manifests, movements)
         since = cut_of(self.day) if self.day else None
         late = new if since is None else new.filter((pl.col("time") <= since) | ~_is_entry())
-        known = late.join(self.memory.select(DOCUMENT).unique(), on=DOCUMENT, how="anti")
+        known = late.join(self.memory.select(DOCUMENT_KEY).unique(), on=DOCUMENT_KEY, how="anti")
         behind = late if since is None else late.filter(pl.col("time") <= since)
-        called = self._call_back(pl.concat([known, behind]).select(DOCUMENT).unique())
+        called = self._call_back(pl.concat([known, behind]).select(DOCUMENT_KEY).unique())
         self.memory = pl.concat([self.memory, called[0], new])
         self.lines = pl.concat([self.lines, called[1], lines])
         self.day = day
@@ -119,9 +118,9 @@ class DailyLinker:
         archived = self._read("settled", SETTLED)
         held = _settled(self._links, self.memory)
         every = pl.concat([archived, held])
-        following = pl.col("time").shift(-1).over(DOCUMENT)
+        following = pl.col("time").shift(-1).over(DOCUMENT_KEY)
         stays = (
-            every.filter("entry").sort(*DOCUMENT, "time", "id").with_columns(next_entry_time=following)
+            every.filter("entry").sort(*DOCUMENT_KEY, "time", "id").with_columns(next_entry_time=following)
             .select(
                 entry_id="id",
                 entry_row=pl.lit(-1, dtype=pl.Int64),
@@ -211,24 +210,24 @@ class DailyLinker:
         open_rows = stays.filter(pl.col("how_linked") == "none")["entry_row"]
         keep = pl.concat(
             [
-                self.memory[open_rows].select(DOCUMENT),
-                self.memory.filter(pl.col("time") > recent).select(DOCUMENT),
+                self.memory[open_rows].select(DOCUMENT_KEY),
+                self.memory.filter(pl.col("time") > recent).select(DOCUMENT_KEY),
             ]
         ).unique()
-        done = self.memory.join(keep, on=DOCUMENT, how="anti")
-        old = self.lines.filter(pl.col("scheduled") <= recent).join(keep, on=DOCUMENT, how="anti")
+        done = self.memory.join(keep, on=DOCUMENT_KEY, how="anti")
+        old = self.lines.filter(pl.col("scheduled") <= recent).join(keep, on=DOCUMENT_KEY, how="anti")
         if done.is_empty() and old.is_empty():
             return
-        settled = _settled(self._links, self.memory).join(keep, on=DOCUMENT, how="anti")
+        settled = _settled(self._links, self.memory).join(keep, on=DOCUMENT_KEY, how="anti")
         self._part += 1
         for name, frame in (("records", done), ("lines", old), ("settled", settled)):
             if len(frame):
                 frame.with_columns(part=pl.lit(self._part, dtype=pl.Int64)).write_parquet(
                     self.folder / name / f"{self._part:06d}.parquet"
                 )
-        self.memory = self.memory.join(keep, on=DOCUMENT, how="semi", maintain_order="left")
+        self.memory = self.memory.join(keep, on=DOCUMENT_KEY, how="semi", maintain_order="left")
         fresh = self.lines.filter(pl.col("scheduled") > recent)
-        held = self.lines.filter(pl.col("scheduled") <= recent).join(keep, on=DOCUMENT, how="semi")
+        held = self.lines.filter(pl.col("scheduled") <= recent).join(keep, on=DOCUMENT_KEY, how="semi")
         self.lines = pl.concat([fresh, held])
         self._links = self._pass(self.memory, self.lines)
 
@@ -240,8 +239,8 @@ class DailyLinker:
             self._read("records", RECORDS, documents),
             self._read("lines", LINES, documents),
         )
-        void = documents.select(DOCUMENT).with_columns(upto=pl.lit(self._part, dtype=pl.Int64))
-        earlier = self._void.join(void, on=DOCUMENT, how="anti")
+        void = documents.select(DOCUMENT_KEY).with_columns(upto=pl.lit(self._part, dtype=pl.Int64))
+        earlier = self._void.join(void, on=DOCUMENT_KEY, how="anti")
         self._void = pl.concat([earlier, void])
         return found
 
@@ -252,8 +251,8 @@ class DailyLinker:
             return schema.empty()
         rows = pl.scan_parquet(files, glob=False)
         if documents is not None:
-            rows = rows.join(documents.lazy(), on=DOCUMENT, how="semi")
-        rows = rows.join(self._void.lazy(), on=DOCUMENT, how="left")
+            rows = rows.join(documents.lazy(), on=DOCUMENT_KEY, how="semi")
+        rows = rows.join(self._void.lazy(), on=DOCUMENT_KEY, how="left")
         valid = pl.col("upto").is_null() | (pl.col("part") > pl.col("upto"))
         return rows.filter(valid).select(list(schema.columns)).collect()
 
@@ -270,9 +269,9 @@ def _is_entry() -> pl.Expr:
 
 def _settled(links: Links, records: pl.DataFrame) -> pl.DataFrame:
     """Put stays and unlinked exits, with their documents, into one table."""
-    papers = records.select(DOCUMENT)
+    papers = records.select(DOCUMENT_KEY)
     stays = pl.concat([papers[links.stays["entry_row"]], links.stays], how="horizontal").select(
-        *DOCUMENT,
+        *DOCUMENT_KEY,
         id="entry_id",
         time="entry_time",
         entry=pl.lit(True),
@@ -283,7 +282,7 @@ def _settled(links: Links, records: pl.DataFrame) -> pl.DataFrame:
     strays = pl.concat(
         [papers[links.residual_exits["exit_row"]], links.residual_exits], how="horizontal"
     ).select(
-        *DOCUMENT,
+        *DOCUMENT_KEY,
         id="exit_id",
         time="exit_time",
         entry=pl.lit(False),

@@ -17,9 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch import portable
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Floats, Ints
 
 LAST_DAY = 2_000
 """Dwell times are followed so many days; longer ones count as this one."""

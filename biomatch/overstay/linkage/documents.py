@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from biomatch.errors import TableError
 from biomatch.overstay.linkage.tables import CONTRADICTED, LINKS, RESIDUAL_EXITS, Links, cut_of
 from biomatch.settings.system import LinkageSettings
+from biomatch.tables.observed import DOCUMENT_KEY, MANIFESTS, MOVEMENTS
 from biomatch.tables.observed import ENCOUNTERS as ENCOUNTER_SCHEMA
-from biomatch.tables.observed import MANIFESTS, MOVEMENTS
 from biomatch.tables.produced import LINK_KINDS
 from biomatch.tables.schema import Time
 
@@ -200,7 +200,7 @@ def _events(encounters: pl.DataFrame, codes: pl.Series) -> Iterator[Events]:
         columns = encounters.select("time", "encounter_id")[rows].with_columns(document=key.gather(rows))
         ordered, same = _order(rows, columns)
         if _collides(ordered, same, encounters):
-            papers = encounters.select(pl.struct("document_number", "document_issuer"))[rows].to_series()
+            papers = encounters.select(pl.struct(DOCUMENT_KEY))[rows].to_series()
             ordered, same = _order(rows, columns.with_columns(document=papers.rank("dense")))
         yield Events(
             ordered,
@@ -219,7 +219,7 @@ def _order(rows: pl.Series, keyed: pl.DataFrame) -> tuple[pl.Series, NDArray[np.
 
 def _collides(rows: pl.Series, same: NDArray[np.bool_], encounters: pl.DataFrame) -> bool:
     """Say whether neighbours with one hash are two documents (then the hash cannot be used)."""
-    for name in ("document_number", "document_issuer"):
+    for name in DOCUMENT_KEY:
         values = encounters[name].gather(rows)
         if ((values != values.shift(1)).fill_null(False).to_numpy() & same).any():
             return True
@@ -339,7 +339,7 @@ def _close_by_manifest(
     papers = encounters.select("document_number", "document_issuer")[open_["entry_row"]]
     closed = (
         pl.concat([open_, papers], how="horizontal").lazy()
-        .join(declared, on=["document_number", "document_issuer"])
+        .join(declared, on=DOCUMENT_KEY)
         .filter(
             (pl.col("scheduled") > pl.col("entry_time"))
             & (pl.col("next_entry_time").is_null() | (pl.col("scheduled") < pl.col("next_entry_time")))

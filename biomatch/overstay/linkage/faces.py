@@ -72,7 +72,8 @@ def check_faces(
     Links
         Pairs with two templates whose score is not accepted are taken apart: the stay is open again (or
         ``implied`` where its document entered again), the exit is residual and marked as contradicted,
-        and the pair with its score stands in `Links.contradicted`. Pairs without two templates stay.
+        and the pair with its score stands in `Links.contradicted`. Pairs without two templates stay, and
+        so do pairs whose score is NaN: nobody compared them.
 
     Raises
     ------
@@ -91,7 +92,8 @@ def check_faces(
     both = np.flatnonzero((rows[entry_row] >= 0) & (rows[exit_row] >= 0))
     score = scorer(templates, rows[entry_row[both]], rows[exit_row[both]])
     limit = limits if limits.ndim == 0 else limits[exit_row[both]]
-    against = ~accept(score, limit)
+    # Where no score was given nothing was compared, and nothing speaks against the pair.
+    against = ~accept(score, limit) & ~np.isnan(score)
     broken = paired[both[against]].with_columns(score=pl.Series(score[against], dtype=pl.Float32))
     contradicted = CONTRADICTED.check(broken.select(list(CONTRADICTED.columns)))
     return _take_apart(links, contradicted)

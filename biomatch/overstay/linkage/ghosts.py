@@ -10,9 +10,7 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from biomatch.overstay.linkage.tables import cut_of
-from biomatch.tables.observed import Observed
-
-DOCUMENT = ["document_number", "document_issuer"]
+from biomatch.tables.observed import DOCUMENT_KEY, Observed
 
 
 def ghost_share(observed: Observed, stays: pl.DataFrame, as_of: date | datetime) -> float:
@@ -36,12 +34,12 @@ def ghost_share(observed: Observed, stays: pl.DataFrame, as_of: date | datetime)
     by_line = stays.filter((pl.col("how_linked") == "manifest") & (pl.col("exit_id") < 0)).height
     open_ = stays.filter(pl.col("how_linked") == "none").height
     closed = stays.filter(pl.col("how_linked") == "document")
-    papers = observed.encounters.select(DOCUMENT)[closed["entry_row"]]
+    papers = observed.encounters.select(DOCUMENT_KEY)[closed["entry_row"]]
     leaving = observed.movements.filter(pl.col("direction") == "exit").select("movement", "scheduled")
     lines = observed.manifests.filter(pl.col("received_at") <= cut_of(as_of)).join(leaving, on="movement")
     wrong = (
         pl.concat([closed.select("entry_id", "entry_time", "exit_time"), papers], how="horizontal")
-        .join(lines, on=DOCUMENT)
+        .join(lines, on=DOCUMENT_KEY)
         .filter(
             (pl.col("scheduled") > pl.col("entry_time"))
             & (pl.col("scheduled") < pl.col("exit_time") - timedelta(days=1))

@@ -10,13 +10,11 @@ tests bound against the exact sums.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from biomatch import portable
 from biomatch.errors import TableError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Floats, Ints
 
 MAX_EXACT_EDGES = 12
 """A component with cycles and at most so many edges is summed exactly: at most 4,096 subsets."""

@@ -22,12 +22,10 @@ from typing import Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from biomatch import portable
+from biomatch.portable.types import Floats, Ints
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Groups = tuple[dict[str, int], dict[str, int], dict[str, int]]
 
 LAST_DAY = 2_000

@@ -17,10 +17,8 @@ from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration
 from biomatch.overstay.linkage.candidates import by_details, by_face
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
 from biomatch.overstay.linkage.tables import Links
+from biomatch.portable.types import Floats, Ints
 from biomatch.tables.schema import Schema
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 EDGES = Schema(
     "edges",
@@ -119,7 +117,7 @@ def residual_edges(
     named = exits.filter(~pl.col("contradicted"))
     told, left_out = by_details(encounters, entries["entry_row"], named["exit_row"])
     warnings = [f"exits were not compared with entries by {text}" for text in left_out]
-    faces = by_face(entries["entry_row"], exits["exit_row"], rows, templates, depth)
+    faces = by_face(entries["entry_row"], exits["exit_row"], rows, templates, depth, scorer)
     pairs = _told_apart(encounters, _typed([faces, told], "exit")).join(
         links.contradicted.select(left_row="entry_row", right_row="exit_row"),
         on=["left_row", "right_row"],
@@ -128,7 +126,7 @@ def residual_edges(
     own = _typed([links.contradicted.select(left_row="entry_row", right_row="exit_row")], "own_document")
     found = [pairs, own]
     if chains:
-        later, more = _next_entries(encounters, templates, links, rows, depth)
+        later, more = _next_entries(encounters, templates, links, depth, scorer)
         warnings += more
         found.append(later)
     weighed = [_weigh(encounters, templates, pl.concat(found), links, known, scorer)]
@@ -152,9 +150,14 @@ def _told_apart(encounters: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _next_entries(
-    encounters: pl.DataFrame, templates: NDArray[np.float32], links: Links, rows: Ints, depth: int
+    encounters: pl.DataFrame,
+    templates: NDArray[np.float32],
+    links: Links,
+    depth: int,
+    scorer: PairScorer,
 ) -> tuple[pl.DataFrame, list[str]]:
     """Pair open stays with later entries on other documents."""
+    rows = encounters["template_row"].to_numpy()
     open_ = links.stays.filter(pl.col("how_linked") == "none")["entry_row"]
     entries = links.stays["entry_row"]
     told, left_out = by_details(encounters, open_, entries)
@@ -162,7 +165,7 @@ def _next_entries(
     warnings = [f"later entries were not compared with open stays by {text}" for text in left_out]
     if len(open_) * len(entries) <= MAX_COMPARISONS:
         parts.append(
-            by_face(entries, open_, rows, templates, depth).rename(
+            by_face(entries, open_, rows, templates, depth, scorer).rename(
                 {"left_row": "right_row", "right_row": "left_row"}
             )
         )

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 
 from biomatch.errors import ResultsError
 from biomatch.overstay.linkage.overdue import PARTY, OverdueStays
-
-Floats = NDArray[np.float64]
+from biomatch.portable.types import Floats
 
 
 @dataclass(frozen=True, eq=False)

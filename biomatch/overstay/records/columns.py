@@ -39,6 +39,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     "received_at": ("received", "recorded_at", "received_on", "record_received"),
     "source": ("recorded_by",),
     "template_row": ("template", "face_row"),
+    "face_score": ("verification_score", "similarity_score", "match_score"),
     "quality": ("face_quality", "sample_quality"),
     "programme_end": ("program_end", "programme_end_date", "program_end_date"),
     "extension_filed_on": ("extension_filed",),

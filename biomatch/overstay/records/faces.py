@@ -17,7 +17,7 @@ TEMPLATE_COLUMN = "template_row"
 
 
 def with_faces(
-    faces: str | Path | NDArray[np.float32] | None, sources: list[Source]
+    faces: str | Path | NDArray[np.float32] | pl.DataFrame | None, sources: list[Source]
 ) -> tuple[NDArray[np.float32] | None, list[Source]]:
     """Load templates and say which record has which.
 
@@ -44,6 +44,8 @@ def with_faces(
     named = [any(plain_name(c) == TEMPLATE_COLUMN for c in source.frame.columns) for source in sources]
     if faces is None:
         return None, sources
+    if isinstance(faces, pl.DataFrame):
+        raise TableError("faces are a frame", allowed="templates; scores by pair are read by another door")
     rows = [source.given for source in sources]
     vectors, where = _vectors(faces, rows)
     if all(named):

@@ -11,7 +11,16 @@ import polars as pl
 from biomatch.overstay.records import words
 from biomatch.overstay.records.columns import ColumnPlan
 from biomatch.overstay.records.observed import unite_keys
-from biomatch.overstay.records.times import EVERY_PORT, at_ports, moments, read_clock, read_day, zone_of_rows
+from biomatch.overstay.records.times import (
+    EVERY_PORT,
+    at_ports,
+    dense_codes,
+    moments,
+    read_clock,
+    read_day,
+    zone_of_rows,
+)
+from biomatch.overstay.rules.base import counted
 from biomatch.overstay.rules.faults import Faults
 from biomatch.overstay.rules.source import ROW, Source
 from biomatch.overstay.rules.terms import read_admission
@@ -39,6 +48,7 @@ RECORDS: dict[str, Any] = {
     "carrier": pl.String,
     "source": pl.String,
     "template_row": pl.Int64,
+    "face_score": pl.Float64,  # of an exit, against the entry on its document
     "quality": pl.Float32,
     "programme_end": pl.Date,
     "extension_filed_on": pl.Date,
@@ -99,12 +109,18 @@ class Reader:
     def raw(self, name: str) -> pl.Series:
         """Give a column as it stands; nulls where the table has none."""
         if not self.has(name):
-            return pl.Series(name, [None], dtype=pl.String).new_from_index(0, len(self.source.frame))
+            return self.nothing(name, pl.String)
         return self.source.frame[self.plan.read[name]].alias(name)
+
+    def nothing(self, name: str, kind: Any) -> pl.Series:
+        """Give a column of nulls."""
+        return pl.Series(name, [None], dtype=kind).new_from_index(0, len(self.source.frame))
 
     def text(self, name: str) -> pl.Series:
         """Give a column as text without blanks around it; empty cells are null."""
         cells = self.raw(name)
+        if not self.has(name):
+            return cells
         if isinstance(cells.dtype, (pl.Float32, pl.Float64)):
             whole = cells.is_null().all() or bool((cells.drop_nulls() == cells.drop_nulls().round()).all())
             cells = cells.cast(pl.Int64) if whole else cells  # numbers of documents that were read as floats
@@ -125,6 +141,8 @@ class Reader:
 
     def day(self, name: str) -> pl.Series:
         """Read a column of days; cells that are none are faults."""
+        if not self.has(name):
+            return self.nothing(name, pl.Date)
         days, wrong = read_day(self.raw(name))
         self.fault(name, wrong.is_not_null(), wrong)
         return days
@@ -132,6 +150,8 @@ class Reader:
     def word(self, name: str, known: dict[str, tuple[str, ...]], otherwise: str | None) -> pl.Series:
         """Read a column of words; others are faults."""
         cells = self.text(name)
+        if not self.has(name):
+            return cells if otherwise is None else cells.fill_null(otherwise)
         found = words.one_of(known, cells)
         self.fault(name, cells.is_not_null() & found.is_null(), f"is none of {words.said_words(known)}")
         return found if otherwise is None else found.fill_null(otherwise)
@@ -139,8 +159,7 @@ class Reader:
     def note(self, count: int, text: str) -> None:
         """Add a note about so many rows, if there are any."""
         if count:
-            rows = "row" if count == 1 else "rows"
-            self.notes.append(f"{self.source.name}: {count:,} {rows} {text}")
+            self.notes.append(f"{self.source.name}: {counted(count, 'row')}: {text}")
 
 
 def read_records(
@@ -194,7 +213,7 @@ def _when(reader: Reader, zones: Mapping[str, str]) -> dict[str, pl.Series]:
     named = ports.is_in([port for port in zones if port != EVERY_PORT]).fill_null(value=False)
     day, clock = at_ports(read, zone, named | (EVERY_PORT in zones))
     in_utc = (read.offset == 0) & zone.is_null()
-    reader.note(int(in_utc.sum()), "give times in UTC at ports without a --zone: their days are days in UTC")
+    reader.note(int(in_utc.sum()), "time in UTC at a port without a --zone, so the day is the day in UTC")
     return {
         "day": day,
         "clock": clock,
@@ -224,17 +243,11 @@ def _who(reader: Reader, day: pl.Series, templates: int | None) -> dict[str, pl.
         nothing & ~told.fill_null(value=False),
         "leaves nothing to link by: no document, no person, no name with a birth date, no face",
     )
-    reader.note(int((nothing & told).sum()), "have no document: they are linked by what else they say")
-    quality = reader.text("quality").cast(pl.Float32, strict=False)
-    reader.fault(
-        "quality", reader.text("quality").is_not_null() & ~quality.is_finite().fill_null(value=False),
-        "is no number",
-    )  # fmt: skip
+    reader.note(int((nothing & told).sum()), "no document, so linked by what else the row says")
+    quality, score = _number(reader, "quality"), _number(reader, "face_score")
     sex_text = reader.text("sex")
     sex = words.one_of(words.SEXES, sex_text)
-    reader.note(
-        int((sex_text.is_not_null() & sex.is_null()).sum()), "have a sex other than F, M, X: not used"
-    )
+    reader.note(int((sex_text.is_not_null() & sex.is_null()).sum()), "sex other than F, M, X, not used")
     return {
         "document": document,
         "issuer": reader.text("issuer").str.to_uppercase(),
@@ -244,8 +257,17 @@ def _who(reader: Reader, day: pl.Series, templates: int | None) -> dict[str, pl.
         "sex": sex,
         "nationality": reader.text("nationality").str.to_uppercase(),
         "template_row": face,
+        "face_score": score,
         "quality": quality,
     }
+
+
+def _number(reader: Reader, name: str) -> pl.Series:
+    """Read a column of finite numbers; other cells are faults."""
+    cells = reader.text(name)
+    found = cells.cast(pl.Float64, strict=False)
+    reader.fault(name, cells.is_not_null() & ~found.is_finite().fill_null(value=False), "is no number")
+    return found
 
 
 def _birth_dates(reader: Reader, day: pl.Series) -> pl.Series:
@@ -256,7 +278,7 @@ def _birth_dates(reader: Reader, day: pl.Series) -> pl.Series:
             r"^\d{4}(-(\d{2}|XX|xx)(-(00|XX|xx))?)?$|^\d{4}-00-\d{2}$"
         )
         partial = partial.fill_null(value=False)
-        reader.note(int(partial.sum()), "have a birth date of which a part is unknown: it is not used")
+        reader.note(int(partial.sum()), "birth date of which a part is unknown, not used")
         cells = cells.to_frame().select(pl.when(~partial).then("birth_date")).to_series()
     births, wrong = read_day(cells)
     reader.fault("birth_date", wrong.is_not_null(), wrong)
@@ -281,7 +303,7 @@ def _terms(reader: Reader, day: pl.Series, direction: pl.Series) -> dict[str, pl
     if unknown:
         others = int((reader.text("class").is_in(unknown) & entering).sum())
         shown = ", ".join(repr(text) for text in unknown[:5]) + (" ..." if len(unknown) > 5 else "")
-        reader.note(others, f"have a class that is not known here ({shown}): only permitted_until tells")
+        reader.note(others, f"class that is not known here ({shown}), so only permitted_until tells")
     until, wrong = read_admission(reader.raw("permitted_until"), day, timed=True)
     reader.fault("permitted_until", wrong.is_not_null() & entering, wrong)
     reader.fault("permitted_until", (until < day) & entering, "is before the entry")
@@ -340,7 +362,15 @@ def order(read: list[pl.DataFrame]) -> pl.DataFrame:
         in order). The order of the user's rows is not in it.
     """
     frame = unite_keys(pl.concat(read))
-    frame = frame.with_columns(time=moments(frame.with_columns(pl.col("key").fill_null(""))))
-    content = ["key", "time", "direction", *(n for n in RECORDS if n not in ("table", "row", "direction"))]
-    frame = frame.sort([*content, "table", "row"], nulls_last=True)
+    read.clear()
+    frame = frame.with_columns(code=pl.Series(dense_codes(frame["key"])))
+    frame = frame.with_columns(time=moments(frame))
+    # Whatever is empty everywhere, or follows from the key, orders nothing.
+    follows = ("document", "issuer") if frame["person"].null_count() == len(frame) else ()
+    content = [
+        name
+        for name in RECORDS
+        if name not in ("table", "row", "direction", *follows) and frame[name].null_count() < len(frame)
+    ]
+    frame = frame.sort(["code", "time", "direction", *content, "table", "row"], nulls_last=True).drop("code")
     return frame.with_columns(record=pl.int_range(pl.len(), dtype=pl.Int64))

@@ -16,6 +16,7 @@ from biomatch import files
 from biomatch.errors import ResultsError, SettingsError, TableError
 from biomatch.overstay.linkage.spread import count_interval
 from biomatch.overstay.records.tables import PIECES
+from biomatch.overstay.rules.us_report import RATE_COLUMNS, with_rates
 from biomatch.tables import storage
 
 KIND = "own-links"
@@ -67,7 +68,8 @@ class OwnLinks:
     stays, leads, links : polars.DataFrame
         As `biomatch.overstay.records.tables` describes them.
     annual : polars.DataFrame
-        Expected departures and overstays by fiscal year, as `us_report.annual_table` gives them.
+        Expected departures and overstays by day of the count and fiscal year, as `annual.annual_of` gives
+        them; its file has the rates too.
     rejects : polars.DataFrame
         Rows that could not be read: ``file``, ``row``, ``column``, ``value``, ``reason``.
     expected_false_leads : ExpectedCount
@@ -160,7 +162,7 @@ class OwnLinks:
         place = Path(folder)
         with storage.new_folder(place, KIND, {"on": self.on.isoformat(), "form": form}) as beside:
             for name in TABLES:
-                table = getattr(self, name)
+                table = with_rates(self.annual) if name == "annual" else getattr(self, name)
                 if form == "csv":
                     storage.write_text(beside / f"{name}.csv", table.write_csv())
                 else:
@@ -200,7 +202,7 @@ class OwnLinks:
                 tables["stays"],
                 tables["leads"],
                 tables["links"],
-                tables["annual"],
+                tables["annual"].drop(RATE_COLUMNS),
                 pl.DataFrame(),
                 expected,
                 summary["rows"],

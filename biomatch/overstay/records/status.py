@@ -9,11 +9,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.overstay.rules import us
-from biomatch.overstay.rules.short_stays import lawful_until
+from biomatch.overstay.rules.short_stays import assess_linked
 from biomatch.overstay.rules.us_classes import CLASSES, Admission
 from biomatch.overstay.rules.us_days import SEVERITIES
 from biomatch.tables.observed import Observed
-from biomatch.tables.produced import STAY_STATUSES
 from biomatch.tables.zones import local_dates, zones_of
 
 RULES = ("us", "eu")
@@ -76,7 +75,16 @@ def judge(
         next_entry=pl.max_horizontal(pl.lit(again), "entry") if len(dated) else pl.lit(again),
     ).with_columns(next_entry=pl.when(pl.lit(again).is_not_null()).then("next_entry"))
     if rules == "eu":
-        return _eu(records, dated, on, person)
+        permitted = records.select(entry_id="record", permitted_until="permitted_until")
+        known = dated.join(permitted, on="entry_id", how="left", maintain_order="left")
+        judged = assess_linked(known, person[dated["entry_row"].to_numpy()], on)
+        lasting = pl.lit("none", dtype=pl.Enum(SEVERITIES)).alias("severity")
+        return pl.concat([dated.select("entry", "exit"), judged], how="horizontal").with_columns(
+            pl.col("last_lawful_day").dt.year().cast(pl.Int32).alias("fiscal_year"),
+            pl.lit(value=True).alias("expected_departure"),
+            lasting,
+            pl.lit(value=False).alias("visa_void"),
+        )
     terms = records.select("record", "class", "permitted_until", "mode", *_TERMS)
     table = dated.join(terms, left_on="entry_id", right_on="record", how="left", maintain_order="left")
     undated = pl.col("class").cast(pl.String).is_in(_DATED) & pl.col("permitted_until").is_null()
@@ -86,39 +94,3 @@ def judge(
     )
     wanted = ["admission_class", "entry", "exit", "admitted_until", "next_entry", "mode", *_TERMS]
     return pl.concat([dated.select("entry", "exit"), us.assess(table.select(wanted), on)], how="horizontal")
-
-
-def _eu(records: pl.DataFrame, dated: pl.DataFrame, on: date, person: NDArray[np.int64]) -> pl.DataFrame:
-    """Judge by 90 days in any 180, or by an earlier day that the record permits."""
-    entry = dated["entry"].to_physical().to_numpy().astype(np.int64)
-    exit_ = dated["exit"].to_physical()
-    day = (on - date(1970, 1, 1)).days
-    closed, again = dated["exit"].is_not_null().to_numpy(), dated["next_entry"].is_not_null().to_numpy()
-    # Of a stay that a later entry ended only its first day is known to be one of presence.
-    end = np.where(closed, exit_.fill_null(0).to_numpy(), np.where(again, entry, max(day, 0)))
-    end = np.maximum(end.astype(np.int64), entry)
-    last = lawful_until(person[dated["entry_row"].to_numpy()], entry, end)
-    permitted = (
-        dated.select("entry_id")
-        .join(records.select("record", "permitted_until"), left_on="entry_id", right_on="record", how="left",
-              maintain_order="left")["permitted_until"]
-    )  # fmt: skip
-    until = permitted.to_physical()
-    last = np.where(permitted.is_not_null().to_numpy(), np.minimum(last, until.fill_null(0).to_numpy()), last)
-    over = np.where(closed, end, day) > last
-    status = np.select(
-        [closed & ~over, closed, again, ~over],
-        ["compliant", "out_of_country_overstay", "departure_inferred", "not_yet_due"],
-        "suspected_in_country_overstay",
-    )
-    is_over = np.isin(status, ["out_of_country_overstay", "suspected_in_country_overstay"])
-    lawful = pl.Series("last_lawful_day", last.astype(np.int32)).cast(pl.Date)
-    return dated.select("entry", "exit").with_columns(
-        lawful,
-        pl.Series("status", status).cast(pl.Enum(STAY_STATUSES)),
-        pl.Series("days_over", np.where(is_over, np.where(closed, end, day) - last, 0).astype(np.int32)),
-        lawful.dt.year().cast(pl.Int32).alias("fiscal_year"),
-        pl.lit(value=True).alias("expected_departure"),
-        pl.lit("none", dtype=pl.Enum(SEVERITIES)).alias("severity"),
-        pl.lit(value=False).alias("visa_void"),
-    )

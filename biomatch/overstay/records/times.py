@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from biomatch.errors import SettingsError
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
+from biomatch.portable.types import Ints
 from biomatch.tables.schema import Time
 from biomatch.tables.zones import check_zone, local_times, utc_times
 
@@ -218,7 +220,7 @@ def moments(records: pl.DataFrame) -> pl.Series:
     Parameters
     ----------
     records : polars.DataFrame
-        Columns key (String: document or person), direction (``entry``, ``exit``), day (Date), clock
+        Columns code (Int64: of the document or person), direction (``entry``, ``exit``), day (Date), clock
         (`Time`, by the port), zone (String).
 
     Returns
@@ -227,38 +229,68 @@ def moments(records: pl.DataFrame) -> pl.Series:
         `Time`. On a day on which a document both came and went without a clock, who was inside before
         leaves first, and who was outside comes first: a day trip and a visa run are both one day.
     """
-    frame = records.select("key", "direction", "day", "clock").with_row_index("at")
-    untimed = frame.filter(pl.col("clock").is_null())
-    clock = frame["clock"]
+    clock = records["clock"]
+    untimed = np.flatnonzero(clock.is_null().to_numpy())
     if len(untimed):
-        is_entry = pl.col("direction") == "entry"
-        net = (
-            frame.group_by("key", "day")
-            .agg(entries=is_entry.sum(), exits=(~is_entry).sum())
-            .sort("key", "day")
-            .with_columns(net=pl.col("entries").cast(pl.Int64) - pl.col("exits").cast(pl.Int64))
-            .with_columns(state=pl.when(pl.col("net") != 0).then(pl.col("net") > 0))
-            .with_columns(
-                inside=pl.col("state").forward_fill().over("key").shift(1).over("key").fill_null(value=False)
-            )
-            .with_columns(both=(pl.col("entries") > 0) & (pl.col("exits") > 0))
-        )
-        placed = (
-            untimed.join(net.select("key", "day", "inside", "both"), on=["key", "day"], how="left")
-            .sort("at")
-            .with_columns(turn=pl.int_range(pl.len()).over("key", "day", "direction"))
-        )
-        first = is_entry != pl.col("inside")
-        minute = (
-            pl.when("both")
-            .then(FIRST_HOUR * 60 + 2 * pl.col("turn") + pl.when(first).then(0).otherwise(1))
-            .otherwise(pl.when(is_entry).then(FIRST_HOUR * 60).otherwise(LAST_HOUR * 60) + pl.col("turn"))
-        )
-        made = placed.select("at", made=(pl.col("day").cast(Time) + pl.duration(minutes=minute)).cast(Time))
-        clock = (
-            frame.join(made, on="at", how="left", maintain_order="left")
-            .select(pl.coalesce("clock", "made"))
-            .to_series()
-        )
+        minute = _made_minutes(records, untimed)
+        made = records["day"].gather(untimed).cast(Time) + pl.Series(minute * 60_000).cast(pl.Duration("ms"))
+        clock = clock.scatter(untimed, made.cast(Time))
     names = sorted(records["zone"].drop_nulls().unique().to_list())
     return utc_times(clock, records["zone"].fill_null("UTC"), {name: name for name in names}).alias("time")
+
+
+def _made_minutes(records: pl.DataFrame, untimed: Ints) -> Ints:
+    """Make up a minute of the day for the rows of which only the day is known.
+
+    One sort by code and day, and what is inside at the start of a day is the sign of the last day on which a
+    code's entries and exits differed in number.
+    """
+    code = records["code"].to_numpy()
+    day = records["day"].to_physical().to_numpy().astype(np.int64)
+    entry = (records["direction"] == "entry").to_numpy()
+    group = code * (int(day.max()) - int(day.min()) + 1) + (day - int(day.min()))
+    order = pl.Series(group).arg_sort().to_numpy()
+    begin = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
+    entries = np.add.reduceat(entry[order].astype(np.int64), begin)
+    exits = np.diff(np.r_[begin, len(order)]) - entries
+    # The last earlier day of the code with a net; none of it: outside.
+    at = np.arange(len(begin))
+    last = np.maximum.accumulate(np.where(entries != exits, at, -1))
+    last = np.r_[-1, last[:-1]]
+    key = code[order[begin]]
+    known = (last >= 0) & (key[last] == key)
+    inside = known & (entries[last] > exits[last])
+    both = (entries > 0) & (exits > 0)
+
+    number = np.empty(len(group), dtype=np.int64)
+    number[order] = np.repeat(at, np.diff(np.r_[begin, len(order)]))
+    place, comes = number[untimed], entry[untimed]
+    turn = _turns(2 * place + comes)
+    first = comes != inside[place]
+    alone = np.where(comes, FIRST_HOUR, LAST_HOUR) * 60 + turn
+    return np.where(both[place], FIRST_HOUR * 60 + 2 * turn + ~first, alone)
+
+
+def _turns(group: Ints) -> Ints:
+    """Number the rows of each group from 0, in the order in which they stand."""
+    order = np.argsort(group, kind="stable")
+    begin = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
+    turn = np.empty(len(group), dtype=np.int64)
+    turn[order] = np.arange(len(group)) - np.repeat(begin, np.diff(np.r_[begin, len(group)]))
+    return turn
+
+
+def dense_codes(values: pl.Series) -> Ints:
+    """Number the values of a column in their order, from 0; equal ones alike, nulls as the last.
+
+    Examples
+    --------
+    >>> dense_codes(pl.Series(["b", None, "a", "b"])).tolist()
+    [1, 2, 0, 1]
+    """
+    listed = values.unique().sort(nulls_last=True)
+    codes = pl.DataFrame({"value": listed, "code": pl.int_range(len(listed), dtype=pl.Int64, eager=True)})
+    frame = values.to_frame("value")
+    return frame.join(codes, on="value", how="left", maintain_order="left", nulls_equal=True)[
+        "code"
+    ].to_numpy()

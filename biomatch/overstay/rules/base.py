@@ -101,6 +101,17 @@ def check_day(day: date, name: str) -> date:
     return day
 
 
+def counted(count: int, noun: str) -> str:
+    """Give a number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1_200, "row")
+    ('1 row', '1,200 rows')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def nearest(name: str, known: list[str]) -> str:
     """Say which known name is meant, as half a sentence; empty where none is near."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)

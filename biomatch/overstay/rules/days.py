@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from biomatch.portable.types import Bools, Ints
+
 LIMIT_BITS = 8
 LIMIT_MASK = (1 << LIMIT_BITS) - 1
 BLOCK_ROWS = 1 << 15

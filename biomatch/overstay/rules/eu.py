@@ -29,7 +29,8 @@ from biomatch.overstay.rules.base import (
     refuse_outside,
     refuse_rows,
 )
-from biomatch.overstay.rules.days import Intervals, Ints, in_blocks, in_order, united, without
+from biomatch.overstay.rules.days import Intervals, in_blocks, in_order, united, without
+from biomatch.portable.types import Ints
 
 SHORT_STAY = "short_stay"
 MAX_LIMIT_DAYS = 179

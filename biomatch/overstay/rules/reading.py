@@ -8,6 +8,7 @@ import polars as pl
 
 from biomatch.errors import TableError
 from biomatch.overstay.rules import us, us_days
+from biomatch.overstay.rules.base import counted
 from biomatch.overstay.rules.intake import Intake, Stays, take_in, wrong_date
 from biomatch.overstay.rules.reading_eu import read_eu
 from biomatch.overstay.rules.source import ROW
@@ -78,11 +79,13 @@ def read_us(path: Path, *, reject: bool = False) -> Stays:
             intake.refuse(~pl.col(name).is_in(words), name, f"{', '.join(words)}, or nothing")
     _read_class(intake)
     _read_terms(intake)
-    _find_twice(intake)
+    order = _find_twice(intake)
     intake.finish(reject=reject)
-    intake.keep()
-    frame, notes = _with_next_entry(intake.frame)
-    notes += _waiver_again(frame)
+    if intake.bad.any():
+        intake.keep()
+        order = _by_traveller(intake.frame)
+    frame, notes = _with_next_entry(intake.frame, order)
+    notes += waiver_again(frame, order)
     notes += _ineffective(frame)
     frame = frame.drop([name for name in frame.columns if name == ROW or name.startswith("raw ")])
     return Stays(frame, tuple(notes), intake.faults.table(), intake.given)
@@ -140,19 +143,26 @@ def _read_terms(intake: Intake) -> None:
 _KINDS = (Admission.STATUS, Admission.DATE)
 
 
-def _find_twice(intake: Intake) -> None:
-    """Find stays that stand there twice: the later row is the fault."""
-    frame = intake.frame.filter(~intake.bad).select("traveller", "entry", "exit", ROW)
-    order = frame.sort("traveller", "entry", "exit", ROW, nulls_last=True)
+def _by_traveller(frame: pl.DataFrame) -> pl.Series:
+    """Give the order of rows by traveller and entry; one sort serves everything that looks at neighbours."""
+    return frame.select(pl.arg_sort_by("traveller", "entry", "exit", ROW, nulls_last=True)).to_series()
+
+
+def _find_twice(intake: Intake) -> pl.Series:
+    """Find stays that stand there twice: the later row is the fault. Gives all rows by traveller."""
+    every = order = _by_traveller(intake.frame)
+    if intake.bad.any():
+        order = every.filter(~intake.bad.gather(every))
+    ordered = intake.frame.select("traveller", "entry", "exit", ROW)[order]
     same = (pl.col("traveller") == pl.col("traveller").shift(-1)) & (
         pl.col("entry") == pl.col("entry").shift(-1)
     )
     # Out and in again on one day are two stays; anything else with the same entry is one stay twice.
-    twice = order.with_columns(next_row=pl.col(ROW).shift(-1), same=same).filter(
+    twice = ordered.with_columns(next_row=pl.col(ROW).shift(-1), same=same).filter(
         pl.col("same") & (pl.col("exit") != pl.col("entry")).fill_null(value=True)
     )
     if twice.is_empty():
-        return
+        return every
     twice = twice.select(
         "traveller",
         "entry",
@@ -175,30 +185,44 @@ def _find_twice(intake: Intake) -> None:
         pl.concat_str(pl.lit("is the entry of row "), pl.col("first").cast(pl.String), pl.lit(" again"))
     ).to_series()
     intake.wrong(found["first"].is_not_null(), "entry", reasons, make)
+    return every
 
 
-def _with_next_entry(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """Add each traveller's next arrival."""
-    order = frame.select("traveller", "entry", "exit").with_row_index("row")
-    order = order.sort("traveller", "entry", "exit", "row", nulls_last=True)
+def _with_next_entry(frame: pl.DataFrame, order: pl.Series) -> tuple[pl.DataFrame, list[str]]:
+    """Add each traveller's next arrival; `order` is that of `_by_traveller`."""
+    ordered = frame.select("traveller", "entry", "exit")[order]
     same = pl.col("traveller") == pl.col("traveller").shift(-1)
-    order = order.with_columns(pl.when(same).then(pl.col("entry").shift(-1)).alias("next_entry"))
-    crossing = order.select((pl.col("exit") > pl.col("next_entry")).sum()).item()
-    notes = (
-        [f"{crossing:,} stays end after the same traveller's next entry: each is judged by its own dates"]
-        if crossing
-        else []
+    ordered = ordered.select(
+        "exit", pl.when(same).then(pl.col("entry").shift(-1)).alias("next_entry"), row=order
     )
-    return frame.with_columns(order.sort("row")["next_entry"]), notes
+    crossing = ordered.select((pl.col("exit") > pl.col("next_entry")).sum()).item()
+    again = ordered.filter(pl.col("next_entry").is_not_null())
+    nothing = pl.Series("next_entry", [None], dtype=pl.Date).new_from_index(0, len(frame))
+    said = f"{counted(crossing, 'stay')} with an exit after the same traveller's next entry"
+    notes = [f"{said}: judged by its own dates"] if crossing else []
+    return frame.with_columns(nothing.scatter(again["row"], again["next_entry"])), notes
 
 
-def _waiver_again(frame: pl.DataFrame) -> list[str]:
-    """Say how many waiver stays without a date follow another of the traveller within 90 days."""
+def waiver_again(frame: pl.DataFrame, order: pl.Series | None = None) -> list[str]:
+    """Say how many waiver stays without a date follow another of the traveller within 90 days.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+        Columns traveller, entry, exit, admission_class, admitted_until.
+    order : polars.Series, optional
+        Rows by traveller and entry.
+    """
     waivers = [c.code for c in BY_CODE.values() if c.is_waiver]
+    if not frame["admitted_until"].null_count():
+        return []
+    if order is None:
+        order = frame.select(pl.arg_sort_by("traveller", "entry")).to_series()
+    # An Enum is compared by its codes: no text is made of it.
     stay = frame.select(
-        "traveller", "entry", "exit", waiver=pl.col("admission_class").cast(pl.String).is_in(waivers),
+        "traveller", "entry", waiver=pl.col("admission_class").is_in(waivers),
         undated=pl.col("admitted_until").is_null(),
-    ).sort("traveller", "entry")  # fmt: skip
+    )[order]  # fmt: skip
     earlier = pl.col("traveller") == pl.col("traveller").shift(1)
     near = pl.col("entry") - pl.col("entry").shift(1) <= pl.duration(days=WAIVER_DAYS)
     again = earlier & near & pl.col("waiver") & pl.col("waiver").shift(1) & pl.col("undated")
@@ -206,8 +230,9 @@ def _waiver_again(frame: pl.DataFrame) -> list[str]:
     if not count:
         return []
     return [
-        f"{count:,} waiver stays without admitted_until begin within {WAIVER_DAYS} days of the traveller's "
-        "last entry: each got 90 days of its own; after a trip to an adjacent country the first admission's "
+        f"{counted(count, 'waiver stay')} without admitted_until, within {WAIVER_DAYS} days of the "
+        "traveller's last entry: counted with 90 days of its own; after a trip to an adjacent country the "
+        "first admission's "
         "date goes on, so give the date on the I-94"
     ]
 
@@ -242,5 +267,7 @@ def _ineffective(frame: pl.DataFrame) -> list[str]:
         if name in frame.columns:
             rows = frame.select((pl.col(name).is_not_null() & wrong).arg_true()).to_series()
             if len(rows):
-                notes.append(f"{name} has no effect in {len(rows):,} rows, first in row {rows[0] + 1}: {why}")
+                notes.append(
+                    f"{name} has no effect in {counted(len(rows), 'row')}, first in row {rows[0] + 1}: {why}"
+                )
     return notes

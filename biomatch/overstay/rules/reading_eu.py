@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from biomatch.errors import TableError
-from biomatch.overstay.rules.base import LAST_DAY
+from biomatch.overstay.rules.base import LAST_DAY, counted
 from biomatch.overstay.rules.eu import MAX_LIMIT_DAYS, SHORT_STAY
 from biomatch.overstay.rules.eu_countries import COUNTS_FROM, country_code
 from biomatch.overstay.rules.intake import Intake, Stays, take_in
@@ -48,7 +48,7 @@ def read_eu(path: Path, *, reject: bool = False, exit_only: bool = False) -> Sta
     notes: list[str] = []
     alone = int(intake.frame["entry"].is_null().sum()) if exit_only else 0
     if alone:
-        notes.append(f"{alone:,} rows have an exit and no entry: only the day of the exit counts")
+        notes.append(f"{counted(alone, 'row')} with an exit and no entry: only the day of the exit counts")
         intake.frame = intake.frame.with_columns(pl.coalesce("entry", "exit").alias("entry"))
     if "max_days" in intake.frame.columns:
         number = pl.col("max_days").cast(pl.Int64, strict=False)
@@ -74,7 +74,7 @@ def read_eu(path: Path, *, reject: bool = False, exit_only: bool = False) -> Sta
     count = frame.select((pl.col("exit").is_null() & later).sum()).item() if frame["exit"].null_count() else 0
     if count:
         notes.append(
-            f"{count:,} rows have no exit though the traveller entered again later: "
+            f"{counted(count, 'row')} without an exit though the traveller entered again later: "
             "taken as inside all the time"
         )
     frame = frame.drop([name for name in frame.columns if name == ROW or name.startswith("raw ")])
@@ -125,7 +125,11 @@ def _read_country(intake: Intake) -> list[str]:
     )
     intake.frame = frame.with_columns(accession=pl.when(here.is_not_null()).then(since))
     outside = int((frame["country"].is_not_null() & ~frame["country"].is_in(list(COUNTS_FROM))).sum())
-    return [f"{outside:,} rows are of countries outside the area: their days do not count"] if outside else []
+    return (
+        [f"{counted(outside, 'row')} of countries outside the area: their days do not count"]
+        if outside
+        else []
+    )
 
 
 def _from_accession(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
@@ -146,8 +150,8 @@ def _from_accession(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     notes = []
     if counts["clipped"] or counts["before"]:
         notes.append(
-            f"{counts['before']:,} rows end before their country's accession and do not count, "
-            f"{counts['clipped']:,} count from it on"
+            f"{counted(counts['before'], 'row')} before the country's accession, not counted; "
+            f"{counted(counts['clipped'], 'row')} across it, counted from it on"
         )
     return frame, notes
 

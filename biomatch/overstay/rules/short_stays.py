@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
-from numpy.typing import NDArray
+import polars as pl
 
 from biomatch.overstay.rules import eu
-
-Ints = NDArray[np.int64]
+from biomatch.portable.types import Ints
+from biomatch.tables.produced import STAY_STATUSES
 
 
 def lawful_until(
@@ -72,6 +74,50 @@ def lawful_until(
     found = np.empty(len(first), dtype=np.int64)
     found[order] = first + low - 1
     return found
+
+
+def assess_linked(stays: pl.DataFrame, person: Ints, on: date) -> pl.DataFrame:
+    """Judge linked stays by 90 days in any 180 of their person, or by an earlier day that the record permits.
+
+    Parameters
+    ----------
+    stays : polars.DataFrame
+        Columns entry, exit, next_entry, permitted_until (Date; all but entry may be null).
+    person : ndarray of int64
+        Shape (n,): whose each stay is, over all passports.
+    on : datetime.date
+        The day of the check.
+
+    Returns
+    -------
+    polars.DataFrame
+        Row by row: ``last_lawful_day`` (Date), ``status`` (Enum of `STAY_STATUSES`), ``days_over`` (Int32).
+    """
+    entry = stays["entry"].to_physical().to_numpy().astype(np.int64)
+    exit_ = stays["exit"].to_physical()
+    day = (on - date(1970, 1, 1)).days
+    closed, again = stays["exit"].is_not_null().to_numpy(), stays["next_entry"].is_not_null().to_numpy()
+    # Of a stay that a later entry ended only its first day is known to be one of presence.
+    end = np.where(closed, exit_.fill_null(0).to_numpy(), np.where(again, entry, max(day, 0)))
+    end = np.maximum(end.astype(np.int64), entry)
+    last = lawful_until(person, entry, end)
+    permitted = stays["permitted_until"]
+    until = permitted.to_physical().fill_null(0).to_numpy()
+    last = np.where(permitted.is_not_null().to_numpy(), np.minimum(last, until), last)
+    over = np.where(closed, end, day) > last
+    status = np.select(
+        [closed & ~over, closed, again, ~over],
+        ["compliant", "out_of_country_overstay", "departure_inferred", "not_yet_due"],
+        "suspected_in_country_overstay",
+    )
+    is_over = np.isin(status, ["out_of_country_overstay", "suspected_in_country_overstay"])
+    return pl.DataFrame(
+        [
+            pl.Series("last_lawful_day", last.astype(np.int32)).cast(pl.Date),
+            pl.Series("status", status, dtype=pl.String).cast(pl.Enum(STAY_STATUSES)),
+            pl.Series("days_over", np.where(is_over, np.where(closed, end, day) - last, 0).astype(np.int32)),
+        ]
+    )
 
 
 def _disjoint(who: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:

@@ -123,6 +123,41 @@ def annual_table(results: pl.DataFrame, by: Sequence[str] = (), *, on: date | No
     )
 
 
+def with_rates(table: pl.DataFrame) -> pl.DataFrame:
+    """Add the rates of the published table, each with its interval.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        From `annual_table` with a date: every year with what was due so far.
+
+    Returns
+    -------
+    polars.DataFrame
+        `table` with `RATE_COLUMNS` (Float64): overstays, and those suspected in the country, in expected
+        departures that were due so far; null where none was.
+    """
+    rows = [
+        [
+            value
+            for name in ("overstays", "suspected_in_country")
+            for found in [rate(row[name], row["due_so_far"])]
+            for value in (found.value, *(found.interval if row["due_so_far"] else (None, None)))
+        ]
+        for row in table.iter_rows(named=True)
+    ]
+    rates = pl.DataFrame(rows, schema=dict.fromkeys(RATE_COLUMNS, pl.Float64), orient="row")
+    return pl.concat([table, rates], how="horizontal")
+
+
+RATE_COLUMNS = tuple(
+    f"{name}{end}"
+    for name in ("total_rate_of_due", "suspected_in_country_rate_of_due")
+    for end in ("", "_low", "_high")
+)
+"""Rates of `with_rates` with the ends of their 95% intervals."""
+
+
 def counts_of_year(results: pl.DataFrame, fiscal_year: int) -> OverstayCounts:
     """Count one fiscal year; a year without expected departures has zeros and rates without a value."""
     table = annual_table(results).filter(pl.col("fiscal_year") == fiscal_year)

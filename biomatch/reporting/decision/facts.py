@@ -93,10 +93,8 @@ def _day(result: Result) -> list[tuple[str, str, str]]:
         ("Travellers searched", own.height),
         ("Not recognised", missed),
         ("False alarms", false),
+        ("Honest travellers stopped", result.alerts["all"].false_encounters),
     ]
-    stopped = _stopped(result)
-    if stopped is not None:
-        events.append(("Honest travellers stopped", stopped))
     found = [(what, _a_day(n, days), count(n)) for what, n in events]
     prices = costs_of(result)
     if prices is not None:
@@ -113,13 +111,6 @@ def _a_day(events: int, days: int) -> str:
 
 def _mean(value: float) -> str:
     return number(float(f"{value:.3g}")) if value else "0"
-
-
-def _stopped(result: Result) -> int | None:
-    every = result.alerts.get("all")
-    stops = every.get("false_alarms") if isinstance(every, Mapping) else None
-    found = recommendation.counts_of(stops) if isinstance(stops, Mapping) else None
-    return None if found is None else found[0]
 
 
 # -- the reader's gallery ------------------------------------------------------------------------------
@@ -238,11 +229,9 @@ def claims(result: Result) -> list[Claim]:
         found.append(_each_group(result, float(target)))
     alerts = given.get("alerts")
     limit = alerts.get("max_stops_per_million") if isinstance(alerts, Mapping) else None
-    every = result.alerts.get("all")
-    stops = every.get("false_alarms") if isinstance(every, Mapping) else None
-    if isinstance(limit, int | float) and isinstance(stops, Mapping):
+    if isinstance(limit, int | float):
         what = f"Honest travellers stopped: at most {limit:,g} in a million"
-        found.append(_held(what, Ratio.of_json(stops), limit / 1e6))
+        found.append(_held(what, Ratio.of(result.alerts["all"].false_alarms), limit / 1e6))
     lost, mates = result.misses.get("lost by the index", 0), result.fnir.denominator
     if mates:
         verdict = "met" if not lost else "not met"

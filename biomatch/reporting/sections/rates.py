@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -168,8 +167,7 @@ def day_table(tracks: Tracks, leads: Table | None = None) -> Table | None:
         ),
         tuple(rows),
         "Means over the graded days; a single day varies around them. Mean days between events: for what "
-        "happens less than once a day. Leads stand "
-        "where all stays were linked again.",
+        "happens less than once a day. Leads stand where all stays were linked again.",
     )
 
 
@@ -181,13 +179,11 @@ def _later(tracks: Tracks, leads: Table | None) -> list[tuple[str, int | Along]]
             if isinstance(number, Along):
                 number = where_counted(number, tracks.slider)
             found.append(("False overstay leads, on the last list", number))
-    every = tracks.result.alerts.get("all", {})
-    for what, name in (
-        ("Honest travellers stopped, at the alerts' own thresholds", "false_alarms"),
-        ("Fraud caught, at the alerts' own thresholds", "caught"),
-    ):
-        if isinstance(every.get(name), Mapping) and isinstance(every[name].get("numerator"), int):
-            found.append((what, every[name]["numerator"]))
+    alerts = tracks.result.alerts["all"]
+    if alerts.honest_encounters:
+        stopped = "Honest travellers stopped, at the alerts' own thresholds"
+        found.append((stopped, alerts.false_encounters))
+        found.append(("Fraud caught, at the alerts' own thresholds", alerts.caught))
     return found
 
 

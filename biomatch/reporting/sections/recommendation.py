@@ -85,13 +85,11 @@ def consequences(result: Result) -> str:
         parts.append(f"{_counted(missed, 'traveller')} who {'was' if missed == 1 else 'were'} not recognised")
     if result.overstays:
         parts.append(_counted(result.overstays[-1].false_leads, "false overstay lead"))
-    every = result.alerts.get("all")
-    if isinstance(every, Mapping):
-        stopped, caught = (counts_of(every.get(name) or {}) for name in ("false_alarms", "caught"))
-        if stopped is not None:
-            parts.append(f"{_counted(stopped[0], 'honest traveller')} stopped by an alert of fraud")
-        if caught is not None and caught[1]:
-            parts.append(f"{count(caught[0])} of {_counted(caught[1], 'fraud')} caught")
+    alerts = result.alerts["all"]
+    if alerts.honest_encounters:
+        parts.append(f"{_counted(alerts.false_encounters, 'honest traveller')} stopped by an alert of fraud")
+    if alerts.events:
+        parts.append(f"{count(alerts.caught)} of {_counted(alerts.events, 'fraud')} caught")
     if not parts:
         return ""
     when = "On the grading world" + ("" if days is None else f", {_counted(days, 'day')} long,")

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.cards import Card, Carded, facts
+from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.scorelaw.fit.goodness import Goodness, HeldOut, check_held_out, judge_fit
 from biomatch.scorelaw.fit.sample import FEWEST, ScoreSample, from_embeddings
 from biomatch.scorelaw.fit.twin import Twin, fit_twin
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.settings.profile import FaceProfile
+from biomatch.settings.verdict import REACH
 from biomatch.streams import stream
 
-Progress = Callable[[str, int, int], None]
 NOT_FITTED = "ageing, kin and capture are the built-in model's, and there are no groups: the data do not tell"
 
 
@@ -41,6 +40,10 @@ class Fitted(Carded):
     goodness: Goodness
     misfit: float
 
+    @property
+    def _reach(self) -> int:
+        return self.profile.verdict.largest_gallery if self.profile.verdict else REACH * FEWEST
+
     def card(self) -> Card:
         """Say what is shown: what was fitted to what, and whether to trust it."""
         warnings = self.goodness.warnings
@@ -52,7 +55,7 @@ class Fitted(Carded):
                 ("non-mated scores", self.sample.non_mated),
                 ("misfit", self.misfit),
                 ("trusted", "yes" if not warnings else f"no: {warnings[0]}"),
-                ("next", "bm.predict(fitted.profile, gallery=1_000_000, max_fpir=0.003)"),
+                ("next", f"bm.predict(fitted.profile, gallery={self._reach}, max_fpir=0.003)"),
             ),
         )
 
@@ -136,6 +139,12 @@ def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitte
             "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
             "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),
             "errors.fpir_model": fpir_band(people),
+            "verdict": {
+                "misfit": float(f"{twin.misfit:.4g}"),
+                "identities": sample.identities,
+                "largest_gallery": REACH * people,
+                "warnings": list(goodness.warnings),
+            },
         }
     )
     return Fitted(_tidy(profile), sample, goodness, twin.misfit)

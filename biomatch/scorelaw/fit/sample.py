@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from biomatch import files, portable
 from biomatch.errors import TableError
+from biomatch.portable.types import Floats
 from biomatch.streams import stream
 
-Floats = NDArray[np.float64]
 Vectors = NDArray[np.float32]
 EDGES = np.linspace(-1.0, 1.0, 4001)
 """Thresholds at which non-mated scores are counted; a step of 0.0005 is far below any law's width."""

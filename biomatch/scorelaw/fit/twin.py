@@ -10,16 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from biomatch.cards import Progress
 from biomatch.errors import TableError
+from biomatch.portable.types import Floats
 from biomatch.scorelaw.fit.sample import ScoreSample
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.scorelaw.nonmated import THRESHOLDS, NonMated
 from biomatch.settings.profile import FaceProfile
 
-Floats = NDArray[np.float64]
-Progress = Callable[[str, int, int], None]
 MATED_LEVELS = (0.9, 0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001, 0.0003)
 NON_MATED_LEVELS = (0.3, 0.1, 0.03, 0.01, 0.003, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 FPIR_LEVELS = (0.6, 0.3, 0.1, 0.03)

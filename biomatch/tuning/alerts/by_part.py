@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch.evaluation.alerts.by_part import ELSEWHERE
 from biomatch.evaluation.alerts.curves import AlertCurve
+from biomatch.portable.types import Floats
 
-Floats = NDArray[np.float64]
 LEAST_STOPS = 3.0
 """Honest encounters that the single threshold must be expected to stop at a part before it gets its own:
 with three expected, none would be seen once in twenty times (exp(-3) = 0.05)."""

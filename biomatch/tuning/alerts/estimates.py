@@ -22,8 +22,6 @@ from biomatch.evaluation.alerts.by_part import joined
 from biomatch.evaluation.alerts.curves import AlertCurve
 from biomatch.rates import Rate
 
-DETECTED_PER_MILLION = 8.0
-"""Impostors found among face-checked travellers: 7 to 10 a million (CBP's counts [A21, A22])."""
 STOP_MINUTES = 5.0
 """Officer's time for one stop (assumed)."""
 

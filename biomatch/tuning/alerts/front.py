@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from biomatch.portable.types import Floats
 from biomatch.tuning.alerts.by_part import Step
 
-Floats = NDArray[np.float64]
 MOST_POINTS = 40
 """Points of the front that are kept, evenly spread over the logarithm of the stops."""
 

@@ -12,15 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.alerts.curves import AlertCurve
+from biomatch.evaluation.alerts.precision import PER_MILLION
 from biomatch.policy import OperatingPoint
 from biomatch.rates import Rate
 from biomatch.tuning.alerts.by_part import Step, rest_of, steps_by_part, told
 from biomatch.tuning.alerts.estimates import (
-    DETECTED_PER_MILLION,
     STOP_MINUTES,
     AlertCosts,
     Estimate,
@@ -30,7 +29,6 @@ from biomatch.tuning.alerts.estimates import (
 from biomatch.tuning.alerts.front import front
 from biomatch.tuning.alerts.spending import spent_of, under_limit
 
-Floats = NDArray[np.float64]
 Key = tuple[str, str]
 """A kind of alert and a part; the part is "" where one threshold is for all."""
 SILENT = 1e9
@@ -203,7 +201,7 @@ def tune_alerts(
     costs: AlertCosts | None = None,
     by: str | None = None,
     traffic: float,
-    prevalence: float | Mapping[str, float] = DETECTED_PER_MILLION / 1e6,
+    prevalence: float | Mapping[str, float] = PER_MILLION / 1e6,
     confidence: float = 0.95,
     stop_minutes: float = STOP_MINUTES,
 ) -> AlertPlan:

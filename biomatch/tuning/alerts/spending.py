@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from biomatch.portable.types import Floats
 from biomatch.tuning.alerts.by_part import Step
 from biomatch.tuning.alerts.front import hull
 
-Floats = NDArray[np.float64]
 Key = tuple[str, str]
 
 

@@ -17,11 +17,12 @@ from pydantic import field_validator
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.alerts.by_part import joined
 from biomatch.evaluation.alerts.curves import FUSED_KEY, AlertCurve, AlertCurves
+from biomatch.evaluation.alerts.precision import PER_MILLION
 from biomatch.fraud.detect import FUSED, unsearched_kinds
 from biomatch.policy import OperatingPoint
 from biomatch.settings.base import Settings, setting
 from biomatch.tables.produced import alert_kinds
-from biomatch.tuning.alerts.estimates import DETECTED_PER_MILLION, AlertCosts
+from biomatch.tuning.alerts.estimates import AlertCosts
 from biomatch.tuning.alerts.plan import AlertPlan, tune_alerts
 
 
@@ -42,7 +43,7 @@ class PrevalenceFile(Settings):
 
     per_million: dict[str, float] = setting({}, "the user's own figures, by kind of alert")
     other_kinds: float = setting(
-        DETECTED_PER_MILLION, "7 to 10 impostors per million travellers (CBP counts)", ge=0, lt=1e6
+        PER_MILLION, "7 to 10 impostors per million travellers (CBP counts)", ge=0, lt=1e6
     )
 
     @field_validator("per_million")

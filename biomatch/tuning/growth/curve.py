@@ -16,12 +16,12 @@ import numpy as np
 import polars as pl
 
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.counting import Floats, Ints
 from biomatch.curves.identification import IdentificationCurve
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.sweep import curves_of
 from biomatch.evaluation.trials import ID, Trials, enumerate_trials, observed_of, owners
 from biomatch.policy import OperatingPoint
+from biomatch.portable.types import Ints, Reals
 from biomatch.streams import stream
 from biomatch.tables.candidates import CandidateLists
 from biomatch.truth import Truth
@@ -255,7 +255,7 @@ def _subjects(world: Thinned) -> Ints:
     return np.zeros(0, np.int64) if subjects is None else subjects
 
 
-def _tickets(lists: CandidateLists, truth: Truth, candidates: Ints) -> Floats:
+def _tickets(lists: CandidateLists, truth: Truth, candidates: Ints) -> Reals:
     """Draw a number in [0, 1) for each enrolled person, and give that of every candidate; shape (n, L)."""
     owned = owners(observed_of(lists), truth).unique("template_row", keep="first", maintain_order=True)
     references = lists.references.select("reference_id", "template_row").join(

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from biomatch import portable
 from biomatch.curves.clustered_rates import by_subject, rate_above
-from biomatch.curves.counting import Floats, Ints
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
+from biomatch.portable.types import Ints, Reals
 from biomatch.streams import stream
 
 BODY = 0.95
@@ -55,7 +55,7 @@ class Gallery:
     """
 
     size: int
-    top_scores: Floats
+    top_scores: Reals
     subjects: Ints | None = None
 
 
@@ -211,7 +211,7 @@ def _tail(base: Gallery, sizes: Sequence[int], threshold: float) -> list[float] 
     return None if rate is None else [grow(rate, size / base.size) for size in sizes]
 
 
-def pareto_tail(scores: Floats, threshold: float) -> float | None:
+def pareto_tail(scores: Reals, threshold: float) -> float | None:
     """Give P(score >= threshold) with a generalised Pareto law beyond the 95 % quantile; below, the share."""
     finite = np.sort(scores[~np.isneginf(scores)].astype(np.float64))
     start = int(BODY * finite.size)

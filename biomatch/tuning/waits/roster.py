@@ -12,8 +12,8 @@ import polars as pl
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.waits.counts import wait_seconds
 from biomatch.evaluation.waits.day import Prepared, Replicated, Traffic, prepare, replicated
+from biomatch.portable.types import Ints
 from biomatch.ports.arrivals import MINUTE, Crowd
-from biomatch.ports.booths import Ints
 from biomatch.ports.hall import ErrorRates, Gates, flow, gates
 from biomatch.ports.rosters import Roster, hosts
 from biomatch.settings.port import Port

@@ -9,9 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import facemodel
 from biomatch.errors import TableError
+from biomatch.portable.types import Ints
 from biomatch.settings.profile import FaceProfile
-
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

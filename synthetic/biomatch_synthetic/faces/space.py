@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from biomatch import facemodel, portable
 from biomatch.errors import SettingsError
+from biomatch.portable.types import Ints
 from biomatch.settings.profile import FaceProfile
 from biomatch_synthetic.faces.keyed import KeyedStream, quality_value
 from biomatch_synthetic.faces.people import People
 
-Ints = NDArray[np.int64]
 Vectors = NDArray[np.float32]
 YEAR_STEPS = 100
 """Years are rounded to a hundredth, so that the encounters of one trip share one face."""

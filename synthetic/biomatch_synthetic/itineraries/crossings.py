@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.portable import exp, exponentials
+from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
@@ -17,9 +18,6 @@ from biomatch_synthetic.itineraries.permission import FAR
 from biomatch_synthetic.itineraries.shares import class_rates
 from biomatch_synthetic.itineraries.trips import RESIDENT, port_modes
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 LAND = MODES.index("land")
 
 

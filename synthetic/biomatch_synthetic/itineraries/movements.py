@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.portable import gammas
+from biomatch.portable.types import Ints
 from biomatch.streams import stream
 from biomatch.tables.observed import MODES
 from biomatch_synthetic.clocks import clocks, moments
 from biomatch_synthetic.draft import DAY_MS, ENTRY, EXIT, NEIGHBOUR, PORT, Draft, Table
 from biomatch_synthetic.itineraries.trips import port_modes
 
-Ints = NDArray[np.int64]
 LAND, SEA = MODES.index("land"), MODES.index("sea")
 MINUTE = 60_000
 LONGEST_LAST_CALL = 50 * MINUTE

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from biomatch.portable.types import Floats, Ints
 from biomatch.settings.scenario import Scenario
 from biomatch.tables.observed import CLASSES
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 STATUS_CLASSES = ("F1", "J1", "M1")
 GRACE_DAYS = {"F1": 60, "J1": 30, "M1": 30}
 """Days after the end of the programme [S6, S13, S14]."""
 FAR = 10**6
 """A day that no world reaches."""
+WINDOW_DAYS, LIMIT_DAYS = 180, 90
+"""The European rule: at most 90 days in any 180, days of entry and exit counted [E1]."""
 
 
 def permission(scenario: Scenario, admission: Ints, begin_day: Ints, drawn: Floats) -> tuple[Ints, Ints]:
     """Day until which each stay is permitted (FAR: duration of status), and the programme's end."""
     stays = scenario.stays
+    if stays.law == "eu":
+        resident = admission == CLASSES.index("RESIDENT")
+        return np.where(resident, FAR, begin_day + LIMIT_DAYS - 1), np.full(len(admission), -1)
     day_0 = np.datetime64(scenario.first_day, "D")
     months = {"B1": stays.visitor_months, "B2": stays.visitor_months, "VISITOR": stays.visitor_months}
     months |= {"H1B": 36, "L1": 36}  # petitions of up to 3 years: unverified for L, table 1.2
@@ -40,6 +42,33 @@ def permission(scenario: Scenario, admission: Ints, begin_day: Ints, drawn: Floa
             planned = stays.mean_stay_days[name] * (0.4 + 1.2 * drawn[rows])  # type: ignore[index]
             programme[rows] = begin_day[rows] + 10 + planned.astype(np.int64)
     return permitted, programme
+
+
+def last_of_window(begin: Ints, first: Ints, last: Ints) -> Ints:
+    """Give the last day that the European rule allows, after earlier stays of the same person.
+
+    Parameters
+    ----------
+    begin : ndarray of int64
+        Shape (n,): days of entry.
+    first, last : ndarray of int64
+        Shape (n, k): first and last days of earlier stays, all before `begin`; `last` before `first`: none.
+
+    Returns
+    -------
+    ndarray of int64
+        Shape (n,): the last day up to which at most 90 days of every window were spent inside; the day
+        before the entry where no day is left.
+    """
+    low, high = np.full(len(begin), -1), np.full(len(begin), LIMIT_DAYS - 1)
+    while (low < high).any():
+        days = (low + high + 1) // 2
+        opens = (begin + days - WINDOW_DAYS + 1)[:, None]
+        spent = np.maximum(last - np.maximum(first, opens) + 1, 0).sum(axis=1)
+        # Another day adds one and takes away at most one, so the count never falls.
+        fits = spent + days + 1 <= LIMIT_DAYS
+        low, high = np.where(fits, days, low), np.where(fits, high, days - 1)
+    return np.asarray(begin + low)
 
 
 def add_months(day_0: np.datetime64, days: Ints, months: int) -> Ints:

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch.portable import cos, exp, power
+from biomatch.portable.types import Floats
 from biomatch.settings.scenario import Scenario
 from biomatch.tables.observed import CLASSES
 from biomatch_synthetic.itineraries.permission import GRACE_DAYS, permission
-
-Floats = NDArray[np.float64]
 
 LONG_FROM = 15.0
 """Days over from which long overstayers begin to leave (assumed)."""

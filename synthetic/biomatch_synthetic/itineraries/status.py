@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.portable import exponentials
+from biomatch.portable.types import Ints
 from biomatch.streams import stream
 from biomatch.tables.observed import EVENT_KINDS
 from biomatch.truth import TRUE_STATUSES
 from biomatch_synthetic.draft import DAY_MS, Draft, Table
-from biomatch_synthetic.itineraries.permission import FAR
+from biomatch_synthetic.itineraries.permission import FAR, last_of_window
 from biomatch_synthetic.itineraries.trips import (
     ADJUSTED,
     EXTENDED,
@@ -18,8 +19,6 @@ from biomatch_synthetic.itineraries.trips import (
     SATISFACTORY_DAYS,
     WITHDRAWN,
 )
-
-Ints = NDArray[np.int64]
 
 
 def status_events(draft: Draft) -> Table:
@@ -77,6 +76,33 @@ def status_events(draft: Draft) -> Table:
 
 
 _COLUMNS = ("document", "number_error", "kind", "date", "until", "received")
+
+
+def settle_law(draft: Draft) -> None:
+    """Under the European rule, let last lawful days follow from the days on which people truly crossed.
+
+    Boarding may fall on another day than was planned, and the days of one stay decide about the next.
+    """
+    if draft.scenario.stays.law != "eu":
+        return
+    journeys, time = draft.journeys, draft.encounters["time"]
+    entry, exit_ = journeys["entry"], journeys["exit"]
+    planned = np.minimum(np.floor(journeys["end"]), FAR).astype(np.int64)
+    first = np.where(entry >= 0, time[np.maximum(entry, 0)] // DAY_MS, np.floor(journeys["begin"])).astype(
+        np.int64
+    )
+    last = np.where(exit_ >= 0, time[np.maximum(exit_, 0)] // DAY_MS, planned)
+    turn = draft.trips.round[journeys["trip"]]
+    visits = np.flatnonzero(~journeys["resident"])
+    person, most = journeys["person"], int(turn.max(initial=0)) + 1
+    begins = np.full((int(person.max(initial=0)) + 1, most), FAR)
+    ends = np.full(begins.shape, -FAR)
+    lawful = journeys["lawful"].copy()
+    for number in range(most):
+        rows = visits[turn[visits] == number]
+        lawful[rows] = last_of_window(first[rows], begins[person[rows]], ends[person[rows]])
+        begins[person[rows], number], ends[person[rows], number] = first[rows], last[rows]
+    journeys["lawful"] = lawful
 
 
 def true_statuses(draft: Draft) -> tuple[Ints, NDArray[np.float64], Ints]:

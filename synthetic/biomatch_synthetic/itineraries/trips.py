@@ -6,19 +6,22 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from biomatch.portable import exponentials, gammas, log1p, poissons
+from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.settings.scenario import Scenario
 from biomatch.streams import stream
 from biomatch.tables.observed import CLASSES, MODES
-from biomatch_synthetic.itineraries.permission import GRACE_DAYS, STATUS_CLASSES, add_months, permission
+from biomatch_synthetic.itineraries.permission import (
+    FAR,
+    GRACE_DAYS,
+    STATUS_CLASSES,
+    add_months,
+    last_of_window,
+    permission,
+)
 from biomatch_synthetic.itineraries.shares import LONG_FROM, by_class, class_rates, overstay_shares, seasons
 from biomatch_synthetic.people import Parties
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
 
 RESIDENT = CLASSES.index("RESIDENT")
 WITHDRAWN_DAYS = 15
@@ -95,11 +98,22 @@ def make_trips(scenario: Scenario, seed: int, parties: Parties) -> Trips:
     parts = []
     chance = scenario.traffic.further_journeys * days / 365.25
     more = poissons(stream(seed, "trips.further"), chance, len(parties))
+    eu = scenario.stays.law == "eu"
+    first, last = np.full((len(parties), ROUNDS), FAR), np.full((len(parties), ROUNDS), -FAR)
     for number in range(ROUNDS):
+        allowed = np.full(len(party), FAR)
+        if eu:
+            day = np.floor(begin).astype(np.int64)
+            allowed = last_of_window(day, first[party], last[party])
+            # Who has no night left does not set out.
+            free = parties.resident[party] | (allowed > day)
+            party, begin, allowed = party[free], begin[free], allowed[free]
         if not len(party):
             break
-        trips = _one_round(scenario, seed, parties, party, begin, number)
+        trips = _one_round(scenario, seed, parties, party, begin, number, allowed)
         parts.append(trips)
+        first[party, number] = np.floor(trips.begin).astype(np.int64)
+        last[party, number] = np.minimum(np.floor(trips.end), FAR).astype(np.int64)
         gap = 1.0 + scenario.traffic.journey_gap_days * exponentials(
             stream(seed, "trips.gap", number), len(parties)
         )
@@ -126,18 +140,44 @@ def _hours(scenario: Scenario, seed: int, name: str, count: int, *keys: int) -> 
     return np.asarray(np.interp(stream(seed, name, *keys).random(count), edges, np.arange(25) / 24.0))
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """Draws of one round: made for all parties, and taken for those who travel in it."""
+
+    seed: int
+    number: int
+    count: int
+    party: Ints
+
+    def uniform(self, name: str) -> Floats:
+        return stream(self.seed, f"trips.{name}", self.number).random(self.count)[self.party]
+
+    def exponential(self, name: str) -> Floats:
+        return exponentials(stream(self.seed, f"trips.{name}", self.number), self.count)[self.party]
+
+
+@dataclass(frozen=True, eq=False)
+class _Limits:
+    """Up to when each stay is lawful; shape (n,), days of the world."""
+
+    permitted: Ints
+    lawful: Ints
+    programme: Ints
+    longer: Ints
+    status: Bools  # admitted for the duration of a programme
+    grace: Ints
+
+
 def _one_round(
-    scenario: Scenario, seed: int, parties: Parties, party: Ints, begin: Floats, number: int
+    scenario: Scenario, seed: int, parties: Parties, party: Ints, begin: Floats, number: int, allowed: Ints
 ) -> Trips:
-    """Draw one trip of each party in `party`.
+    """Draw one trip of each party in `party`, which is lawful up to a day that earlier trips allow.
 
     Every draw is made for all parties and then selected: who else travels shifts nothing.
     """
     n, count = len(party), len(parties)
-
-    def uniform(name: str) -> Floats:
-        return stream(seed, f"trips.{name}", number).random(count)[party]
-
+    draws = _Draws(seed, number, count, party)
+    uniform = draws.uniform
     resident = parties.resident[party]
     mix = by_class(scenario.stays.class_mix)
     admission = np.minimum(
@@ -153,7 +193,7 @@ def _one_round(
     length = np.maximum(means[admission] * gamma, 0.5)
 
     fate = _fates(scenario, admission, uniform("fate"))
-    lawful = permitted.copy()
+    lawful = np.minimum(permitted, allowed)
     status = programme >= 0
     grace = np.array([GRACE_DAYS.get(name, 0) for name in CLASSES])[admission]
     withdrawn = fate == WITHDRAWN
@@ -166,35 +206,15 @@ def _one_round(
     before = 3 + np.floor(40 * uniform("filing")).astype(np.int64)
     filing = np.maximum(permitted - before, begin_day + 1)
     filed = np.where(extended | adjusted, filing, filed)
-    waited = (
-        scenario.stays.extension_wait_days * exponentials(stream(seed, "trips.grant", number), count)[party]
-    )
+    waited = scenario.stays.extension_wait_days * draws.exponential("grant")
     grant = filing + 10 + waited.astype(np.int64)
     granted = np.where(extended & (grant < scenario.days), grant, granted)
     day_0 = np.datetime64(scenario.first_day, "D")
     longer = add_months(day_0, permitted, scenario.stays.visitor_months)
     lawful = np.where(granted >= 0, longer, lawful)
 
-    within = uniform("within")
-    drawn_short = exponentials(stream(seed, "trips.over_short", number), count)[party]
-    over_short = 1.0 + scenario.stays.short_overstay_days * drawn_short
-    leaving = -30.0 / float(log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9)))
-    over_long = LONG_FROM + leaving * exponentials(stream(seed, "trips.over_long", number), count)[party]
-    latest = np.where(status, programme + 0.8 * grace, lawful.astype(float))
-    # Who would outstay the permission leaves in its last week; students leave when the programme ends.
-    in_time = np.where(length < latest - begin_day, begin + length, latest - 7.0 * within)
-    in_time = np.where(status, latest - within * np.minimum(0.8 * grace + 10.0, 40.0), in_time)
-    end = np.select(
-        [fate == SHORT, fate == LONG, extended, adjusted, fate == SATISFACTORY],
-        [
-            lawful + over_short,
-            lawful + over_long,
-            permitted + 1.0 + within * np.minimum(170.0, longer - permitted - 5.0),
-            np.full(n, np.inf),
-            permitted + 1.0 + within * (SATISFACTORY_DAYS - 3.0),
-        ],
-        in_time,
-    )
+    limits = _Limits(permitted, lawful, programme, longer, status, grace)
+    end = _ends(scenario, draws, fate, begin, length, limits)
     end = np.maximum(end, begin + 0.5)
     hour = stream(seed, "trips.hour_back", number).random(count)[party]
     shares = np.array(scenario.traffic.hour_shares)
@@ -211,6 +231,33 @@ def _one_round(
     )  # fmt: skip
 
 
+def _ends(
+    scenario: Scenario, draws: _Draws, fate: Ints, begin: Floats, length: Floats, limits: _Limits
+) -> Floats:
+    """Draw when each stay ends, by what becomes of it; before the hour of the day is known."""
+    begin_day = np.floor(begin).astype(np.int64)
+    permitted, lawful, status = limits.permitted, limits.lawful, limits.status
+    within = draws.uniform("within")
+    over_short = 1.0 + scenario.stays.short_overstay_days * draws.exponential("over_short")
+    leaving = -30.0 / float(log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9)))
+    over_long = LONG_FROM + leaving * draws.exponential("over_long")
+    latest = np.where(status, limits.programme + 0.8 * limits.grace, lawful.astype(float))
+    # Who would outstay the permission leaves in its last week; students leave when the programme ends.
+    in_time = np.where(length < latest - begin_day, begin + length, latest - 7.0 * within)
+    in_time = np.where(status, latest - within * np.minimum(0.8 * limits.grace + 10.0, 40.0), in_time)
+    return np.select(
+        [fate == SHORT, fate == LONG, fate == EXTENDED, fate == ADJUSTED, fate == SATISFACTORY],
+        [
+            lawful + over_short,
+            lawful + over_long,
+            permitted + 1.0 + within * np.minimum(170.0, limits.longer - permitted - 5.0),
+            np.full(len(fate), np.inf),
+            permitted + 1.0 + within * (SATISFACTORY_DAYS - 3.0),
+        ],
+        in_time,
+    )
+
+
 def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:
     """What becomes of each admission, by class; the shares of one class stack up from 0."""
     stays = scenario.stays
@@ -222,11 +269,15 @@ def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:
     shares = [
         (LONG, class_rates(scenario, weights, long)),
         (SHORT, class_rates(scenario, weights, short)),
+    ]
+    changes = [
         (EXTENDED, np.where(date, stays.extension, 0.0)),
         (ADJUSTED, np.where(date, stays.adjustment, 0.0)),
         (SATISFACTORY, np.where(np.isin(names, ("WT", "WB")), stays.satisfactory_departure, 0.0)),
         (WITHDRAWN, np.where(np.isin(names, STATUS_CLASSES), stays.early_end, 0.0)),
     ]
+    if stays.law == "us":  # short stays in the Union are not changed inside
+        shares += changes
     fate = np.full(len(admission), IN_TIME)
     top = np.zeros(len(CLASSES))
     for code, share in shares:

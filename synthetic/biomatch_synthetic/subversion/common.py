@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.portable import pair_sums
+from biomatch.portable.types import Bools, Ints
 from biomatch.streams import stream
 from biomatch_synthetic.captures import faces_of
 from biomatch_synthetic.documents import HOME, document_at
@@ -17,8 +18,6 @@ from biomatch_synthetic.faces import People as Faces
 from biomatch_synthetic.itineraries.crossings import attach
 from biomatch_synthetic.itineraries.trips import IN_TIME
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 _AT_ONCE = 1 << 13
 """Faces that are compared at once."""
 
