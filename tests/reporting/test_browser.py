@@ -30,8 +30,8 @@ BARS = (
 UNLABELLED = """() => {
   // Figures in the running text: each stands in a table or bar that is compared, below a heading or in a part
   // that names its threshold, or in a picture, a control or words that hold at every threshold.
-  const covered = "[data-table], .bar, figure, [data-stands], .pick, nav, #findings, #decision, #definitions, "
-    + "#limits, .fold > summary";
+  const covered = "[data-table], .bar, figure, [data-stands], .pick, nav, #findings, #decision, "
+    + "#definitions, #limits, .fold > summary";
   const walk = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
   const found = [];
   while (walk.nextNode()) {
@@ -296,8 +296,9 @@ def test_paper_stands_at_the_tuned_threshold_wherever_the_slider_is(path, look, 
     seen = look(path)
     move(seen.page, 0)
     seen.page.evaluate(
-        "addEventListener('beforeprint', () => { window.printed = document.getElementById('threshold').textContent"
-        " + '|' + document.querySelector('[data-table=rates] .at').textContent; })"
+        "addEventListener('beforeprint', () => { window.printed = "
+        "document.getElementById('threshold').textContent + '|' + "
+        "document.querySelector('[data-table=rates] .at').textContent; })"
     )
     seen.page.pdf()
     tuned = threshold(made.slider.thresholds[made.slider.tuned])
