@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from biomatch import checks
 from biomatch.curves import counting
-from biomatch.curves.identification import IdentificationCurve
+from biomatch.curves.identification import EnrolledCounts, IdentificationCurve
 from biomatch.curves.thresholds import Points
 from biomatch.curves.verification import EqualError, VerificationCurve
 from biomatch.errors import ResultsError
@@ -115,7 +115,7 @@ def identification_curve(
         mated_ranks=ranks,
         non_mated_top_scores=tops,
         list_length=length,
-        enrolled_counts=(int(np.median(counts)), int(counts.min()), int(counts.max())),
+        enrolled_counts=EnrolledCounts(int(np.median(counts)), int(counts.min()), int(counts.max())),
         mated_subjects=people[0],
         non_mated_subjects=people[1],
         mated_strata=counting.checked_strata(mated_strata, mated.size, "mated"),

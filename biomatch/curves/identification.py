@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,6 +29,17 @@ from biomatch.rates import Rate, rate
 Labels = Mapping[str, NDArray[Any]]
 
 
+class EnrolledCounts(NamedTuple):
+    """How many references were searched (N): over all searches, the median, the least and the greatest."""
+
+    median: int
+    least: int
+    greatest: int
+
+
+UNKNOWN = EnrolledCounts(0, 0, 0)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class IdentificationCurve(Carded):
     """What one set of searches says about every threshold; made by `identification_curve` or a sweep.
@@ -43,7 +54,7 @@ class IdentificationCurve(Carded):
         Shape (k,); best score of each non-mated search, -inf where its list was empty.
     list_length : int
         L, the number of candidates that a search may return.
-    enrolled_counts : tuple of int
+    enrolled_counts : EnrolledCounts
         Median, least and greatest number of references searched (N); zeros where unknown.
     mated_subjects, non_mated_subjects : ndarray of int64 or None
         Who was searched: the clusters of every interval. None: each search is another subject.
@@ -82,7 +93,7 @@ class IdentificationCurve(Carded):
     mated_ranks: Ints
     non_mated_top_scores: Reals
     list_length: int = 1
-    enrolled_counts: tuple[int, int, int] = (0, 0, 0)
+    enrolled_counts: EnrolledCounts = UNKNOWN
     mated_subjects: Ints | None = None
     non_mated_subjects: Ints | None = None
     mated_strata: Labels = field(default_factory=dict)
