@@ -223,9 +223,9 @@ def _report(
     if asked.claims and not claims:
         raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
     if len(claims) < len(asked.claims):
-        notes.append(
-            f"{len(asked.claims) - len(claims)} claims about {kind} are not judged: give {kind} for them"
-        )
+        left = len(asked.claims) - len(claims)
+        are = "claim is" if left == 1 else "claims are"
+        notes.append(f"{left} {are} about {kind} and not judged: give {kind}")
     for text in notes:
         note(f"note: {text}")
     counts = scored.counts_of(curve)
@@ -264,9 +264,9 @@ def _report(
     payload["beside"] = [_compared(one, curve, payload.get("target"), asked, lines) for one in others]
     verdicts = [judge(claim, curve, confidence=asked.confidence, cap=asked.cap) for claim in claims]
     payload["claims"] = verdicts
-    for v in verdicts:
-        lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})"]
-        lines += [f"  {v.claim.source}"] if v.claim.source else []
+    for one in verdicts:
+        lines.append(f"claim {one.claim.text}: {one.verdict.upper()} ({one.reason})")
+        lines += [f"  {one.claim.source}"] if one.claim.source else []
     written = _written(curve, asked, payload, verdicts, [(path, one) for path, one, _ in others], carried)
     payload |= written
     lines += [f"written: {path.absolute()}" for path in _paths(written)]

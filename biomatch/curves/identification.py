@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +20,6 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.protocol import OF_SEARCHES
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
@@ -28,6 +27,17 @@ from biomatch.portable.types import Bools, Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
+
+
+class EnrolledCounts(NamedTuple):
+    """How many references were searched (N): over all searches, the median, the least and the greatest."""
+
+    median: int
+    least: int
+    greatest: int
+
+
+UNKNOWN = EnrolledCounts(0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,7 +54,7 @@ class IdentificationCurve(Carded):
         Shape (k,); best score of each non-mated search, -inf where its list was empty.
     list_length : int
         L, the number of candidates that a search may return.
-    enrolled_counts : tuple of int
+    enrolled_counts : EnrolledCounts
         Median, least and greatest number of references searched (N); zeros where unknown.
     mated_subjects, non_mated_subjects : ndarray of int64 or None
         Who was searched: the clusters of every interval. None: each search is another subject.
@@ -83,7 +93,7 @@ class IdentificationCurve(Carded):
     mated_ranks: Ints
     non_mated_top_scores: Reals
     list_length: int = 1
-    enrolled_counts: tuple[int, int, int] = (0, 0, 0)
+    enrolled_counts: EnrolledCounts = UNKNOWN
     mated_subjects: Ints | None = None
     non_mated_subjects: Ints | None = None
     mated_strata: Labels = field(default_factory=dict)
@@ -139,7 +149,7 @@ class IdentificationCurve(Carded):
     @property
     def measures(self) -> tuple[str, str]:
         """FPIR and FNIR."""
-        return OF_SEARCHES
+        return ("FPIR", "FNIR")
 
     @property
     def searches(self) -> IdentificationCurve:
