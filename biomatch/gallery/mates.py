@@ -21,9 +21,10 @@ EDGES: NDArray[np.float64] = (np.arange(-200, 201) * BIN).astype(np.float64)
 """Edges of the bins, shape (401,), -1 to 1."""
 MOST_DENSITY = 1.0
 """Largest density of mated scores that is assumed where no law is named: at most 1 mated search in 100 has
-a score within any 0.01 above the floor. Assumed. Within 0.05 above the threshold of FPIR 0.003 at N = 10^6 the
-closed forms of the built-in profiles give 0.01 (leader) to 0.6 (boarding-median), and of the leader at twice the
-noise 0.6. A matcher that misses a third of its mates goes beyond it (50th, twice the noise: 4.6)."""
+a score within any 0.01 above the floor. Assumed. Within 0.05 above the threshold of FPIR 0.003 at a million
+enrolled, the closed forms of the built-in profiles give 0.01 (leader) to 0.6 (boarding-median), and of the
+leader at twice the noise 0.6. A matcher that misses a third of its mates is beyond it (50th, twice the
+noise: 4.6)."""
 
 
 @dataclass(frozen=True, eq=False)
