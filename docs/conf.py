@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 project = "biomatch"
@@ -77,7 +79,16 @@ def _name_files(app: Any, page: str, source: list[str]) -> None:
     source[0] = re.sub(r"\[([^\]]+)\]\(\.\./([^)]+)\)", r"\1 (`\2`)", source[0])
 
 
+def _make_pages(app: Any) -> None:
+    """Make the pages that come from the code; this folder is not on the path by itself."""
+    sys.path.insert(0, str(Path(__file__).parent))
+    from made import make
+
+    make(app)
+
+
 def setup(app: Any) -> None:
     """Connect what this file adds."""
+    app.connect("builder-inited", _make_pages)
     app.connect("source-read", _name_files)
     app.connect("autodoc-process-docstring", _list_settings)

@@ -23,10 +23,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent))
 import faces
+import numpy as np
 import systems
 
 LENGTH, BATCH, FPIR = 20, 2000, 0.003
@@ -80,7 +78,9 @@ def one(name: str, count: int, probes: int, folder: Path, threads: int, limit: i
         for quality in faces.QUALITIES
         for kind, templates in faces.probes(folder, MATES_AMONG, probes, quality).items()
     }
-    importlib.import_module("biomatch.gallery.compressed")  # libraries are no part of a gallery's memory
+    importlib.import_module(
+        "biomatch.gallery.coding.compressed"
+    )  # libraries are no part of a gallery's memory
     system = systems.SYSTEMS[name](faces.DIMENSION, threads, folder / "scratch")
     held = anonymous_bytes()
     before, began, worked = held, time.perf_counter(), time.process_time()

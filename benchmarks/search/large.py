@@ -11,22 +11,19 @@ import importlib
 import json
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import faces
 import faiss
 import numpy as np
+from compare import BATCH, FPIR, LENGTH, MATES_AMONG, anonymous_bytes
+from systems import chunks
 
 from biomatch.gallery import Gallery
 from biomatch.gallery.threads import thread_count
-
-sys.path.insert(0, str(Path(__file__).parent))
-import faces
-from compare import BATCH, FPIR, LENGTH, MATES_AMONG, anonymous_bytes
-from systems import chunks
 
 TURN = 20
 
@@ -111,7 +108,7 @@ def main() -> None:
     batch = np.array(faces.probes(given.faces, MATES_AMONG, 10_000, "leader")["mated"][:BATCH])
     folder = given.faces / "large"
     shutil.rmtree(folder, ignore_errors=True)
-    importlib.import_module("biomatch.gallery.compressed")
+    importlib.import_module("biomatch.gallery.coding.compressed")
     before, began = anonymous_bytes(), time.perf_counter()
     gallery = Gallery(faces.DIMENSION, "compressed", path=folder, rank_from=given.rank_from)
     for begin, rows in chunks(references):

@@ -73,7 +73,7 @@ def picture(rows: list[dict[str, Any]], enrolled: int, path: Path) -> None:
     )
     names = base.mark_text(align="left", dx=8, dy=-6, fontSize=10).encode(text="label:N")
     title = f"Time against mates lost: N = {enrolled:,}, probe noise x 2"
-    (marks + names).properties(width=620, height=420, title=title).save(path, scale_factor=2)
+    (marks + names).properties(width=620, height=420, title=title).save(path)
 
 
 def main() -> None:
@@ -94,7 +94,7 @@ def main() -> None:
     for enrolled in sorted({row["enrolled"] for row in known["rows"]}):
         rows = [row for row in known["rows"] if row["enrolled"] == enrolled]
         loads = [row["load"] for row in rows if "load" in row]
-        image = given.results.with_name(f"search-{enrolled}.png")
+        image = given.results.with_name(f"search-{enrolled}.svg")
         picture(rows, enrolled, image)
         threads = {row["threads"] for row in rows if "threads" in row}
         lines += [

@@ -21,6 +21,7 @@ FAMILIES = (
     "demo",
     "settings",
     "flow",
+    "tune",
     "judge",
     "report",
     "review",

@@ -75,7 +75,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "tune",
-            "judge",
+            "tune",
             "Choose a threshold, for searches, fraud or leads, with its guarantee.",
             (
                 "biomatch tune lists tuning --max-fpir 0.05 --out point.json",

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from biomatch.cards import Progress
-from biomatch.errors import shown
+from biomatch.errors import SettingsError, shown
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Set = Annotated[
@@ -96,3 +96,10 @@ def progress() -> Iterator[Progress]:
                     note(f"{stage}: {done:,} of {total:,} ...")
 
         yield update
+
+
+def refuse(options: dict[str, Any], when: str) -> None:
+    """Refuse options that would be ignored."""
+    wrong = [name for name, value in options.items() if value is not None]
+    if wrong:
+        raise SettingsError(f"{', '.join(wrong)} {when}", remedy="leave it out")

@@ -31,6 +31,7 @@ def register(app: typer.Typer) -> None:
 def identify(
     references: Annotated[Path, typer.Argument(help=".npz with templates (n, d) and labels (n,).")],
     probes: Annotated[Path, typer.Argument(help="The same for the probes.")],
+    *,
     out: Annotated[Path, typer.Option("--out", help="Folder for scores and summary.")],
     max_fpir: MaxFpir = None,
     confidence: Confidence = 0.95,

@@ -42,6 +42,7 @@ def link(
         list[Path],
         typer.Argument(metavar="ENTRIES EXITS | RECORDS", help="CSV or Parquet; RECORDS has a direction."),
     ],
+    *,
     on: Annotated[str, typer.Option("--on", metavar="DATE", help="The day, such as 2026-03-31.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for stays, leads and links.")],
     faces: Annotated[

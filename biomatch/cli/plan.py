@@ -25,6 +25,7 @@ def _limit(name: str, what: str) -> typer.models.OptionInfo:
 
 
 def plan_(
+    *,
     max_fpir: Annotated[float | None, _limit("fpir", "FPIR")] = None,
     max_fmr: Annotated[float | None, _limit("fmr", "FMR")] = None,
     max_fnir: Annotated[float | None, _limit("fnir", "FNIR")] = None,

@@ -49,6 +49,7 @@ def port_show(
 
 def queue(
     port: Annotated[str, typer.Argument(metavar="[PORT]", help="A built-in port or a TOML file.")] = "hall",
+    *,
     hours: Annotated[
         Path | None, typer.Option("--hours", help="CSV or Parquet: date, hour, passengers, ...; or `ohare`.")
     ] = None,

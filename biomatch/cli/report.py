@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def report(
     results: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Results of `evaluate`.")],
+    *,
     out: Annotated[Path, typer.Option("--out", metavar="FILE.html", help="The report.")],
     tables: Annotated[Path | None, typer.Option("--tables", help="Folder for every table as CSV.")] = None,
     charts: Annotated[Path | None, typer.Option("--charts", help="Folder for every chart.")] = None,

@@ -15,10 +15,9 @@ BIG = 100_000_000
 
 def counts_of(curve: Any) -> dict[str, Any]:
     """Count the trials of a curve, with N, L and FTA where it has them."""
-    from biomatch.curves.build import IdentificationCurve
     from biomatch.scorefiles import StreamedComparisons
 
-    if isinstance(curve, IdentificationCurve):
+    if curve.searches is not None:
         median, least, greatest = curve.enrolled_counts
         return {
             "kind": "searches",
@@ -72,23 +71,21 @@ def at_target(
     curve: Any, target: float, confidence: float, cap: int | None
 ) -> tuple[dict[str, Any], list[str]]:
     """Give the point estimate's threshold and the guaranteed one, with the rates at each."""
-    from biomatch.curves.build import IdentificationCurve
-    from biomatch.tuning.curve_guarantee import guarantee_of
+    from biomatch.tuning.curve_guarantee import guarantee_for
 
-    of_searches = isinstance(curve, IdentificationCurve)
-    name, measure, miss = ("max_fpir", "fpir", "fnir") if of_searches else ("max_fmr", "fmr", "fnmr")
-    realised = curve.threshold(**{name: target})
+    measure, miss = (name.lower() for name in curve.measures)
+    realised = curve.threshold_for(target)
     payload: dict[str, Any] = {
         "target": target,
         "threshold": realised,
-        "threshold_interval": list(curve.threshold_interval(**{name: target})),
-        measure: getattr(curve, measure)(realised),
+        "threshold_interval": list(curve.interval_for(target)),
+        measure: curve.false_rate(realised),
     }
     lower = " or lower" if curve.distances else ""
     lines = [f"threshold {text(realised)}{lower} (point estimate): {measure.upper()} {payload[measure]}"]
     misses = misses_at(curve, miss, realised)
     payload |= misses
-    lines += [f"  {key.upper()} {value}" for key, value in misses.items() if value is not None]
+    lines += [f"  {label_of(key)} {value}" for key, value in misses.items() if value is not None]
     payload["refuses_all"] = _refuses_all(payload[measure], misses[miss])
     if payload["refuses_all"]:
         lines.append(
@@ -96,7 +93,7 @@ def at_target(
             "non-mated scores reach the highest mated one"
         )
     try:
-        held = guarantee_of(curve, confidence=confidence, cap=cap, **{name: target})
+        held = guarantee_for(curve, target, confidence, cap)
     except ResultsError as fault:
         payload |= {"guarantee": None, "refusal": str(fault)}
         lines.append(f"no guarantee: {fault}")
@@ -107,10 +104,23 @@ def at_target(
     lines.append(f"guaranteed: {held}")
     if refuses and not payload["refuses_all"]:
         lines.append("  this threshold refuses everybody: no lower one is guaranteed to meet the target")
-    lines += [f"  {key.upper()} {value}" for key, value in at_held.items() if value is not None]
+    lines += [f"  {label_of(key)} {value}" for key, value in at_held.items() if value is not None]
     if not held.named:
         lines.append(f"  independence {held.independence}")
     return payload, lines
+
+
+def label_of(key: str) -> str:
+    """Write the key of a rate for a person: FNMR, FNIR at rank 1.
+
+    Examples
+    --------
+    >>> label_of("fnmr"), label_of("fnir_rank_1"), label_of("fnir_rank_l")
+    ('FNMR', 'FNIR at rank 1', 'FNIR at rank L')
+    """
+    measure, _, rank = key.partition("_rank_")
+    words = measure.upper() if measure.startswith("f") else measure.replace("_", " ")
+    return f"{words} at rank {rank.upper()}" if rank else words
 
 
 def _refuses_all(false: Any, miss: Any) -> bool:
@@ -142,11 +152,10 @@ def _known(curve: Any, threshold: float) -> bool:
 def by_group(curve: Any, by: str, payload: dict[str, Any], target: float) -> tuple[dict[str, Any], list[str]]:
     """Break the guaranteed threshold down by group, or, where there is none, the point estimate."""
     from biomatch.cli.groups import crossed_lines, told
-    from biomatch.curves.build import IdentificationCurve
     from biomatch.curves.groups import cross_group, group_report
 
     at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]
-    of_searches = isinstance(curve, IdentificationCurve)
+    of_searches = curve.searches is not None
     report = group_report(curve, by, at, target=target, rank=curve.list_length if of_searches else None)
     found, lines = told(report.to_json())
     lines.insert(0, f"by {by} at threshold {text(at)}:")
@@ -155,10 +164,10 @@ def by_group(curve: Any, by: str, payload: dict[str, Any], target: float) -> tup
     found["cross_group"] = None
     if other in strata:
         table = cross_group(
-            curve.non_mated_top_scores if of_searches else curve.non_mated_scores,
+            curve.non_mated_scores,
             strata[by], strata[other], 0.0 - at if curve.distances else at,
             subjects=curve.non_mated_subjects,
-            reference_subjects=None if of_searches else curve.non_mated_references,
+            reference_subjects=curve.non_mated_references,
             of_comparisons=not of_searches,
         ).to_dicts()  # fmt: skip
         found["cross_group"] = table
@@ -170,7 +179,7 @@ def points_of(curve: Any) -> dict[str, list[Any]]:
     """Thin the curve to points that are evenly spread over the false-positive counts' logarithm."""
     import numpy as np
 
-    points = curve.points() if not hasattr(curve, "list_length") else curve.points(curve.list_length)
+    points = curve.counts()
     # One threshold for each false-positive count: the most lenient, with the fewest misses.
     counts, first = np.unique(points.false_positives, return_index=True)
     wanted = np.unique(np.geomspace(1, counts.size, CURVE_POINTS).round().astype(int) - 1)

@@ -42,6 +42,7 @@ class Wanted:
 
 def scores(
     files: options.Files,
+    *,
     form: options.Form = None,
     truth: options.Truth = None,
     columns: options.Columns = None,
@@ -72,17 +73,7 @@ def scores(
     from biomatch.scorefiles.read import doubts
     from biomatch.tuning.claims import claims_of
 
-    if max_fpir is not None and max_fmr is not None:
-        raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
-    if law is not None and gallery is None:
-        raise SettingsError(
-            f"--law {law}", allowed="with --max-fpir and --gallery", remedy="say how large N is"
-        )
-    for name, given in (("--gallery", gallery), ("--out", out)):
-        if given is not None and max_fpir is None and (name == "--gallery" or max_fmr is None):
-            raise SettingsError(
-                f"{name} {given}", allowed="with --max-fpir", remedy="say how rare false alarms shall be"
-            )
+    _check_options(max_fpir, max_fmr, {"--law": law, "--gallery": gallery, "--out": out})
     wanted = [claim for text in claims or [] for claim in claims_of(text)]
     target = max_fpir if max_fpir is not None else max_fmr
     if by is not None and (stream or target is None):
@@ -125,6 +116,24 @@ def scores(
     notes = [f"taken for {found.format}: {found.taken_for}", *found.notes, *doubts(curve)]
     others = [] if not beside else _beside(read, beside, found, curve)
     _report(curve, found, notes, asked, others, several, as_json=as_json)
+
+
+def _check_options(max_fpir: float | None, max_fmr: float | None, given: dict[str, Any]) -> None:
+    """Refuse options that say nothing without another one."""
+    if max_fpir is not None and max_fmr is not None:
+        raise SettingsError("--max-fpir and --max-fmr", allowed="one of the two")
+    if given["--law"] is not None and given["--gallery"] is None:
+        raise SettingsError(
+            f"--law {given['--law']}", allowed="with --max-fpir and --gallery", remedy="say how large N is"
+        )
+    for name in ("--gallery", "--out"):
+        wanting = max_fpir is None and (name == "--gallery" or max_fmr is None)
+        if given[name] is not None and wanting:
+            raise SettingsError(
+                f"{name} {given[name]}",
+                allowed="with --max-fpir",
+                remedy="say how rare false alarms shall be",
+            )
 
 
 def _kind(
@@ -184,12 +193,10 @@ def _beside(
     read: Callable[[list[Path]], Any], others: list[Path], found: Any, curve: Any
 ) -> list[tuple[Path, Any, bool]]:
     """Read the other matchers' files in the same way."""
-    from biomatch.curves.build import IdentificationCurve
-
     read_all = []
     for path in others:
         other = read([path])
-        second = other.curve(identification=isinstance(curve, IdentificationCurve))
+        second = other.curve(identification=curve.searches is not None)
         read_all.append((path, second, bool(found.trials) and found.trials == other.trials))
     return read_all
 
@@ -206,19 +213,19 @@ def _report(
 ) -> None:
     """Print counts, threshold and verdicts; exit code 1 where a claim is not met."""
     from biomatch.cli import scored
-    from biomatch.curves.build import IdentificationCurve
+    from biomatch.curves.protocol import Curve
     from biomatch.tuning.claims import MET, judge
     from biomatch.tuning.usual import usual
 
-    of_searches = isinstance(curve, IdentificationCurve)
+    of_searches = curve.searches is not None
     claims = [claim for claim in asked.claims if claim.of_searches == of_searches]
     kind = "comparisons" if of_searches else "searches"
     if asked.claims and not claims:
         raise ResultsError(f"the claims are about {kind}", remedy=f"give {kind}, or other claims")
     if len(claims) < len(asked.claims):
-        notes.append(
-            f"{len(asked.claims) - len(claims)} claims about {kind} are not judged: give {kind} for them"
-        )
+        left = len(asked.claims) - len(claims)
+        are = "claim is" if left == 1 else "claims are"
+        notes.append(f"{left} {are} about {kind} and not judged: give {kind}")
     for text in notes:
         note(f"note: {text}")
     counts = scored.counts_of(curve)
@@ -245,7 +252,7 @@ def _report(
         grouped, told = scored.by_group(curve, asked.by, payload, payload["target"])
         payload["by"] = grouped
         lines += told
-    streamed = not hasattr(curve, "points")
+    streamed = not isinstance(curve, Curve)
     big = max(payload["mated"], payload["non_mated"]) > scored.BIG or streamed
     payload["curve"] = None if big else scored.points_of(curve)
     if big and not streamed:
@@ -257,7 +264,9 @@ def _report(
     payload["beside"] = [_compared(one, curve, payload.get("target"), asked, lines) for one in others]
     verdicts = [judge(claim, curve, confidence=asked.confidence, cap=asked.cap) for claim in claims]
     payload["claims"] = verdicts
-    lines += [f"claim {v.claim.text}: {v.verdict.upper()} ({v.reason})" for v in verdicts]
+    for one in verdicts:
+        lines.append(f"claim {one.claim.text}: {one.verdict.upper()} ({one.reason})")
+        lines += [f"  {one.claim.source}"] if one.claim.source else []
     written = _written(curve, asked, payload, verdicts, [(path, one) for path, one, _ in others], carried)
     payload |= written
     lines += [f"written: {path.absolute()}" for path in _paths(written)]

@@ -82,6 +82,7 @@ def register(app: typer.Typer) -> None:
 
 def us_stays(
     file: File,
+    *,
     on: On,
     by: Annotated[
         str | None, typer.Option("--by", help="Count by class,country,mode,port,carrier,sex.")
@@ -190,6 +191,7 @@ def _published(stays: pl.DataFrame, groups: pl.DataFrame, days: list[date]) -> p
 
 def eu_stays(
     file: File,
+    *,
     on: On,
     missing_exit: Annotated[
         MissingExit | None,
@@ -229,20 +231,11 @@ def eu_stays(
             if other not in under:
                 under[other] = _totals(eu_list.judge(eu_list.with_exits(stays.frame, other), day))
     listed = eu_list.list_of_overstayers(frame, found, day)
-    lines = [f"{n:>12,}  {name.replace('_', ' ')}" for name, n in totals.items()]
-    if missing:
-        lines += [f"{missing:>12,}  without an exit before another entry, taken as {rule}"]
-        lines += [
-            f"{'':>14}{name}: {t['in_excess']:,} in excess, {t['ever_overstayed']:,} ever overstayed"
-            for name, t in under.items()
-        ]
-    if len(listed):
-        lines += [
-            "",
-            f"Article 12: {counted(len(listed), 'traveller')}",
-            *columns_of_text(listed.head(SHOWN_ROWS)),
-        ]
     trips = eu_list.plans(frame, day) if plan else None
+    lines = _eu_lines(totals, under if missing else {}, rule, missing)
+    if len(listed):
+        lines += ["", f"Article 12: {counted(len(listed), 'traveller')}"]
+        lines += columns_of_text(listed.head(SHOWN_ROWS))
     if trips is not None:
         lines += ["", f"{counted(len(trips), 'trip')} to come", *columns_of_text(trips.head(SHOWN_ROWS))]
     notes = [text for text in stays.notes if rule == "inside" or "taken as inside" not in text]
@@ -271,6 +264,17 @@ def eu_stays(
         write_frame(found, out)
         lines.append(f"written: {out.absolute()}")
     show(as_json, about, shown.select(EU_KEYS), lines)
+
+
+def _eu_lines(totals: dict[str, int], under: dict[str, dict[str, int]], rule: str, missing: int) -> list[str]:
+    """Print the totals, and what they are where missing exits are taken otherwise."""
+    lines = [f"{n:>12,}  {name.replace('_', ' ')}" for name, n in totals.items()]
+    if missing:
+        lines.append(f"{missing:>12,}  without an exit before another entry, taken as {rule}")
+    return lines + [
+        f"{'':>14}{name}: {t['in_excess']:,} in excess, {t['ever_overstayed']:,} ever overstayed"
+        for name, t in under.items()
+    ]
 
 
 def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Json = False) -> None:

@@ -21,7 +21,6 @@ from biomatch.curves.clustered_rates import by_person, by_subject, rate_of
 from biomatch.curves.thresholds import turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
-from biomatch.portable.types import Reals
 from biomatch.rates import Rate
 from biomatch.streams import stream
 
@@ -190,11 +189,11 @@ def group_report(
         Bootstrap samples of the inequity's intervals.
     """
     rows, samples, labelled = [], [], 0
-    names = ("fpir", "fnir") if isinstance(curve, IdentificationCurve) else ("fmr", "fnmr")
+    names = (curve.measures[0].lower(), curve.measures[1].lower())
     for label, part in curve.by(name).items():
         false, missed, fta = _rates(part, threshold, rank, confidence)
         row: dict[str, Any] = {"group": label, **_cells(names[0], false), **_cells(names[1], missed)}
-        if isinstance(part, IdentificationCurve):
+        if part.searches is not None:
             row |= _cells("fta", fta)
         row["target"] = None if target is None else _verdict(false, target)
         rows.append(row)
@@ -202,25 +201,20 @@ def group_report(
         labelled += false.denominator + missed.denominator
     table = pl.DataFrame(rows, infer_schema_length=None)
     inequity = _inequity(samples, resamples, names)
-    everyone = sum(part.size for part in _scores(curve))
+    everyone = curve.mated_scores.size + curve.non_mated_scores.size
     return GroupReport(name, threshold, table, inequity, everyone - labelled)
-
-
-def _scores(curve: IdentificationCurve | VerificationCurve) -> tuple[Reals, Reals]:
-    if isinstance(curve, IdentificationCurve):
-        return curve.mated_scores, curve.non_mated_top_scores
-    return curve.mated_scores, curve.non_mated_scores
 
 
 def _rates(
     part: IdentificationCurve | VerificationCurve, threshold: float, rank: int | None, confidence: float
 ) -> tuple[Rate, Rate, Rate | None]:
     """Give the false-positive rate, the miss rate and FTA (None where it is not known) of one group."""
-    if not isinstance(part, IdentificationCurve):
-        return part.fmr(threshold, confidence), part.fnmr(threshold, confidence), None
-    known = part.mated_failures is not None and part.non_mated_failures is not None
-    fta = part.failure_to_acquire(confidence) if known else None
-    return part.fpir(threshold, confidence), part.fnir(threshold, rank, confidence), fta
+    searches, false = part.searches, part.false_rate(threshold, confidence)
+    if searches is None:
+        return false, part.miss_rate(threshold, confidence), None
+    known = searches.mated_failures is not None and searches.non_mated_failures is not None
+    fta = searches.failure_to_acquire(confidence) if known else None
+    return false, searches.fnir(threshold, rank, confidence), fta
 
 
 def cross_group(
@@ -297,14 +291,15 @@ class Clusters:
 def _clusters(
     part: IdentificationCurve | VerificationCurve, threshold: float, rank: int | None, *, mated: bool = True
 ) -> Clusters:
-    scores = _scores(part)[0 if mated else 1]
+    scores = part.mated_scores if mated else part.non_mated_scores
     subjects = part.mated_subjects if mated else part.non_mated_subjects
     events = accept(scores, turned(threshold, part.distances))
     if mated:
-        if rank is not None and isinstance(part, IdentificationCurve):
-            events = events & (part.mated_ranks >= 1) & (part.mated_ranks <= rank)
+        if rank is not None and part.searches is not None:
+            ranks = part.searches.mated_ranks
+            events = events & (ranks >= 1) & (ranks <= rank)
         events = ~events
-    others = part.non_mated_references if isinstance(part, VerificationCurve) and not mated else None
+    others = None if mated else part.non_mated_references
     if subjects is not None and others is not None:
         return Clusters(*by_person(events, subjects, others), pairs=True)
     return Clusters(*by_subject(events, np.arange(scores.size) if subjects is None else subjects))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,10 +22,22 @@ from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
-from biomatch.portable.types import Ints, Reals
+from biomatch.policy import accept
+from biomatch.portable.types import Bools, Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
+
+
+class EnrolledCounts(NamedTuple):
+    """How many references were searched (N): over all searches, the median, the least and the greatest."""
+
+    median: int
+    least: int
+    greatest: int
+
+
+UNKNOWN = EnrolledCounts(0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,7 +54,7 @@ class IdentificationCurve(Carded):
         Shape (k,); best score of each non-mated search, -inf where its list was empty.
     list_length : int
         L, the number of candidates that a search may return.
-    enrolled_counts : tuple of int
+    enrolled_counts : EnrolledCounts
         Median, least and greatest number of references searched (N); zeros where unknown.
     mated_subjects, non_mated_subjects : ndarray of int64 or None
         Who was searched: the clusters of every interval. None: each search is another subject.
@@ -81,7 +93,7 @@ class IdentificationCurve(Carded):
     mated_ranks: Ints
     non_mated_top_scores: Reals
     list_length: int = 1
-    enrolled_counts: tuple[int, int, int] = (0, 0, 0)
+    enrolled_counts: EnrolledCounts = UNKNOWN
     mated_subjects: Ints | None = None
     non_mated_subjects: Ints | None = None
     mated_strata: Labels = field(default_factory=dict)
@@ -131,6 +143,57 @@ class IdentificationCurve(Carded):
     def non_mated(self) -> int:
         """Number of non-mated searches."""
         return int(self.non_mated_top_scores.size)
+
+    # -- what `biomatch.curves.protocol.Curve` asks ---------------------------------------------
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FPIR and FNIR."""
+        return ("FPIR", "FNIR")
+
+    @property
+    def searches(self) -> IdentificationCurve:
+        """The curve itself."""
+        return self
+
+    @property
+    def comparisons(self) -> None:
+        """None: no comparisons."""
+
+    @property
+    def non_mated_scores(self) -> Reals:
+        """`non_mated_top_scores`."""
+        return self.non_mated_top_scores
+
+    @property
+    def non_mated_references(self) -> None:
+        """None: each search was of a gallery."""
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FPIR(N, T)."""
+        return self.fpir(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNIR(N, L, T)."""
+        return self.fnir(threshold, self.list_length, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FPIR."""
+        return self.threshold(max_fpir=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FPIR."""
+        return self.threshold_interval(max_fpir=target)
+
+    def hits_at(self, threshold: float) -> Bools:
+        """Say which mates are accepted in the list; shape (m,)."""
+        return accept(self.mated_scores, turned(threshold, self.distances)) & (self.mated_ranks >= 1)
+
+    def counts(self) -> Points:
+        """Give `points` at rank L."""
+        return self.points(self.list_length)
+
+    # -- every threshold ------------------------------------------------------------------------
 
     @cached_property
     def _non_mated_sorted(self) -> Reals:

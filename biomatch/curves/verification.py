@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,7 +17,8 @@ from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
-from biomatch.portable.types import Ints, Reals
+from biomatch.policy import accept
+from biomatch.portable.types import Bools, Ints, Reals
 from biomatch.rates import Rate, rate
 
 Labels = Mapping[str, NDArray[Any]]
@@ -41,8 +43,54 @@ class EqualError(NamedTuple):
     fnmr: Rate
 
 
+class ComparisonRates(ABC):
+    """What `biomatch.curves.protocol.Rates` asks, of comparisons: kept scores or not."""
+
+    @abstractmethod
+    def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR at a threshold."""
+
+    @abstractmethod
+    def fnmr(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR at a threshold."""
+
+    @abstractmethod
+    def threshold(self, *, max_fmr: float) -> float:
+        """Give the threshold with the fewest misses whose realised FMR is at most ``max_fmr``."""
+
+    @abstractmethod
+    def threshold_interval(self, *, max_fmr: float) -> tuple[float, float]:
+        """Give the thresholds that accept the same non-mated scores as `threshold` does."""
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FMR and FNMR."""
+        return ("FMR", "FNMR")
+
+    @property
+    def searches(self) -> None:
+        """None: no searches."""
+        return None
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR."""
+        return self.fmr(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR."""
+        return self.fnmr(threshold, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FMR."""
+        return self.threshold(max_fmr=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FMR."""
+        return self.threshold_interval(max_fmr=target)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class VerificationCurve(Carded):
+class VerificationCurve(Carded, ComparisonRates):
     """What one set of 1:1 comparisons says about every threshold; made by `verification_curve`.
 
     Attributes
@@ -103,6 +151,23 @@ class VerificationCurve(Carded):
             ),
             picture,
         )
+
+    # -- what `biomatch.curves.protocol.Curve` asks ---------------------------------------------
+
+    @property
+    def comparisons(self) -> VerificationCurve:
+        """The curve itself."""
+        return self
+
+    def hits_at(self, threshold: float) -> Bools:
+        """Say which mated comparisons are accepted; shape (m,)."""
+        return accept(self.mated_scores, turned(threshold, self.distances))
+
+    def counts(self) -> Points:
+        """Give `points`."""
+        return self.points()
+
+    # -- every threshold ------------------------------------------------------------------------
 
     @cached_property
     def _mated_sorted(self) -> Reals:

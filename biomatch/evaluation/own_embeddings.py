@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.curves.build import IdentificationCurve, identification_curve
+from biomatch.curves.identification import EnrolledCounts
 from biomatch.errors import ResultsError
 from biomatch.gallery import Gallery
 from biomatch.gallery.scoring import exact_scores
@@ -107,4 +108,4 @@ def identify_own(
         non_mated_subjects=names[of_probe[~mated]],
     )
     people = int(np.unique(of_reference).size)
-    return replace(curve, enrolled_counts=(people, people, people))
+    return replace(curve, enrolled_counts=EnrolledCounts(people, people, people))

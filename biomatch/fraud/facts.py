@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -280,7 +281,7 @@ class Facts:
         subject_type: str = "encounter",
         subject_rows: Ints | None = None,
         raised_at: pl.Series | None = None,
-        evidence: Mapping[str, Any],
+        evidence: Mapping[str, Any] = MappingProxyType({}),
     ) -> pl.DataFrame:
         """Make alerts; where one subject has several, the most suspicious is kept (the earliest of equals).
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from biomatch.gallery.compressed import CompressedIndex
+from biomatch.gallery.coding.compressed import CompressedIndex
 from biomatch.gallery.flat import PROBES_A_PASS, FlatIndex
-from biomatch.gallery.store import Store
+from biomatch.gallery.memory.store import Store
 
 EXACT_VALUES = 1 << 23
 """Rows times dimension up to which exact search is kept: 16,384 rows of 512 values, below which

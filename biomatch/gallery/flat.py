@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.gallery.door import NORM_TOLERANCE, checked_ids, checked_length, checked_templates
+from biomatch.gallery.memory.store import Store, taken
 from biomatch.gallery.scoring import Candidates, exact_scores, rank
-from biomatch.gallery.store import Store, taken
 from biomatch.gallery.threads import blas_threads
 
 PROBES_A_PASS = 256

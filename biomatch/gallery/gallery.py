@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 from biomatch.cards import Card, Carded, facts
 from biomatch.errors import GalleryError
+from biomatch.gallery.coding.mates import MatedScores
+from biomatch.gallery.coding.rerank import StoreKind
+from biomatch.gallery.disk.folder import Folder
+from biomatch.gallery.disk.stored import StoredGallery, write_copy
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
-from biomatch.gallery.folder import Folder
 from biomatch.gallery.kinds import IndexKind, Options, checked_floor
-from biomatch.gallery.local import closed_error
-from biomatch.gallery.mates import MatedScores
-from biomatch.gallery.milvus import MilvusGallery
+from biomatch.gallery.memory.local import closed_error
+from biomatch.gallery.milvus.index import MilvusGallery
 from biomatch.gallery.opening import Keeper, new_keeper, opened_again, opened_keeper
-from biomatch.gallery.rerank import StoreKind
 from biomatch.gallery.scoring import Candidates
-from biomatch.gallery.stored import StoredGallery, write_copy
 from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
 
@@ -51,7 +51,7 @@ class Gallery(Carded):
     at_floor : bool
         `loss_budget` is instead the largest chance of losing a mate that scores as much as `floor_score`.
     mated_scores : MatedScores, optional
-        The law that the budget is reckoned with; None: the assumed one of `biomatch.gallery.mates`.
+        The law that the budget is reckoned with; None: the assumed one, which `about` states.
     training : ndarray, optional
         Templates to train the codes of `compressed` on; None: the first that are enrolled.
 
@@ -120,7 +120,7 @@ class Gallery(Carded):
         ----------
         path : path
             Its folder. A folder of the older form (format 1) is read as well; the first change writes it in
-            today's form, as `biomatch.gallery.upgrade` does at once.
+            today's form, as `biomatch.gallery.disk.upgrade` does at once.
         threads : int, optional
             As for a new gallery.
         check : {"full", "quick"}
@@ -310,7 +310,7 @@ class Gallery(Carded):
         -----
         The gallery's arrays and files are overwritten (files before they are removed). Copies that the
         caller made, that a memory allocator left behind when an array moved, or that a disk keeps below
-        its file system are out of its reach; with `milvus`, see `biomatch.gallery.milvus`.
+        its file system are out of its reach; with `milvus`, see `biomatch.gallery.milvus.index`.
         """
         ids = checked_ids(reference_ids)
         return self._ready(change=True).erase(ids)
@@ -403,7 +403,7 @@ class Gallery(Carded):
         Returns
         -------
         float
-            In [0, 1]; 0 where every reference is compared exactly. See `biomatch.gallery.law`.
+            In [0, 1]; 0 where every reference is compared exactly. See `biomatch.gallery.coding.law`.
         """
         keeper, checked = self._ready(), checked_floor(score)
         with blas_threads(self.threads):

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.coding.mates import MatedScores
+from biomatch.gallery.coding.rerank import STORE_KINDS, StoreKind
 from biomatch.gallery.door import checked_templates
 from biomatch.gallery.flat import FlatIndex
-from biomatch.gallery.local import Index
-from biomatch.gallery.mates import MatedScores
-from biomatch.gallery.rerank import STORE_KINDS, StoreKind
+from biomatch.gallery.memory.local import Index
 from biomatch.registry import INDEXES
 
 IndexKind = str
@@ -55,7 +55,8 @@ class Options:
             raise GalleryError(f"at_floor = {self.at_floor!r:.80}", allowed="True, False")
         if self.mated_scores is not None and not isinstance(self.mated_scores, MatedScores):
             raise GalleryError(
-                f"mated_scores = {self.mated_scores!r:.80}", allowed="a biomatch.gallery.mates.MatedScores"
+                f"mated_scores = {self.mated_scores!r:.80}",
+                allowed="a biomatch.gallery.MatedScores",
             )
         object.__setattr__(self, "dimension", int(number))
         object.__setattr__(self, "floor_score", checked_floor(self.floor_score))
@@ -92,7 +93,7 @@ class Options:
             return made
         # FAISS is loaded only by who searches with it.
         from biomatch.gallery.auto import AutoIndex
-        from biomatch.gallery.compressed import CompressedIndex
+        from biomatch.gallery.coding.compressed import CompressedIndex
 
         def compressed() -> CompressedIndex:
             return CompressedIndex(

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from biomatch.errors import GalleryError
-from biomatch.gallery.folder import Folder
+from biomatch.gallery.coding.mates import MatedScores
+from biomatch.gallery.disk.folder import Folder
+from biomatch.gallery.disk.stored import StoredGallery
 from biomatch.gallery.kinds import Options
-from biomatch.gallery.local import LocalGallery
-from biomatch.gallery.mates import MatedScores
-from biomatch.gallery.milvus import MilvusGallery
-from biomatch.gallery.stored import StoredGallery
+from biomatch.gallery.memory.local import LocalGallery
+from biomatch.gallery.milvus.index import MilvusGallery
 from biomatch.gallery.threads import blas_threads
 
 Keeper = LocalGallery | MilvusGallery

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from biomatch.gallery.local import Index
+from biomatch.gallery.memory.local import Index
 from biomatch.registry import INDEXES
 
 
@@ -17,7 +17,7 @@ def register_index(name: str, make: Callable[..., Index], *, replace: bool = Fal
         Its name.
     make : callable
         ``make(dimension, threads=..., floor_score=..., loss_budget=..., rank_from=..., training=...)`` gives
-        a `biomatch.gallery.local.Index`; one that ignores the options takes ``**options``.
+        a `biomatch.gallery.memory.local.Index`; one that ignores the options takes ``**options``.
     replace : bool
         Whether an index that was registered under this name may be replaced.
 

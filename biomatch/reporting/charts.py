@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from biomatch.curves.protocol import Curve
 from biomatch.evaluation.result import Result
 from biomatch.reporting import points
 from biomatch.reporting.adversary import adversary as adversary
@@ -23,7 +24,7 @@ from biomatch.reporting.calibrated import reliability as reliability
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, decades, finished, log, told
 from biomatch.reporting.explained import waterfall as waterfall
 from biomatch.reporting.front import front as front
-from biomatch.reporting.points import Curve, Rows
+from biomatch.reporting.points import Rows
 from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth
 from biomatch.reporting.sections.fraud import FALSE_ALARMS, HEADS, alerts_table

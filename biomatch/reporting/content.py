@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from biomatch.evaluation.alerts.alert_result import ExplainedAlert
 from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, calibrated, front, points
 from biomatch.reporting.along import Slider, Tracks
@@ -30,6 +31,7 @@ from biomatch.reporting.sections import (
 )
 from biomatch.reporting.sections.at_port import AtPort, PortWaits
 from biomatch.reporting.tables import OWN_THRESHOLD, Along, Table, Value
+from biomatch.tuning.costs import Day
 
 FEW = 4
 """Up to so many results, breakdowns follow the slider; with more they stand at the tuned threshold, and
@@ -104,18 +106,40 @@ def content(
     slider = Slider.of(result)
     tracks = Tracks(result, slider)
     curve = points.drawn_curve(result)
-    curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
-    alerts = fraud.alerts_table(result.alerts)
+    priced = costs.days(result, slider.alone() if several else slider)
     told = {
         f"explained-{name}": result.alerts.explained_alert(caught=name == "caught")
         for name in ("caught", "false")
     }
-    priced = costs.days(result, slider.alone() if several else slider)
-    cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
-    estimates, measured, operational = growth.growth_rows(result)
-    pools, expected = adversary.adversary_rows(result.alerts)
-    ahead, chosen = front.front_rows(result)
-    bins, diagonal = calibrated.reliability_rows(result.alerts)
+    return Content(
+        label=label,
+        slider=slider,
+        texts=_texts(result, waiting, told, several),
+        tables=_tables(result, tracks, priced, waiting, told, several),
+        rows=_rows(result, slider, priced, waiting, told, several),
+        now=[_mark(now_row(curve, one)) for one in slider.thresholds]
+        if curve.mated and curve.non_mated
+        else [],
+        decision=decision(
+            result, () if opening is None else opening.lists, () if opening is None else opening.claims
+        ),
+    )
+
+
+Told = Mapping[str, ExplainedAlert | None]
+"""Explained alerts by the name of their chart."""
+
+
+def _tables(
+    result: Result,
+    tracks: Tracks,
+    priced: list[Day],
+    waiting: PortWaits | None,
+    told: Told,
+    several: bool,
+) -> dict[str, Table]:
+    """Make the tables in the order of the page; of several results only the short ones."""
+    slider, alerts = tracks.slider, result.alerts
     made, leads = rates.rates_table(tracks), overstays.leads_table(result, slider)
     found = [
         made,
@@ -134,14 +158,14 @@ def content(
         review.orders_table(result),
         None if several else review.backlog_table(result),
         overstays.arithmetic_table(result),
-        alerts,
-        fraud.causes_table(result.alerts),
-        fraud.groups_table(result.alerts),
+        fraud.alerts_table(alerts),
+        fraud.causes_table(alerts),
+        fraud.groups_table(alerts),
         None if several else front.front_table(result),
-        adversary.pools_table(result.alerts),
-        adversary.others_table(result.alerts),
-        calibrated.models_table(result.alerts),
-        None if several else calibrated.bins_table(result.alerts),
+        adversary.pools_table(alerts),
+        adversary.others_table(alerts),
+        calibrated.models_table(alerts),
+        None if several else calibrated.bins_table(alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
         *waits.tables(waiting),
@@ -149,58 +173,70 @@ def content(
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
     ]
+    return {table.name: table for table in found if table is not None}
+
+
+def _texts(result: Result, waiting: PortWaits | None, told: Told, several: bool) -> dict[str, str]:
+    """Make the sentences of the page; an empty one leaves its place hidden."""
     noted = findings(result)
-    return Content(
-        label=label,
-        slider=slider,
-        texts={
-            "sentence": recommendation.sentence(result),
-            "guarantee": recommendation.guarantee(result),
-            "verdict": recommendation.verdict(result),
-            "consequences": recommendation.consequences(result),
-            "banner": recommendation.banner(result),
-            "gallery": recommendation.gallery(result),
-            "growth": growth.sentence(result),
-            "waits-card": waits.card(waiting),
-            "waits": waits.sentence(waiting),
-            "waits-believed": waits.believed(waiting),
-            **{f"waits-head-{k}": text if waiting else "" for k, text in enumerate(waits.HEADINGS, start=1)},
-            "front-head": front.HEADING if front.front_of(result) and not several else "",
-            "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
-            "adversary": adversary.sentence(result.alerts),
-            "calibrated-head": calibrated.HEADING if result.alerts.calibration else "",
-            "calibrated": calibrated.sentence(result.alerts),
-            **{f"finding-{name}": text for name, text in noted.items()},
-            "finding-none": "" if any(noted.values()) else "No rule found anything to point out.",
-            "explained": "One alert explained" if any(told.values()) else "",
-        },
-        tables={table.name: table for table in found if table is not None},
-        rows={
-            "curve": curve_rows,
-            "drawn": points.drawn(curve_rows),
-            "growth": estimates,
-            "measured": measured,
-            "operational": operational,
-            "costs": cost_rows,
-            "cheapest": cheapest,
-            "leads": points.lead_rows(result),
-            "alerts": alert_rows(alerts),
-            "pools": pools,
-            "expected": expected,
-            "front": [] if several else ahead,
-            "chosen": [] if several else chosen,
-            **waits.rows(waiting),
-            "bins": bins,
-            "diagonal": diagonal,
-            **{name: steps(one) for name, one in told.items()},
-        },
-        now=[_mark(now_row(curve, one)) for one in slider.thresholds]
-        if curve.mated and curve.non_mated
-        else [],
-        decision=decision(
-            result, () if opening is None else opening.lists, () if opening is None else opening.claims
-        ),
-    )
+    return {
+        "sentence": recommendation.sentence(result),
+        "guarantee": recommendation.guarantee(result),
+        "verdict": recommendation.verdict(result),
+        "consequences": recommendation.consequences(result),
+        "banner": recommendation.banner(result),
+        "gallery": recommendation.gallery(result),
+        "growth": growth.sentence(result),
+        "waits-card": waits.card(waiting),
+        "waits": waits.sentence(waiting),
+        "waits-believed": waits.believed(waiting),
+        **{f"waits-head-{k}": text if waiting else "" for k, text in enumerate(waits.HEADINGS, start=1)},
+        "front-head": front.HEADING if front.front_of(result) and not several else "",
+        "adversary-head": adversary.HEADING if adversary.sentence(result.alerts) else "",
+        "adversary": adversary.sentence(result.alerts),
+        "calibrated-head": calibrated.HEADING if result.alerts.calibration else "",
+        "calibrated": calibrated.sentence(result.alerts),
+        **{f"finding-{name}": text for name, text in noted.items()},
+        "finding-none": "" if any(noted.values()) else "No rule found anything to point out.",
+        "explained": "One alert explained" if any(told.values()) else "",
+    }
+
+
+def _rows(
+    result: Result,
+    slider: Slider,
+    priced: list[Day],
+    waiting: PortWaits | None,
+    told: Told,
+    several: bool,
+) -> dict[str, Rows]:
+    """Make the rows of the charts."""
+    curve = points.drawn_curve(result)
+    curve_rows = points.curve_rows(curve, most=40 if several else points.LARGEST_CURVE)
+    cost_rows, cheapest = costs.cost_rows(result, slider, [] if several else priced)
+    estimates, measured, operational = growth.growth_rows(result)
+    pools, expected = adversary.adversary_rows(result.alerts)
+    ahead, chosen = front.front_rows(result)
+    bins, diagonal = calibrated.reliability_rows(result.alerts)
+    return {
+        "curve": curve_rows,
+        "drawn": points.drawn(curve_rows),
+        "growth": estimates,
+        "measured": measured,
+        "operational": operational,
+        "costs": cost_rows,
+        "cheapest": cheapest,
+        "leads": points.lead_rows(result),
+        "alerts": alert_rows(fraud.alerts_table(result.alerts)),
+        "pools": pools,
+        "expected": expected,
+        "front": [] if several else ahead,
+        "chosen": [] if several else chosen,
+        **waits.rows(waiting),
+        "bins": bins,
+        "diagonal": diagonal,
+        **{name: steps(one) for name, one in told.items()},
+    }
 
 
 def _mark(row: Mapping[str, Any]) -> dict[str, Any]:

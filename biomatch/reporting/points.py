@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from biomatch.curves.build import IdentificationCurve, VerificationCurve
+from biomatch.curves.build import IdentificationCurve
+from biomatch.curves.protocol import Curve
 from biomatch.evaluation.result import Result
 from biomatch.rates import Rate
 from biomatch.reporting.figures import Ratio
 from biomatch.reporting.tables import Table
 
-Curve = IdentificationCurve | VerificationCurve
 Rows = list[dict[str, Any]]
 LARGEST_CURVE = 120
 """Points that a drawn curve has, spread evenly over the logarithms of its counts."""
@@ -22,14 +22,15 @@ LARGEST_CURVE = 120
 
 def rates_at(curve: Curve, threshold: float, rank: int | None = None) -> tuple[Rate, Rate]:
     """Give (FPIR, FNIR) of an identification curve at rank L or `rank`, (FMR, FNMR) of a verification one."""
-    if isinstance(curve, VerificationCurve):
-        return curve.fmr(threshold), curve.fnmr(threshold)
-    return curve.fpir(threshold), curve.fnir(threshold, rank=rank or curve.list_length)
+    missed = curve.miss_rate(threshold)
+    if rank is not None and curve.searches is not None:
+        missed = curve.searches.fnir(threshold, rank=rank)
+    return curve.false_rate(threshold), missed
 
 
 def names_of(curve: Curve) -> tuple[str, str]:
     """Give the names of the two rates."""
-    return ("FMR", "FNMR") if isinstance(curve, VerificationCurve) else ("FPIR", "FNIR")
+    return curve.measures
 
 
 def curve_rows(curve: Curve, rank: int | None = None, most: int = LARGEST_CURVE) -> Rows:
@@ -41,11 +42,8 @@ def curve_rows(curve: Curve, rank: int | None = None, most: int = LARGEST_CURVE)
         A row a threshold, ascending: threshold; fpir, fnir (None without trials) with ``_low``,
         ``_high``, ``_errors`` and ``_trials``. Every decade of either count is drawn alike.
     """
-    points = (
-        curve.points()
-        if isinstance(curve, VerificationCurve)
-        else curve.points(rank=rank or curve.list_length)
-    )
+    ranked = rank is not None and curve.searches is not None
+    points = curve.searches.points(rank=rank) if ranked and curve.searches else curve.counts()
     if not points.thresholds.size:
         return []
     chosen = {0, points.thresholds.size - 1}

@@ -323,13 +323,14 @@ def _bob(form: str, path: Path, asked: Asked) -> ScoreFile:
 
 def doubts(curve: IdentificationCurve | VerificationCurve) -> tuple[str, ...]:
     """Say what is odd about scores of searches, without being certainly wrong."""
-    if not isinstance(curve, IdentificationCurve):
+    searches = curve.searches
+    if searches is None:
         return ()
     found = []
-    lost = int(np.count_nonzero(curve.mated_ranks == 0))
+    lost = int(np.count_nonzero(searches.mated_ranks == 0))
     if lost:
-        found.append(f"{lost:,} of {curve.mated:,} mates are in no list: they are misses at ranks up to L")
-    own, top = (part[np.isfinite(part)] for part in (curve.mated_scores, curve.non_mated_top_scores))
+        found.append(f"{lost:,} of {searches.mated:,} mates are in no list: they are misses at ranks up to L")
+    own, top = (part[np.isfinite(part)] for part in (searches.mated_scores, searches.non_mated_top_scores))
     if own.size and top.size and np.median(own) < np.median(top):
         found.append(
             f"mates are farther than the best of non-mated searches (medians "

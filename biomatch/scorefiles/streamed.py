@@ -16,6 +16,7 @@ import polars as pl
 from biomatch import checks, files
 from biomatch.curves import counting
 from biomatch.curves.thresholds import turned
+from biomatch.curves.verification import ComparisonRates
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
 from biomatch.portable.types import Reals
@@ -34,7 +35,7 @@ Parts = Iterator[tuple[Reals, Reals]]
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedComparisons:
+class StreamedComparisons(ComparisonRates):
     """What can be said of 1:1 comparisons that were read once and not kept.
 
     Attributes
@@ -58,6 +59,10 @@ class StreamedComparisons:
     non_mated: ScoreAccumulator
     clustered: bool = False
     distances: bool = False
+
+    @property
+    def comparisons(self) -> None:
+        """None: the scores were not kept."""
 
     def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FMR, in [0, 1]: non-mated comparisons at or above T, of all; None where there are none."""

@@ -182,6 +182,22 @@ class FaceProfile(Settings):
             remedy='write bm.FaceProfile.load("visa-border-leader")',
         )
 
+    def write(self, path: str | Path) -> Path:
+        """Write the profile as TOML, for ``faces.profile`` of a scenario.
+
+        Examples
+        --------
+        >>> weak = FaceProfile.of("visa-border-small").with_({"name": "weak", "noise.scale": 0.8})
+        >>> FaceProfile.of(weak.write("weak.toml")) == weak
+        True
+        """
+        from biomatch.settings.profile_toml import profile_toml
+        from biomatch.tables.storage import write_text
+
+        place = Path(path)
+        write_text(place, profile_toml(self))
+        return place
+
     @property
     def doubts(self) -> tuple[str, ...]:
         """What to say wherever the profile is used: the warnings of its fit; empty for a sound one."""

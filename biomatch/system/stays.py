@@ -134,7 +134,7 @@ class StayBook:
 
     def listed(self, linked: Linked) -> pl.DataFrame:
         """Judge linked stays by the rules: schema ``STAYS``."""
-        person = person_ids(self.observed, linked) if self.rules == "eu" else self._holders
+        person = person_ids(self.observed, linked, _pair_scores) if self.rules == "eu" else self._holders
         return self._ruled(linked.links.stays, linked.stays, person)
 
     @cached_property

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from biomatch import checks
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
-from biomatch.curves.thresholds import turned
 from biomatch.errors import ResultsError
-from biomatch.policy import accept
 from biomatch.rates import Rate, effective_subjects
 
 Curve = IdentificationCurve | VerificationCurve
@@ -106,8 +103,8 @@ def beside(
     checks.confidence(confidence)
     if type(first) is not type(second):
         raise ResultsError("searches beside comparisons", allowed="two of one sort")
-    points = _threshold(first, target), _threshold(second, target)
-    misses = _missed(first, points[0], confidence), _missed(second, points[1], confidence)
+    points = first.threshold_for(target), second.threshold_for(target)
+    misses = first.miss_rate(points[0], confidence), second.miss_rate(points[1], confidence)
     if not all(one.denominator for one in misses):
         raise ResultsError("no mated trial", remedy="misses need mated trials on both sides")
     values = [float(one.value or 0.0) for one in misses]
@@ -119,7 +116,7 @@ def beside(
         low = difference - np.hypot(values[1] - l2, u1 - values[0])
         high = difference + np.hypot(u2 - values[1], values[0] - l1)
         return Beside(target, points, misses, difference, (float(low), float(high)), False)
-    flags = [_flags(one, at) for one, at in zip((first, second), points, strict=True)]
+    flags = [~one.hits_at(at) for one, at in zip((first, second), points, strict=True)]
     change = flags[1].astype(np.float64) - flags[0]
     _, codes = np.unique(first.mated_subjects, return_inverse=True)  # type: ignore[call-overload]
     sums = np.bincount(codes, weights=change - difference)
@@ -133,25 +130,6 @@ def beside(
         (max(-1.0, float(difference - step)), min(1.0, float(difference + step))), True,
         int((flags[0] & ~flags[1]).sum()), int((~flags[0] & flags[1]).sum()),
     )  # fmt: skip
-
-
-def _threshold(curve: Curve, target: float) -> float:
-    if isinstance(curve, IdentificationCurve):
-        return curve.threshold(max_fpir=target)
-    return curve.threshold(max_fmr=target)
-
-
-def _missed(curve: Curve, threshold: float, confidence: float) -> Rate:
-    if isinstance(curve, IdentificationCurve):
-        return curve.fnir(threshold, curve.list_length, confidence)
-    return curve.fnmr(threshold, confidence)
-
-
-def _flags(curve: Curve, threshold: float) -> NDArray[np.bool_]:
-    hits = accept(curve.mated_scores, turned(threshold, curve.distances))
-    if isinstance(curve, IdentificationCurve):
-        hits = hits & (curve.mated_ranks >= 1)
-    return ~hits
 
 
 def _same_trials(first: Curve, second: Curve) -> bool:

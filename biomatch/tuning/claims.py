@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from biomatch import checks, decimals
-from biomatch.curves.build import IdentificationCurve
+from biomatch.curves.protocol import Rates
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.rates import Rate
-from biomatch.tuning.curve_guarantee import Curve, guarantee_of
+from biomatch.tuning.curve_guarantee import guarantee_for
 
 MET, NOT_MET, NOT_SHOWN = "met", "not met", "not shown"
 
@@ -149,7 +149,7 @@ def claims_of(text: str) -> list[Claim]:
     return [parse(text)]
 
 
-def judge(claim: Claim, curve: Curve, *, confidence: float = 0.95, cap: int | None = None) -> Verdict:
+def judge(claim: Claim, curve: Rates, *, confidence: float = 0.95, cap: int | None = None) -> Verdict:
     """Judge one claim.
 
     Parameters
@@ -170,7 +170,7 @@ def judge(claim: Claim, curve: Curve, *, confidence: float = 0.95, cap: int | No
         confidence. *not met*: the lower bound is beyond the limit even at the realised threshold.
         *not shown*: anything else; more data may show either.
     """
-    if claim.of_searches != isinstance(curve, IdentificationCurve):
+    if claim.of_searches != (curve.searches is not None):
         kind = "searches" if claim.of_searches else "comparisons"
         raise ResultsError(f"claim {claim.text!r} is about {kind}", remedy=f"give {kind}")
     two_sided = 2.0 * checks.confidence(confidence, one_sided=True, error=SettingsError) - 1.0
@@ -180,11 +180,10 @@ def judge(claim: Claim, curve: Curve, *, confidence: float = 0.95, cap: int | No
     return _held(claim, curve, confidence, two_sided, cap)
 
 
-def _held(claim: Claim, curve: Curve, confidence: float, two_sided: float, cap: int | None) -> Verdict:
+def _held(claim: Claim, curve: Rates, confidence: float, two_sided: float, cap: int | None) -> Verdict:
     target = claim.limit if claim.given is None else float(claim.value or 0.0)
-    name = "max_fpir" if claim.of_searches else "max_fmr"
     try:
-        found = guarantee_of(curve, confidence=confidence, cap=cap, **{name: target})
+        found = guarantee_for(curve, target, confidence, cap)
     except ResultsError as fault:
         return Verdict(claim, NOT_SHOWN, None, None, str(fault))
     if claim.given is None:
@@ -194,20 +193,20 @@ def _held(claim: Claim, curve: Curve, confidence: float, two_sided: float, cap: 
     )
     if at_bound.verdict == MET:
         return at_bound
-    realised = curve.threshold(**{name: target})
+    realised = curve.threshold_for(target)
     at_realised = _by_interval(claim, _rate(claim, curve, realised, two_sided), realised, confidence)
     if at_realised.verdict == NOT_MET:
         return at_realised
     return Verdict(claim, NOT_SHOWN, found.threshold, at_bound.rate, at_bound.reason)
 
 
-def _rate(claim: Claim, curve: Curve, threshold: float, two_sided: float) -> Rate:
-    if isinstance(curve, IdentificationCurve):
-        if claim.measure == "fpir":
-            return curve.fpir(threshold, two_sided)
-        rank = None if claim.rank is None else 1 if claim.rank == "1" else curve.list_length
-        return curve.fnir(threshold, rank, two_sided)
-    return curve.fmr(threshold, two_sided) if claim.measure == "fmr" else curve.fnmr(threshold, two_sided)
+def _rate(claim: Claim, curve: Rates, threshold: float, two_sided: float) -> Rate:
+    if claim.measure in ("fpir", "fmr"):
+        return curve.false_rate(threshold, two_sided)
+    if curve.searches is None:
+        return curve.miss_rate(threshold, two_sided)
+    rank = None if claim.rank is None else 1 if claim.rank == "1" else curve.searches.list_length
+    return curve.searches.fnir(threshold, rank, two_sided)
 
 
 def _by_interval(claim: Claim, rate: Rate, threshold: float, confidence: float) -> Verdict:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from biomatch.curves.build import IdentificationCurve, VerificationCurve
+from biomatch.curves.protocol import Curve, Rates
 from biomatch.errors import ResultsError
 from biomatch.rates import upper_bound
 from biomatch.scorefiles import StreamedComparisons
 from biomatch.tuning.guarantee import Guarantee, check_claim, guarantee, most_independent, refusal
 
-Curve = IdentificationCurve | VerificationCurve | StreamedComparisons
-
 
 def guarantee_of(
-    curve: Curve,
+    curve: Rates,
     *,
     max_fpir: float | None = None,
     max_fmr: float | None = None,
@@ -20,34 +18,32 @@ def guarantee_of(
     cap: int | None = None,
 ) -> Guarantee:
     """Give the guarantee alone; parameters and errors as of `biomatch.tuning.tune.tune`."""
-    if isinstance(curve, StreamedComparisons):
-        if max_fmr is None or max_fpir is not None:
-            raise ResultsError("streamed comparisons", allowed="the target max_fmr", remedy="give max_fmr")
-        return _of_stream(curve, max_fmr, confidence, cap)
-    if isinstance(curve, IdentificationCurve):
-        if max_fpir is None or max_fmr is not None:
+    target, other = (max_fpir, max_fmr) if curve.searches is not None else (max_fmr, max_fpir)
+    if target is None or other is not None:
+        if curve.searches is not None:
             raise ResultsError("an identification curve", allowed="a target: max_fpir or costs")
-        return guarantee(
-            curve.non_mated_top_scores,
-            curve.non_mated_subjects,
-            target=max_fpir,
-            confidence=confidence,
-            cap=cap,
-            others=curve.mated_scores,
-            distances=curve.distances,
-        )
-    if max_fmr is None or max_fpir is not None:
-        raise ResultsError("a verification curve", allowed="the target max_fmr", remedy="give max_fmr")
+        what = "streamed comparisons" if curve.comparisons is None else "a verification curve"
+        raise ResultsError(what, allowed="the target max_fmr", remedy="give max_fmr")
+    return guarantee_for(curve, target, confidence, cap)
+
+
+def guarantee_for(curve: Rates, target: float, confidence: float = 0.95, cap: int | None = None) -> Guarantee:
+    """Give the guarantee of a largest false-positive rate, FPIR or FMR as the curve has it."""
+    whole: Curve | None = curve.searches or curve.comparisons
+    if whole is None:
+        if not isinstance(curve, StreamedComparisons):
+            raise ResultsError(f"a {type(curve).__name__}", allowed="a curve of searches or comparisons")
+        return _of_stream(curve, target, confidence, cap)
     return guarantee(
-        curve.non_mated_scores,
-        curve.non_mated_subjects,
-        target=max_fmr,
+        whole.non_mated_scores,
+        whole.non_mated_subjects,
+        target=target,
         confidence=confidence,
         cap=cap,
-        measure="FMR",
-        others=curve.mated_scores,
-        references=curve.non_mated_references,
-        distances=curve.distances,
+        measure=whole.measures[0],
+        others=whole.mated_scores,
+        references=whole.non_mated_references,
+        distances=whole.distances,
     )
 
 

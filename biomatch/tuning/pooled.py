@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.curves.build import IdentificationCurve
-from biomatch.curves.identification import Labels
+from biomatch.curves.identification import EnrolledCounts, Labels
 from biomatch.errors import ResultsError
 from biomatch.rates import Rate
 
@@ -85,7 +85,7 @@ def between_galleries(curve: IdentificationCurve, threshold: float) -> dict[str,
     if len(rates) < ENOUGH_GALLERIES:
         return None
     values = np.array([rate.value for rate in rates], dtype=np.float64)
-    # Half the width of a 95 % interval over 1.96 stands for the standard error within a world.
+    # Half the width of a 95% interval over 1.96 stands for the standard error within a world.
     within = np.array([(rate.interval[1] - rate.interval[0]) / (2 * 1.959964) for rate in rates])
     excess = max(0.0, float(values.var(ddof=1) - (within**2).mean()))
     return {
@@ -124,7 +124,7 @@ def _join(one: IdentificationCurve, two: IdentificationCurve) -> IdentificationC
         mated_scores=np.concatenate([one.mated_scores, two.mated_scores]),
         mated_ranks=np.concatenate([one.mated_ranks, two.mated_ranks]),
         non_mated_top_scores=np.concatenate([one.non_mated_top_scores, two.non_mated_top_scores]),
-        enrolled_counts=(min(max(middle, least), greatest), least, greatest),
+        enrolled_counts=EnrolledCounts(min(max(middle, least), greatest), least, greatest),
         mated_subjects=_subjects(one.mated_subjects, two.mated_subjects, shift - low),
         non_mated_subjects=_subjects(one.non_mated_subjects, two.non_mated_subjects, shift - low),
         mated_strata=_labels(one.mated_strata, two.mated_strata),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from biomatch import decimals
-from biomatch.curves.build import IdentificationCurve, VerificationCurve
+from biomatch.curves.build import IdentificationCurve
+from biomatch.curves.protocol import Curve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.curves import AlertCurves
 from biomatch.evaluation.overstays.leads import LeadCurve
@@ -17,7 +18,7 @@ from biomatch.tuning.alerts.plan import SILENT
 from biomatch.tuning.by_part import tune_parts
 from biomatch.tuning.claims import judge, parse
 from biomatch.tuning.costs import Costs, cheapest, day
-from biomatch.tuning.curve_guarantee import Curve, guarantee_of
+from biomatch.tuning.curve_guarantee import guarantee_of
 from biomatch.tuning.further import KEY as FURTHER
 from biomatch.tuning.further import tune_further
 from biomatch.tuning.growth.methods import shrink
@@ -99,7 +100,7 @@ def tune(
     """
     given = list(curve) if isinstance(curve, Sequence) else [curve]
     _check_one_sort(given)
-    searches = [one for one in given if isinstance(one, IdentificationCurve)]
+    searches = [one.searches for one in given if one.searches is not None]
     return _tune_searches(
         pool(searches) if len(given) > 1 else given[0],
         max_fpir=max_fpir,
@@ -137,7 +138,7 @@ def _check_one_sort(given: Sequence[Any]) -> None:
         raise ResultsError(
             f"curves of sorts {', '.join(sorted({type(one).__name__ for one in given}))}", allowed="one sort"
         )
-    if len(given) > 1 and not isinstance(given[0], IdentificationCurve):
+    if len(given) > 1 and given[0].searches is None:
         raise ResultsError(f"{len(given)} verification curves", allowed="one: put the comparisons together")
 
 
@@ -155,8 +156,6 @@ def _tune_searches(
     floor_score: float | None,
     gallery: int | None,
 ) -> OperatingPoint:
-    if not isinstance(curve, IdentificationCurve | VerificationCurve):
-        raise ResultsError(f"a {type(curve).__name__}", allowed="a curve of searches or of comparisons")
     thresholds: dict[str, dict[str, float]] = {}
     asked = max_fpir
     if gallery is not None:
@@ -182,20 +181,17 @@ def _tune_searches(
     if curve.distances:
         about["direction"] = "distance: accepted at or below the threshold"
     system, lineages, again = None, curve.lineages, False
-    if isinstance(curve, IdentificationCurve):
-        about["enrolled"] = {
-            "median": curve.enrolled_counts[0],
-            "least": curve.enrolled_counts[1],
-            "greatest": curve.enrolled_counts[2],
-        }
-        about["list_length"] = curve.list_length
+    searches = curve.searches
+    if searches is not None:
+        about["enrolled"] = dict(zip(("median", "least", "greatest"), searches.enrolled_counts, strict=True))
+        about["list_length"] = searches.list_length
         if gallery is not None:
             about["larger_gallery"] = {"gallery": gallery, "target": asked, "method": "binomial growth"}
-        about["between_galleries"] = between_galleries(curve, chosen)
-        if curve.further:
-            own, about[FURTHER] = tune_further(curve, max_fpir=max_fpir, confidence=confidence, cap=cap)
+        about["between_galleries"] = between_galleries(searches, chosen)
+        if searches.further:
+            own, about[FURTHER] = tune_further(searches, max_fpir=max_fpir, confidence=confidence, cap=cap)
             thresholds |= {SEARCH: own} if own else {}
-        system, again = curve.system, curve.resubstitution
+        system, again = searches.system, searches.resubstitution
     return OperatingPoint(
         face_threshold=chosen,
         face_threshold_by=thresholds,
@@ -208,9 +204,9 @@ def _tune_searches(
 
 def at_tested_size(curve: Curve, gallery: int, max_fpir: float | None) -> float:
     """Lower a target at the operational N to the one that the tested gallery must show."""
-    if not isinstance(curve, IdentificationCurve) or max_fpir is None:
+    if curve.searches is None or max_fpir is None:
         raise ResultsError(f"gallery={gallery}", allowed="with max_fpir, of searches")
-    tested = curve.enrolled_counts[0]
+    tested = curve.searches.enrolled_counts[0]
     if not 0 < tested <= gallery:
         raise ResultsError(
             f"gallery={gallery} against a tested median N of {tested}", allowed=f"at least {max(tested, 1)}"
@@ -222,11 +218,11 @@ def _jointly(
     curve: Curve, by: str | None, max_fpir: float | None, confidence: float, cap: int | None
 ) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
     """Give thresholds that share one target, and what was shown of all of them together."""
-    if by not in OBSERVED or not isinstance(curve, IdentificationCurve) or max_fpir is None:
+    if by not in OBSERVED or curve.searches is None or max_fpir is None:
         raise ResultsError(
             f"thresholds by {by!r} jointly", allowed=f"by {' or '.join(OBSERVED)} with max_fpir, of searches"
         )
-    found = tune_parts(curve, by, max_fpir=max_fpir, confidence=confidence, cap=cap)
+    found = tune_parts(curve.searches, by, max_fpir=max_fpir, confidence=confidence, cap=cap)
     # No searches drew a path at a part: nothing is accepted there, which is what the guarantee assumed.
     thresholds = {label: min(value, SILENT) for label, value in found.thresholds.items()}
     return {by: thresholds}, {**found.to_json()["guarantee"], "jointly_by": by}
@@ -235,10 +231,10 @@ def _jointly(
 def _by_part(
     curve: Curve, by: str, max_fpir: float | None, confidence: float, cap: int | None
 ) -> dict[str, Guarantee]:
-    if by not in OBSERVED or not isinstance(curve, IdentificationCurve):
+    if by not in OBSERVED or curve.searches is None:
         raise ResultsError(f"thresholds by {by!r}", allowed=" or ".join(OBSERVED) + ", of searches")
     parts: dict[str, Guarantee] = {}
-    for label, part in curve.by(by).items():
+    for label, part in curve.searches.by(by).items():
         try:
             parts[label] = guarantee_of(part, max_fpir=max_fpir, confidence=confidence, cap=cap)
         except ResultsError as fault:
@@ -250,9 +246,10 @@ def _by_costs(
     curve: Curve, costs: Costs, subject_to: Sequence[str], confidence: float, cap: int | None
 ) -> tuple[float, dict[str, Any]]:
     """Give the cheapest threshold that keeps the limits on false positives, and what was shown of it."""
-    if not isinstance(curve, IdentificationCurve):
+    searches = curve.searches
+    if searches is None:
         raise ResultsError("costs of comparisons", allowed="searches: costs need FPIR and FNIR")
-    best = cheapest(curve, costs, confidence=confidence)
+    best = cheapest(searches, costs, confidence=confidence)
     chosen = best.threshold
     about: dict[str, Any] = {"method": "least expected cost", "costs": costs.model_dump(mode="json")}
     for text in subject_to:
@@ -261,7 +258,7 @@ def _by_costs(
             held = guarantee_of(curve, max_fpir=claim.limit, confidence=confidence, cap=cap)
             chosen = max(chosen, held.threshold)
             about |= held.to_json() if held.threshold == chosen else {}
-    about["day"] = (best if chosen == best.threshold else day(curve, costs, chosen)).to_json()
+    about["day"] = (best if chosen == best.threshold else day(searches, costs, chosen)).to_json()
     return chosen, about
 
 

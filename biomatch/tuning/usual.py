@@ -10,20 +10,19 @@ import numpy as np
 
 from biomatch import checks
 from biomatch.curves import counting, separation
-from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.curves.clustered_rates import rate_above
+from biomatch.curves.protocol import Curve
 from biomatch.curves.separation import Figure
 from biomatch.curves.thresholds import turned
+from biomatch.curves.verification import VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.rates import Rate
-from biomatch.tuning.curve_guarantee import guarantee_of
+from biomatch.tuning.curve_guarantee import guarantee_for
 
 TARGETS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 NOT_SHOWN = "not shown"
 BIG = 20_000_000
 """Beyond so many comparisons no figure that sorts them all is made."""
-
-Curve = IdentificationCurve | VerificationCurve
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +120,9 @@ def usual(curve: Curve, *, targets: Sequence[float] = TARGETS, confidence: float
     """
     checks.confidence(confidence)
     wanted = [checks.target(one, "target") for one in targets]
-    names = ("FPIR", "FNIR") if isinstance(curve, IdentificationCurve) else ("FMR", "FNMR")
     rows = tuple(at_target(curve, target, confidence) for target in wanted)
-    figures = {} if isinstance(curve, IdentificationCurve) else figures_of(curve, confidence)
-    return Usual(names, rows, figures, confidence)
+    figures = {} if curve.comparisons is None else figures_of(curve.comparisons, confidence)
+    return Usual(curve.measures, rows, figures, confidence)
 
 
 def at_target(curve: Curve, target: float, confidence: float = 0.95) -> Row:
@@ -136,20 +134,17 @@ def at_target(curve: Curve, target: float, confidence: float = 0.95) -> Row:
     true rate is surely at most the target and one where it is surely at least the target (both found in
     the sample), and the miss rate's own bound at each.
     """
-    name = "max_fpir" if isinstance(curve, IdentificationCurve) else "max_fmr"
     part = (1.0 - confidence) / 4.0
     try:
-        if isinstance(curve, IdentificationCurve):
-            strict = guarantee_of(curve, confidence=1.0 - part, max_fpir=target).threshold
-        else:
-            strict = guarantee_of(curve, confidence=1.0 - part, max_fmr=target).threshold
+        strict = guarantee_for(curve, target, 1.0 - part).threshold
     except ResultsError as fault:
         return Row(target, None, None, None, None, str(fault))
-    point = curve.threshold(**{name: target})
+    point = curve.threshold_for(target)
     lenient = _surely_at_least(curve, target, 1.0 - 2.0 * part)
-    low = 0.0 if lenient is None else _miss(curve, lenient, 1.0 - 2.0 * part).interval[0]
-    high = _miss(curve, strict, 1.0 - 2.0 * part).interval[1]
-    return Row(target, point, _false(curve, point, confidence), _miss(curve, point, confidence), (low, high))
+    low = 0.0 if lenient is None else curve.miss_rate(lenient, 1.0 - 2.0 * part).interval[0]
+    high = curve.miss_rate(strict, 1.0 - 2.0 * part).interval[1]
+    false, miss = curve.false_rate(point, confidence), curve.miss_rate(point, confidence)
+    return Row(target, point, false, miss, (low, high))
 
 
 def figures_of(curve: VerificationCurve, confidence: float = 0.95) -> dict[str, Figure]:
@@ -191,11 +186,7 @@ def equal_error(curve: VerificationCurve, confidence: float = 0.95) -> Figure:
 
 def _surely_at_least(curve: Curve, target: float, two_sided: float) -> float | None:
     """Give the strictest threshold whose true rate is surely at least the target, or None."""
-    if isinstance(curve, IdentificationCurve):
-        scores, people, others = curve.non_mated_top_scores, curve.non_mated_subjects, None
-    else:
-        scores, people = curve.non_mated_scores, curve.non_mated_subjects
-        others = curve.non_mated_references
+    scores, people, others = curve.non_mated_scores, curve.non_mated_subjects, curve.non_mated_references
     n = int(scores.size)
 
     def at(count: int) -> float:
@@ -213,15 +204,3 @@ def _surely_at_least(curve: Curve, target: float, two_sided: float) -> float | N
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return turned(at(high), curve.distances)
-
-
-def _false(curve: Curve, threshold: float, confidence: float) -> Rate:
-    if isinstance(curve, IdentificationCurve):
-        return curve.fpir(threshold, confidence)
-    return curve.fmr(threshold, confidence)
-
-
-def _miss(curve: Curve, threshold: float, confidence: float) -> Rate:
-    if isinstance(curve, IdentificationCurve):
-        return curve.fnir(threshold, curve.list_length, confidence)
-    return curve.fnmr(threshold, confidence)

@@ -43,7 +43,7 @@ def test_every_name_of_the_front_door_is_described(described):
 
 def test_what_users_extend_is_described(described):
     for name in (
-        "biomatch.gallery.local.Index.choose",
+        "biomatch.gallery.memory.local.Index.choose",
         "biomatch.fraud.facts.Facts.alerts",
         "biomatch.overstay.rules.base.RuleSet",
         "biomatch.scorefiles.read.ScoreFile",
@@ -81,3 +81,21 @@ def test_a_module_that_the_reference_names_exists():
     for page in (DOCS / "reference").glob("*.rst"):
         for name in re.findall(r"automodule:: (\S+)", page.read_text(encoding="utf-8")):
             assert import_module(name).__doc__
+
+
+def test_the_gallery_shows_every_chart_with_its_code(site):
+    page = (site / "made" / "gallery.html").read_text()
+    drawn = re.findall(r'<img alt="([^"]+)" src="([^"]+[.]svg)"', page)
+    assert len(drawn) >= 12
+    for _, place in drawn:
+        picture = (site / "made" / place).resolve().read_text()
+        assert picture.startswith("<svg")
+        assert picture.count("<path") > 5
+    for name in ("det", "fnir_against_threshold", "groups", "causes", "alerts"):
+        assert name in page
+
+
+def test_the_command_line_is_described_as_it_describes_itself(site):
+    page = (site / "made" / "commands.html").read_text()
+    for command in ("tune", "scores", "queue", "review-sample"):
+        assert f"Usage: biomatch {command}" in page

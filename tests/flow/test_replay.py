@@ -1,21 +1,16 @@
 """The replay in batches against a ledger that walks one encounter at a time, and the judge against loops."""
 
-import sys
-from pathlib import Path
-
+import ledger
 import numpy as np
 import polars as pl
 import pytest
+import small_worlds
 from hypothesis import given, settings
 
 from biomatch.evaluation.trials import enumerate_trials
 from biomatch.settings.system import System
 from biomatch.system import replay
 from biomatch.system.replay import search
-
-sys.path.insert(0, str(Path(__file__).parent))
-import ledger
-import small_worlds
 
 SYSTEM = System.load("default").with_({"gallery.policy": "open_stays"})
 

@@ -1,10 +1,9 @@
 """A system that searches several galleries answers each as if it searched that one alone."""
 
-import sys
-from pathlib import Path
-
+import ledger
 import polars as pl
 import pytest
+import small_worlds
 from hypothesis import assume, given, settings
 
 from biomatch.errors import SettingsError
@@ -16,10 +15,6 @@ from biomatch.system.replay import search
 from biomatch.system.run import run
 from biomatch.system.searches import counted_sizes
 from biomatch.tables.galleries import search_of
-
-sys.path.insert(0, str(Path(__file__).parent))
-import ledger
-import small_worlds
 
 SEVERAL = System.load("default").with_({"gallery.list_length": 3})
 

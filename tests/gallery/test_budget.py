@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from biomatch.errors import GalleryError
 from biomatch.gallery import Gallery
-from biomatch.gallery.compressed import CompressedIndex
-from biomatch.gallery.law import LossLaw
-from biomatch.gallery.mates import ASSUMED, BIN, EDGES, MatedScores
-from biomatch.gallery.store import MemoryStore
+from biomatch.gallery.coding.compressed import CompressedIndex
+from biomatch.gallery.coding.law import LossLaw
+from biomatch.gallery.coding.mates import ASSUMED, BIN, EDGES, MatedScores
+from biomatch.gallery.memory.store import MemoryStore
 from biomatch.scorelaw import ScoreLaw
 from biomatch.settings.profile import load_profile
 

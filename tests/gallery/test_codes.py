@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from biomatch.gallery import codes as codes_module
-from biomatch.gallery.codes import CodeSegments
+from biomatch.gallery.coding import codes as codes_module
+from biomatch.gallery.coding.codes import CodeSegments
 
 DIMENSION, ROWS, TRAINED = 32, 9_000, 4_096
 

@@ -4,13 +4,13 @@ import pytest
 
 from biomatch.errors import GalleryError
 from biomatch.gallery import Gallery, Where
-from biomatch.gallery import codes as codes_module
 from biomatch.gallery.auto import EXACT_VALUES
-from biomatch.gallery.codes import CodeSegments
-from biomatch.gallery.compressed import EXACT_BELOW, TRAINING_ROWS, CompressedIndex
+from biomatch.gallery.coding import codes as codes_module
+from biomatch.gallery.coding.codes import CodeSegments
+from biomatch.gallery.coding.compressed import EXACT_BELOW, TRAINING_ROWS, CompressedIndex
+from biomatch.gallery.coding.rerank import CoarseRanker, ExactRanker, may_be_listed
 from biomatch.gallery.flat import exact_top
-from biomatch.gallery.rerank import CoarseRanker, ExactRanker, may_be_listed
-from biomatch.gallery.store import MemoryStore
+from biomatch.gallery.memory.store import MemoryStore
 
 COUNT, DIMENSION, FLOOR = 20_000, 64, 0.75
 

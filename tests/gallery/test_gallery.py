@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from biomatch.errors import GalleryError
 from biomatch.gallery import Gallery, Where
 from biomatch.gallery.flat import exact_top
-from biomatch.gallery.local import COMPACT_ROWS
+from biomatch.gallery.memory.local import COMPACT_ROWS
 
 
 def same(a, b):

@@ -304,7 +304,7 @@ def test_the_content_hash_is_checked(folder, templates, capsys):
 @pytest.mark.parametrize("kind", ["flat", "compressed", "flat on disk"])
 def test_searches_see_one_state_while_another_thread_changes_it(kind, tmp_path, monkeypatch):
     """Each list is that of some moment: the constant references, and of the passing ones all or none."""
-    from biomatch.gallery import compressed
+    from biomatch.gallery.coding import compressed
 
     monkeypatch.setattr(compressed, "EXACT_BELOW", 500)
     rows = np.random.default_rng(3).standard_normal((9_000, DIMENSION))

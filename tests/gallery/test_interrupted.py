@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from biomatch.gallery import Gallery, auto, compressed, growing, local
-from biomatch.gallery import codes as codes_module
+from biomatch.gallery import Gallery, auto
+from biomatch.gallery.coding import codes as codes_module
+from biomatch.gallery.coding import compressed
+from biomatch.gallery.memory import growing, local
 
 _spec = importlib.util.spec_from_file_location("interrupts", Path(__file__).with_name("interrupts.py"))
 interrupts = importlib.util.module_from_spec(_spec)

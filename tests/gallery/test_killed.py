@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from biomatch.gallery import Gallery
-from biomatch.gallery.compressed import TRAINING_ROWS
+from biomatch.gallery.coding.compressed import TRAINING_ROWS
 from biomatch.gallery.flat import exact_top
 from biomatch.streams import stream
 

@@ -7,10 +7,10 @@ import pytest
 
 from biomatch.errors import GalleryError
 from biomatch.gallery import Gallery, Where
-from biomatch.gallery.contents import seal_of
-from biomatch.gallery.files import Place
+from biomatch.gallery.disk.contents import seal_of
+from biomatch.gallery.disk.files import Place
+from biomatch.gallery.disk.segmentstore import SEGMENT_ROWS, SegmentStore
 from biomatch.gallery.flat import exact_top
-from biomatch.gallery.segmentstore import SEGMENT_ROWS, SegmentStore
 
 ROWS, DIMENSION = 9_000, 16
 

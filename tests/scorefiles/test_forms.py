@@ -206,6 +206,10 @@ def test_command_line(tmp_path, capsys):
     assert run(["scores", file, "--assert", "fnmr<=0.05@fmr=0.01"]) == 0
     assert run(["scores", file, "--assert", "fnmr<=0.05@fmr=0.0001"]) == 1
     assert "NOT SHOWN" in capsys.readouterr().out
+    assert run(["scores", file, "--assert", "sp800-63-4"]) in (0, 1)
+    said = capsys.readouterr().out
+    assert said.count("\n  NIST SP 800-63A-4, 3.1.11, requirement 8: ") == 2
+    assert said.count("\n  NIST SP 800-63B-4, 3.2.3: ") == 1
     assert run(["scores", file, "--max-fpir", "0.01"]) == 2
     assert run(["scores", str(tmp_path / "none.txt")]) == 2
     assert "none.txt" in capsys.readouterr().err

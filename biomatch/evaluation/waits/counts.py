@@ -263,7 +263,8 @@ def _queue(port: Port, flow: Flow) -> tuple[int, float]:
 def _gate_queue(flow: Flow) -> Floats:
     """Seconds that each queued before its gate: all queueing less what it queued at the desk."""
     at_desk = np.where(flow.at_desk, flow.desk_start - flow.desk_arrival, 0.0)
-    return np.where(np.isfinite(at_desk), np.maximum(flow.queued - at_desk, 0.0), 0.0)
+    served = np.isfinite(at_desk)  # whoever is never served queues for ever, at whichever place
+    return np.maximum(np.subtract(flow.queued, at_desk, out=np.zeros_like(at_desk), where=served), 0.0)
 
 
 def _service(flow: Flow) -> dict[str, float]:

@@ -7,6 +7,8 @@ is worth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -79,7 +81,13 @@ def _pairs(left: Ints, right: Ints) -> pl.DataFrame:
 
 
 def by_details(
-    encounters: pl.DataFrame, left: pl.Series, right: pl.Series, max_pairs: int = MAX_PAIRS
+    encounters: pl.DataFrame,
+    left: pl.Series,
+    right: pl.Series,
+    max_pairs: int = MAX_PAIRS,
+    keys: Sequence[str] = tuple(KEYS),
+    *,
+    among: bool = False,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Pair records that share one of `KEYS`.
 
@@ -91,6 +99,10 @@ def by_details(
         Rows of `encounters`, Int64; each row once.
     max_pairs : int
         Pairs of one key.
+    keys : sequence of str
+        Names of `KEYS`.
+    among : bool
+        Whether `left` and `right` are the same rows, of which values that one row alone has pair nobody.
 
     Returns
     -------
@@ -101,16 +113,25 @@ def by_details(
     -----
     Two group counts and one join a key: O(n) memory but for the pairs.
     """
-    sides = _keyed(encounters, left, "left_row"), _keyed(encounters, right, "right_row")
+    keyed = _keyed(encounters, left, "left_row")
+    sides = (
+        keyed,
+        keyed.rename({"left_row": "right_row"}) if among else _keyed(encounters, right, "right_row"),
+    )
     parts, left_out = [], []
-    for name, key in KEYS.items():
+    for name in keys:
+        key = KEYS[name]
         at = "date" if key[0] == "exchanged" else key[0]
         on = ["key", *key[1:]]
         a = sides[0].select("left_row", pl.col(key[0]).alias("key"), *key[1:]).drop_nulls()
         b = sides[1].select("right_row", pl.col(at).alias("key"), *key[1:]).drop_nulls()
-        # One side is often much the smaller: what it does not hold need not be counted.
-        b = b.join(a.select(on).unique(), on=on, how="semi")
-        a = a.join(b.select(on).unique(), on=on, how="semi")
+        if among and at == key[0]:
+            several = a.group_by(on).len().filter(pl.col("len") > 1).select(on)
+            a = a.join(several, on=on, how="semi")
+            b = a.rename({"left_row": "right_row"})
+        else:  # one side is often much the smaller: what it does not hold need not be counted
+            b = b.join(a.select(on).unique(), on=on, how="semi")
+            a = a.join(b.select(on).unique(), on=on, how="semi")
         sizes = a.group_by(on).agg(x=pl.len()).join(b.group_by(on).agg(y=pl.len()), on=on)
         sizes = sizes.with_columns(pairs=pl.col("x").cast(pl.Int64) * pl.col("y").cast(pl.Int64))
         most = min(max_pairs, BROAD.get(name, max_pairs))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from biomatch.overstay.linkage.faces import PairScorer, score_rows
+from biomatch.overstay.linkage.holders import same_holders
 from biomatch.overstay.linkage.link import Linked
 from biomatch.portable.types import Ints
 from biomatch.tables.observed import DOCUMENT_KEY, Observed
@@ -16,7 +18,7 @@ def by_document(encounters: pl.DataFrame) -> Ints:
     return papers.to_series().to_numpy().astype(np.int64)
 
 
-def person_ids(observed: Observed, linked: Linked) -> Ints:
+def person_ids(observed: Observed, linked: Linked, scorer: PairScorer = score_rows) -> Ints:
     """Number the persons behind encounters.
 
     Parameters
@@ -25,6 +27,8 @@ def person_ids(observed: Observed, linked: Linked) -> Ints:
         Encounters in an order that their content gives.
     linked : Linked
         Its chosen edges join records of different documents.
+    scorer : callable
+        Pairwise comparison, for documents whose holder is one person (`holders.same_holders`).
 
     Returns
     -------
@@ -64,8 +68,9 @@ def person_ids(observed: Observed, linked: Linked) -> Ints:
     chosen = linked.chosen.join(by_id, left_on="left", right_on="encounter_id", how="left").join(
         by_id, left_on="right", right_on="encounter_id", how="left", suffix="_right"
     )
-    left = np.r_[rows, chosen["row"].to_numpy()]
-    right = np.r_[lead, chosen["row_right"].to_numpy()]
+    same = same_holders(observed, linked, scorer)
+    left = np.r_[rows, chosen["row"].to_numpy(), same["left_row"].to_numpy()]
+    right = np.r_[lead, chosen["row_right"].to_numpy(), same["right_row"].to_numpy()]
     graph = coo_array((np.ones(len(left), np.int8), (left, right)), shape=(count, count))
     labels = connected_components(graph, directed=False)[1]
     _, begins = np.unique(labels, return_index=True)

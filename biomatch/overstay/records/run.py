@@ -274,7 +274,7 @@ def _linked(
     )
     faceless = not (observed.encounters["template_row"] >= 0).any()
     notes += [text for text in linked.warnings if not (faceless and "by face" in text)]
-    person = person_ids(observed, linked)
+    person = person_ids(observed, linked, scorer)
     judged = status.judge(observed, records, linked.links.stays, on, rules, person)
     if rules == "us":
         notes += _waivers(records, judged, linked.links.stays, person)

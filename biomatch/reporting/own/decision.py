@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from biomatch.curves.build import IdentificationCurve
 from biomatch.decimals import text
 from biomatch.rates import Rate
 from biomatch.reporting.decision.card import Claim, Decision, Grown, Worst
@@ -21,13 +20,13 @@ def decision(facts: Facts) -> Decision:
     rates: tuple[tuple[str, Ratio], ...] = ()
     if at is not None:
         rates = tuple((name, Ratio.of(rate)) for name, rate in zip(facts.names, both(curve, at), strict=True))
-    searched = isinstance(curve, IdentificationCurve) and curve.enrolled_counts[0]
+    searched = curve.searches and curve.searches.enrolled_counts[0]
     return Decision(
         headline=headline,
         promise=promise,
         threshold="none" if at is None else text(at),
-        where=f"Measured at N = {count(searched)}, L = {curve.list_length}."  # type: ignore[union-attr]
-        if searched
+        where=f"Measured at N = {count(searched)}, L = {curve.searches.list_length}."
+        if searched and curve.searches
         else "",
         closer="at or below" if curve.distances else "at or above",
         rates=rates,
@@ -40,9 +39,7 @@ def decision(facts: Facts) -> Decision:
 
 def both(curve: Curve, at: float, confidence: float = 0.95) -> tuple[Rate, Rate]:
     """Give the false-positive rate and the miss rate (at rank L) of a curve."""
-    if isinstance(curve, IdentificationCurve):
-        return curve.fpir(at, confidence), curve.fnir(at, curve.list_length, confidence)
-    return curve.fmr(at, confidence), curve.fnmr(at, confidence)
+    return curve.false_rate(at, confidence), curve.miss_rate(at, confidence)
 
 
 def _grown(facts: Facts) -> Grown | None:
@@ -51,8 +48,8 @@ def _grown(facts: Facts) -> Grown | None:
         return None
     bound = float(found["bound"])
     tested = 1
-    if isinstance(facts.curve, IdentificationCurve):
-        tested = facts.curve.enrolled_counts[0]
+    if facts.curve.searches is not None:
+        tested = facts.curve.searches.enrolled_counts[0]
         if not tested:
             return None
     size = facts.carried.gallery if facts.carried is not None else max(tested, 1_000)

@@ -69,12 +69,12 @@ class Facts:
     @property
     def of_searches(self) -> bool:
         """Whether the scores are of 1:N searches."""
-        return isinstance(self.curve, IdentificationCurve)
+        return self.curve.searches is not None
 
     @property
     def names(self) -> tuple[str, str]:
         """Names of the false-positive rate and of the miss rate."""
-        return ("FPIR", "FNIR") if self.of_searches else ("FMR", "FNMR")
+        return self.curve.measures
 
     @property
     def threshold(self) -> float | None:
@@ -83,9 +83,7 @@ class Facts:
             return float(self.guarantee["threshold"])
         if self.target is None:
             return None
-        if isinstance(self.curve, IdentificationCurve):
-            return self.curve.threshold(max_fpir=self.target)
-        return self.curve.threshold(max_fmr=self.target)
+        return self.curve.threshold_for(self.target)
 
     def usual(self) -> Usual:
         """Give the tables, made where they were not."""
@@ -94,7 +92,7 @@ class Facts:
 
 def of_curve(curve: Curve, *, target: float | None = None, confidence: float = 0.95) -> Facts:
     """Gather what can be said of a curve alone: the guarantee for `target`, or the strictest usual one."""
-    from biomatch.tuning.curve_guarantee import guarantee_of
+    from biomatch.tuning.curve_guarantee import guarantee_for
 
     tables = usual(curve)
     if target is None:
@@ -103,10 +101,7 @@ def of_curve(curve: Curve, *, target: float | None = None, confidence: float = 0
     if target is None:
         return Facts(curve, [], tables=tables, confidence=confidence)
     try:
-        if isinstance(curve, IdentificationCurve):
-            held = guarantee_of(curve, max_fpir=target, confidence=confidence)
-        else:
-            held = guarantee_of(curve, max_fmr=target, confidence=confidence)
+        held = guarantee_for(curve, target, confidence)
     except ResultsError as fault:
         return Facts(curve, [], None, target, confidence, tables=tables, refusal=str(fault))
     return Facts(curve, [], held.to_json(), target, confidence, tables=tables)

@@ -138,12 +138,7 @@ def _drawn(facts: Facts) -> Iterable[str]:
     import vl_convert
 
     curve = facts.curve
-    arrays = (
-        (curve.mated_scores, curve.non_mated_top_scores)  # type: ignore[union-attr]
-        if facts.of_searches
-        else (curve.mated_scores, curve.non_mated_scores)  # type: ignore[union-attr]
-    )
-    if max(part.size for part in arrays) > DRAWN_AT_MOST:
+    if max(curve.mated_scores.size, curve.non_mated_scores.size) > DRAWN_AT_MOST:
         yield f"<p>No picture is drawn beyond {DRAWN_AT_MOST:,} scores.</p>"
         return
     others = {path.name: one for path, one in facts.others}

@@ -57,9 +57,9 @@ def picture(
     if kind == "roc":
         return roc(curve, others or {})
     if kind == "cmc":
-        if not isinstance(curve, IdentificationCurve):
+        if curve.searches is None:
             raise SettingsError("a CMC of comparisons", allowed="searches: ranks are of candidate lists")
-        return cmc(curve)
+        return cmc(curve.searches)
     if kind == "histogram":
         return histogram(curve, at=at)
     raise SettingsError(f"picture {kind!r}", allowed=", ".join(KINDS))
@@ -111,9 +111,8 @@ def histogram(curve: Curve, *, at: float | None = None) -> alt.LayerChart:
     """Draw how the scores of both classes are spread, each in shares of its own class."""
     import altair as alt
 
-    other = curve.non_mated_top_scores if isinstance(curve, IdentificationCurve) else curve.non_mated_scores
     sign = -1.0 if curve.distances else 1.0
-    classes = {"mated": curve.mated_scores, "non-mated": other}
+    classes = {"mated": curve.mated_scores, "non-mated": curve.non_mated_scores}
     finite = {name: sign * part[np.isfinite(part)].astype(np.float64) for name, part in classes.items()}
     everything = [part for part in finite.values() if part.size]
     low, high = min(part.min() for part in everything), max(part.max() for part in everything)

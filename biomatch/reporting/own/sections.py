@@ -6,7 +6,6 @@ import platform
 from importlib.metadata import version
 from typing import Any
 
-from biomatch.curves.build import IdentificationCurve
 from biomatch.curves.separation import shown
 from biomatch.decimals import text
 from biomatch.reporting.figures import Ratio, count, percent
@@ -28,7 +27,8 @@ def parts(facts: Facts) -> tuple[str, str]:
     if at is None or facts.target is None:
         return "No threshold is recommended", "These scores carry no guarantee at any of the usual targets."
     start = f"Accept a {thing} of {text(at)} {closer}"
-    tested = facts.curve.enrolled_counts[0] if isinstance(facts.curve, IdentificationCurve) else 0
+    searches = facts.curve.searches
+    tested = 0 if searches is None else searches.enrolled_counts[0]
     if tested:
         start += f" in a gallery of N = {count(tested)}"
     if facts.guarantee is None:

@@ -189,7 +189,7 @@ def _events(tracks: Tracks, part: pl.DataFrame) -> dict[str, Any]:
     acquired = part.filter("acquired")
     return {
         "Searches": acquired.height,
-        "Alarms: somebody without a mate is taken for somebody enrolled": tracks.fpir(
+        "False alarms: a traveller who is not enrolled is matched to somebody who is": tracks.fpir(
             acquired.filter(~pl.col("mated"))
         ),
         "Travellers not recognised, who go to an officer": tracks.fnir(acquired.filter("mated")),

@@ -140,6 +140,34 @@ def _hours(scenario: Scenario, seed: int, name: str, count: int, *keys: int) -> 
     return np.asarray(np.interp(stream(seed, name, *keys).random(count), edges, np.arange(25) / 24.0))
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """Draws of one round: made for all parties, and taken for those who travel in it."""
+
+    seed: int
+    number: int
+    count: int
+    party: Ints
+
+    def uniform(self, name: str) -> Floats:
+        return stream(self.seed, f"trips.{name}", self.number).random(self.count)[self.party]
+
+    def exponential(self, name: str) -> Floats:
+        return exponentials(stream(self.seed, f"trips.{name}", self.number), self.count)[self.party]
+
+
+@dataclass(frozen=True, eq=False)
+class _Limits:
+    """Up to when each stay is lawful; shape (n,), days of the world."""
+
+    permitted: Ints
+    lawful: Ints
+    programme: Ints
+    longer: Ints
+    status: Bools  # admitted for the duration of a programme
+    grace: Ints
+
+
 def _one_round(
     scenario: Scenario, seed: int, parties: Parties, party: Ints, begin: Floats, number: int, allowed: Ints
 ) -> Trips:
@@ -148,10 +176,8 @@ def _one_round(
     Every draw is made for all parties and then selected: who else travels shifts nothing.
     """
     n, count = len(party), len(parties)
-
-    def uniform(name: str) -> Floats:
-        return stream(seed, f"trips.{name}", number).random(count)[party]
-
+    draws = _Draws(seed, number, count, party)
+    uniform = draws.uniform
     resident = parties.resident[party]
     mix = by_class(scenario.stays.class_mix)
     admission = np.minimum(
@@ -180,35 +206,15 @@ def _one_round(
     before = 3 + np.floor(40 * uniform("filing")).astype(np.int64)
     filing = np.maximum(permitted - before, begin_day + 1)
     filed = np.where(extended | adjusted, filing, filed)
-    waited = (
-        scenario.stays.extension_wait_days * exponentials(stream(seed, "trips.grant", number), count)[party]
-    )
+    waited = scenario.stays.extension_wait_days * draws.exponential("grant")
     grant = filing + 10 + waited.astype(np.int64)
     granted = np.where(extended & (grant < scenario.days), grant, granted)
     day_0 = np.datetime64(scenario.first_day, "D")
     longer = add_months(day_0, permitted, scenario.stays.visitor_months)
     lawful = np.where(granted >= 0, longer, lawful)
 
-    within = uniform("within")
-    drawn_short = exponentials(stream(seed, "trips.over_short", number), count)[party]
-    over_short = 1.0 + scenario.stays.short_overstay_days * drawn_short
-    leaving = -30.0 / float(log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9)))
-    over_long = LONG_FROM + leaving * exponentials(stream(seed, "trips.over_long", number), count)[party]
-    latest = np.where(status, programme + 0.8 * grace, lawful.astype(float))
-    # Who would outstay the permission leaves in its last week; students leave when the programme ends.
-    in_time = np.where(length < latest - begin_day, begin + length, latest - 7.0 * within)
-    in_time = np.where(status, latest - within * np.minimum(0.8 * grace + 10.0, 40.0), in_time)
-    end = np.select(
-        [fate == SHORT, fate == LONG, extended, adjusted, fate == SATISFACTORY],
-        [
-            lawful + over_short,
-            lawful + over_long,
-            permitted + 1.0 + within * np.minimum(170.0, longer - permitted - 5.0),
-            np.full(n, np.inf),
-            permitted + 1.0 + within * (SATISFACTORY_DAYS - 3.0),
-        ],
-        in_time,
-    )
+    limits = _Limits(permitted, lawful, programme, longer, status, grace)
+    end = _ends(scenario, draws, fate, begin, length, limits)
     end = np.maximum(end, begin + 0.5)
     hour = stream(seed, "trips.hour_back", number).random(count)[party]
     shares = np.array(scenario.traffic.hour_shares)
@@ -223,6 +229,33 @@ def _one_round(
         party, np.full(n, number), admission, begin, end, port_in, port_out, fate,
         permitted, lawful, programme, filed, granted,
     )  # fmt: skip
+
+
+def _ends(
+    scenario: Scenario, draws: _Draws, fate: Ints, begin: Floats, length: Floats, limits: _Limits
+) -> Floats:
+    """Draw when each stay ends, by what becomes of it; before the hour of the day is known."""
+    begin_day = np.floor(begin).astype(np.int64)
+    permitted, lawful, status = limits.permitted, limits.lawful, limits.status
+    within = draws.uniform("within")
+    over_short = 1.0 + scenario.stays.short_overstay_days * draws.exponential("over_short")
+    leaving = -30.0 / float(log1p(-min(max(scenario.stays.overstayer_leaving, 1e-12), 1 - 1e-9)))
+    over_long = LONG_FROM + leaving * draws.exponential("over_long")
+    latest = np.where(status, limits.programme + 0.8 * limits.grace, lawful.astype(float))
+    # Who would outstay the permission leaves in its last week; students leave when the programme ends.
+    in_time = np.where(length < latest - begin_day, begin + length, latest - 7.0 * within)
+    in_time = np.where(status, latest - within * np.minimum(0.8 * limits.grace + 10.0, 40.0), in_time)
+    return np.select(
+        [fate == SHORT, fate == LONG, fate == EXTENDED, fate == ADJUSTED, fate == SATISFACTORY],
+        [
+            lawful + over_short,
+            lawful + over_long,
+            permitted + 1.0 + within * np.minimum(170.0, limits.longer - permitted - 5.0),
+            np.full(len(fate), np.inf),
+            permitted + 1.0 + within * (SATISFACTORY_DAYS - 3.0),
+        ],
+        in_time,
+    )
 
 
 def _fates(scenario: Scenario, admission: Ints, drawn: Floats) -> Ints:

@@ -1,0 +1,1 @@
+"""The same contract on Milvus, the distributed engine."""
