@@ -1,7 +1,7 @@
 """The enrolment database: enrol, retire, erase, identify, verify, save, open."""
 
-from biomatch.gallery.disk.upgrade import Upgrade, upgrade
 from biomatch.gallery.coding.mates import MatedScores
+from biomatch.gallery.disk.upgrade import Upgrade, upgrade
 from biomatch.gallery.gallery import Gallery
 from biomatch.gallery.scoring import Candidates, exact_scores
 from biomatch.gallery.where import Where
