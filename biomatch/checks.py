@@ -61,9 +61,9 @@ def confidence(
     """
     least = 0.5 if one_sided else 0.0
     allowed = f"a number above {least:g} and below 1, such as 0.95"
-    found = _number(value, name, allowed, "95 % is 0.95", error)
+    found = _number(value, name, allowed, "95% is 0.95", error)
     if not least < found < 1.0:
-        raise error(f"{name}={value}", allowed=allowed, remedy="95 % is 0.95")
+        raise error(f"{name}={value}", allowed=allowed, remedy="95% is 0.95")
     return found
 
 

@@ -79,9 +79,15 @@ def _payload(found: Fitted, out: Path) -> dict[str, object]:
         "not_fitted": NOT_FITTED,
         "misfit": found.misfit,
         "goodness": found.goodness.to_json(),
-        "notes": list(sample.notes),
+        "notes": _notes(found),
+        "suspects": None if found.suspects is None else found.suspects.to_json(),
         "trusted": not found.goodness.warnings,
     }
+
+
+def _notes(found: Fitted) -> list[str]:
+    unlike = found.suspects.note() if found.suspects is not None else ""
+    return [*found.sample.notes, *([unlike] if unlike else [])]
 
 
 def _lines(found: Fitted, out: Path) -> list[str]:
@@ -111,7 +117,7 @@ def _lines(found: Fitted, out: Path) -> list[str]:
             f"{row.gallery:13,}  {row.threshold:11.4f}  {row.predicted:14.3g}  {row.seen}"
             for row in good.held_out
         ]
-    lines += ["", *(f"note: {text}" for text in sample.notes), f"note: {NOT_FITTED}"]
+    lines += ["", *(f"note: {text}" for text in _notes(found)), f"note: {NOT_FITTED}"]
     lines += [f"WARNING: {text}" for text in good.warnings]
     reach = profile.verdict.largest_gallery if profile.verdict else 100_000
     lines.append(

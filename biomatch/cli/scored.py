@@ -85,7 +85,7 @@ def at_target(
     lines = [f"threshold {text(realised)}{lower} (point estimate): {measure.upper()} {payload[measure]}"]
     misses = misses_at(curve, miss, realised)
     payload |= misses
-    lines += [f"  {key.upper()} {value}" for key, value in misses.items() if value is not None]
+    lines += [f"  {label_of(key)} {value}" for key, value in misses.items() if value is not None]
     payload["refuses_all"] = _refuses_all(payload[measure], misses[miss])
     if payload["refuses_all"]:
         lines.append(
@@ -104,10 +104,23 @@ def at_target(
     lines.append(f"guaranteed: {held}")
     if refuses and not payload["refuses_all"]:
         lines.append("  this threshold refuses everybody: no lower one is guaranteed to meet the target")
-    lines += [f"  {key.upper()} {value}" for key, value in at_held.items() if value is not None]
+    lines += [f"  {label_of(key)} {value}" for key, value in at_held.items() if value is not None]
     if not held.named:
         lines.append(f"  independence {held.independence}")
     return payload, lines
+
+
+def label_of(key: str) -> str:
+    """Write the key of a rate for a person: FNMR, FNIR at rank 1.
+
+    Examples
+    --------
+    >>> label_of("fnmr"), label_of("fnir_rank_1"), label_of("fnir_rank_l")
+    ('FNMR', 'FNIR at rank 1', 'FNIR at rank L')
+    """
+    measure, _, rank = key.partition("_rank_")
+    words = measure.upper() if measure.startswith("f") else measure.replace("_", " ")
+    return f"{words} at rank {rank.upper()}" if rank else words
 
 
 def _refuses_all(false: Any, miss: Any) -> bool:

@@ -14,7 +14,7 @@ from biomatch.curves.identification import EnrolledCounts, IdentificationCurve
 from biomatch.curves.thresholds import Points
 from biomatch.curves.verification import EqualError, VerificationCurve
 from biomatch.errors import ResultsError
-from biomatch.portable.types import Reals
+from biomatch.portable.types import Ints, Reals
 
 __all__ = [
     "EqualError",
@@ -96,6 +96,46 @@ def identification_curve(
     """
     mated = _similarities(mated_scores, "mated scores", distances)
     tops = _similarities(non_mated_top_scores, "non-mated top scores", distances)
+    ranks = _checked_ranks(mated, mated_ranks)
+    longest = int(ranks.max(initial=0))
+    length = max(1, longest) if list_length is None else int(list_length)
+    if length < max(1, longest):
+        raise ResultsError(
+            f"list_length={list_length}", allowed=f"at least {max(1, longest)}, the last rank seen"
+        )
+    counts = _checked_sizes(enrolled_count, longest)
+    people = counting.subject_codes(
+        counting.checked_labels(mated_subjects, mated.size, "mated subjects"),
+        counting.checked_labels(non_mated_subjects, tops.size, "non-mated subjects"),
+    )
+    if mated_failures < 0 or non_mated_failures < 0:
+        raise ResultsError("a negative number of failures to acquire")
+    return IdentificationCurve(
+        mated_scores=mated,
+        mated_ranks=ranks,
+        non_mated_top_scores=tops,
+        list_length=length,
+        enrolled_counts=EnrolledCounts(int(np.median(counts)), int(counts.min()), int(counts.max())),
+        mated_subjects=people[0],
+        non_mated_subjects=people[1],
+        mated_strata=counting.checked_strata(mated_strata, mated.size, "mated"),
+        non_mated_strata=counting.checked_strata(non_mated_strata, tops.size, "non-mated"),
+        mated_failures=int(mated_failures),
+        non_mated_failures=int(non_mated_failures),
+        mated_failure_strata=counting.checked_strata(mated_failure_strata, mated_failures, "mated failures'"),
+        non_mated_failure_strata=counting.checked_strata(
+            non_mated_failure_strata, non_mated_failures, "non-mated failures'"
+        ),
+        mates_known_above=float(mates_known_above),
+        lineages=tuple(int(seed) for seed in lineages),
+        system=system,
+        resubstitution=resubstitution,
+        distances=distances,
+    )
+
+
+def _checked_ranks(mated: Reals, mated_ranks: ArrayLike) -> Ints:
+    """Check the ranks of mates, one a score; shape (m,)."""
     ranks = counting.unmasked(mated_ranks, "mated ranks")
     if ranks.shape != mated.shape:
         raise ResultsError(f"{ranks.size} ranks for {mated.size} mated scores", allowed="one rank a score")
@@ -110,12 +150,11 @@ def identification_curve(
         raise ResultsError(
             f"mated search {lost[0]} has rank {ranks[lost[0]]} and no score", remedy="give both or neither"
         )
-    longest = int(ranks.max(initial=0))
-    length = max(1, longest) if list_length is None else int(list_length)
-    if length < max(1, longest):
-        raise ResultsError(
-            f"list_length={list_length}", allowed=f"at least {max(1, longest)}, the last rank seen"
-        )
+    return ranks
+
+
+def _checked_sizes(enrolled_count: int | Sequence[int] | NDArray[np.int64], longest: int) -> Ints:
+    """Check the numbers of references searched against the last rank seen; at least one number."""
     counts = np.atleast_1d(counting.unmasked(enrolled_count, "enrolled_count"))
     if counts.dtype.kind not in "iu" or counts.size == 0 or counts.min() < 0:
         raise ResultsError(
@@ -127,32 +166,7 @@ def identification_curve(
             allowed="ranks up to N",
             remedy="is enrolled_count the number of references that were searched?",
         )
-    people = counting.subject_codes(
-        counting.checked_labels(mated_subjects, mated.size, "mated subjects"),
-        counting.checked_labels(non_mated_subjects, tops.size, "non-mated subjects"),
-    )
-    if mated_failures < 0 or non_mated_failures < 0:
-        raise ResultsError("a negative number of failures to acquire")
-    return IdentificationCurve(
-        mated,
-        ranks,
-        tops,
-        length,
-        EnrolledCounts(int(np.median(counts)), int(counts.min()), int(counts.max())),
-        people[0],
-        people[1],
-        counting.checked_strata(mated_strata, mated.size, "mated"),
-        counting.checked_strata(non_mated_strata, tops.size, "non-mated"),
-        int(mated_failures),
-        int(non_mated_failures),
-        counting.checked_strata(mated_failure_strata, mated_failures, "mated failures'"),
-        counting.checked_strata(non_mated_failure_strata, non_mated_failures, "non-mated failures'"),
-        float(mates_known_above),
-        tuple(int(seed) for seed in lineages),
-        system,
-        resubstitution,
-        distances,
-    )
+    return counts
 
 
 def _similarities(values: ArrayLike, what: str, distances: bool) -> Reals:

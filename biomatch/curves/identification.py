@@ -20,7 +20,6 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.protocol import OF_SEARCHES
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
@@ -150,7 +149,7 @@ class IdentificationCurve(Carded):
     @property
     def measures(self) -> tuple[str, str]:
         """FPIR and FNIR."""
-        return OF_SEARCHES
+        return ("FPIR", "FNIR")
 
     @property
     def searches(self) -> IdentificationCurve:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from biomatch.curves.identification import IdentificationCurve
     from biomatch.curves.verification import VerificationCurve
 
-OF_SEARCHES = ("FPIR", "FNIR")
-OF_COMPARISONS = ("FMR", "FNMR")
-
 
 @runtime_checkable
 class Rates(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,7 +15,6 @@ from biomatch import checks
 from biomatch.cards import Card, Carded, error_curve, facts
 from biomatch.curves import counting
 from biomatch.curves.clustered_rates import rate_above
-from biomatch.curves.protocol import OF_COMPARISONS
 from biomatch.curves.thresholds import Points, decided, points_of, turned
 from biomatch.errors import ResultsError
 from biomatch.policy import accept
@@ -43,8 +43,54 @@ class EqualError(NamedTuple):
     fnmr: Rate
 
 
+class ComparisonRates(ABC):
+    """What `biomatch.curves.protocol.Rates` asks, of comparisons: kept scores or not."""
+
+    @abstractmethod
+    def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR at a threshold."""
+
+    @abstractmethod
+    def fnmr(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR at a threshold."""
+
+    @abstractmethod
+    def threshold(self, *, max_fmr: float) -> float:
+        """Give the threshold with the fewest misses whose realised FMR is at most ``max_fmr``."""
+
+    @abstractmethod
+    def threshold_interval(self, *, max_fmr: float) -> tuple[float, float]:
+        """Give the thresholds that accept the same non-mated scores as `threshold` does."""
+
+    @property
+    def measures(self) -> tuple[str, str]:
+        """FMR and FNMR."""
+        return ("FMR", "FNMR")
+
+    @property
+    def searches(self) -> None:
+        """None: no searches."""
+        return None
+
+    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FMR."""
+        return self.fmr(threshold, confidence)
+
+    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
+        """Give FNMR."""
+        return self.fnmr(threshold, confidence)
+
+    def threshold_for(self, target: float) -> float:
+        """Give `threshold` for a largest FMR."""
+        return self.threshold(max_fmr=target)
+
+    def interval_for(self, target: float) -> tuple[float, float]:
+        """Give `threshold_interval` for a largest FMR."""
+        return self.threshold_interval(max_fmr=target)
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class VerificationCurve(Carded):
+class VerificationCurve(Carded, ComparisonRates):
     """What one set of 1:1 comparisons says about every threshold; made by `verification_curve`.
 
     Attributes
@@ -109,34 +155,9 @@ class VerificationCurve(Carded):
     # -- what `biomatch.curves.protocol.Curve` asks ---------------------------------------------
 
     @property
-    def measures(self) -> tuple[str, str]:
-        """FMR and FNMR."""
-        return OF_COMPARISONS
-
-    @property
-    def searches(self) -> None:
-        """None: no searches."""
-
-    @property
     def comparisons(self) -> VerificationCurve:
         """The curve itself."""
         return self
-
-    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Give FMR."""
-        return self.fmr(threshold, confidence)
-
-    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Give FNMR."""
-        return self.fnmr(threshold, confidence)
-
-    def threshold_for(self, target: float) -> float:
-        """Give `threshold` for a largest FMR."""
-        return self.threshold(max_fmr=target)
-
-    def interval_for(self, target: float) -> tuple[float, float]:
-        """Give `threshold_interval` for a largest FMR."""
-        return self.threshold_interval(max_fmr=target)
 
     def hits_at(self, threshold: float) -> Bools:
         """Say which mated comparisons are accepted; shape (m,)."""

@@ -107,9 +107,9 @@ def evaluate(
         How people review the list of overstays (see `biomatch.evaluation.overstays.review`); default: the
         settings'.
     pools : bool
-        Whether impostors who pick the best donor are tried (see `biomatch.evaluation.alerts.adversary`) and
-        log-likelihood ratios are held to their word (`biomatch.evaluation.alerts.calibration`): a second or
-        two, which a study of many runs saves.
+        Whether impostors who pick the best donor are tried (`biomatch.evaluation.alerts.adversary`) and the
+        calibration of log-likelihood ratios is measured (`biomatch.evaluation.alerts.calibration`): a second
+        or two, which a study of many runs saves.
     frauds_per_million : float, optional
         Encounters with a fraud, of a million, from which the explanation of an alert starts; default: as the
         point was tuned for, else 8 (see `biomatch.evaluation.alerts.explained`).

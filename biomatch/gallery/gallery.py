@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from biomatch.cards import Card, Carded, facts
 from biomatch.errors import GalleryError
+from biomatch.gallery.coding.mates import MatedScores
 from biomatch.gallery.coding.rerank import StoreKind
 from biomatch.gallery.disk.folder import Folder
 from biomatch.gallery.disk.stored import StoredGallery, write_copy
@@ -46,7 +47,11 @@ class Gallery(Carded):
     rank_from : {"exact", "int8", "float16"}
         What `compressed` ranks the chosen rows by: the templates, or a smaller copy in memory.
     loss_budget : float
-        Largest chance, at `floor_score`, that `compressed` loses a mate to its codes.
+        Most that the codes of `compressed` may add to FNIR at any threshold from `floor_score` on.
+    at_floor : bool
+        `loss_budget` is instead the largest chance of losing a mate that scores as much as `floor_score`.
+    mated_scores : MatedScores, optional
+        The law that the budget is reckoned with; None: the assumed one, which `about` states.
     training : ndarray, optional
         Templates to train the codes of `compressed` on; None: the first that are enrolled.
 
@@ -87,9 +92,12 @@ class Gallery(Carded):
         rank_from: StoreKind = "exact",
         loss_budget: float = 1e-6,
         training: NDArray[np.float32] | None = None,
+        at_floor: bool = False,
+        mated_scores: MatedScores | None = None,
     ) -> None:
         count = thread_count(threads)
-        options = Options(index, dimension, count, floor_score, loss_budget, rank_from, training)
+        rest = rank_from, training, at_floor, mated_scores
+        options = Options(index, dimension, count, floor_score, loss_budget, *rest)
         self._take(options, new_keeper(options, path), read_only=False)
 
     def _take(self, options: Options, keeper: Keeper, *, read_only: bool) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.coding.mates import MatedScores
 from biomatch.gallery.coding.rerank import STORE_KINDS, StoreKind
 from biomatch.gallery.door import checked_templates
 from biomatch.gallery.flat import FlatIndex
@@ -34,6 +35,8 @@ class Options:
     loss_budget: float
     rank_from: StoreKind
     training: NDArray[np.float32] | None = None
+    at_floor: bool = False
+    mated_scores: MatedScores | None = None
 
     def __post_init__(self) -> None:
         number = self.dimension
@@ -48,6 +51,13 @@ class Options:
             raise GalleryError(f"rank_from = {self.rank_from!r:.80}", allowed=", ".join(STORE_KINDS))
         if not _is_number(self.loss_budget) or not 0 < self.loss_budget < 1:
             raise GalleryError(f"loss_budget = {self.loss_budget!r:.80}", allowed="a chance between 0 and 1")
+        if not isinstance(self.at_floor, bool):
+            raise GalleryError(f"at_floor = {self.at_floor!r:.80}", allowed="True, False")
+        if self.mated_scores is not None and not isinstance(self.mated_scores, MatedScores):
+            raise GalleryError(
+                f"mated_scores = {self.mated_scores!r:.80}",
+                allowed="a biomatch.gallery.MatedScores",
+            )
         object.__setattr__(self, "dimension", int(number))
         object.__setattr__(self, "floor_score", checked_floor(self.floor_score))
         if self.training is not None:
@@ -62,6 +72,8 @@ class Options:
             "floor_score": self.floor_score,
             "loss_budget": self.loss_budget,
             "rank_from": self.rank_from,
+            "at_floor": self.at_floor,
+            "mated_scores": None if self.mated_scores is None else self.mated_scores.plain(),
             "biomatch": version("biomatch"),
         }
 
@@ -91,6 +103,8 @@ class Options:
                 loss_budget=self.loss_budget,
                 rank_from=self.rank_from,
                 training=self.training,
+                at_floor=self.at_floor,
+                mated_scores=self.mated_scores,
             )
 
         return compressed() if self.kind == "compressed" else AutoIndex(self.dimension, compressed)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biomatch.errors import GalleryError
+from biomatch.gallery.coding.mates import MatedScores
 from biomatch.gallery.disk.folder import Folder
 from biomatch.gallery.disk.stored import StoredGallery
 from biomatch.gallery.kinds import Options
@@ -58,6 +59,7 @@ def opened_keeper(
             )
         if settings["index"] == "milvus":
             raise GalleryError(f"{folder.path} says that its index is milvus", allowed="an index on disk")
+        mates = settings.get("mated_scores")
         options = Options(
             settings["index"],
             settings["dimension"],
@@ -65,6 +67,9 @@ def opened_keeper(
             settings["floor_score"],
             settings["loss_budget"],
             settings["rank_from"],
+            # A folder that does not say what its budget means is older: it was the loss at the floor.
+            at_floor=settings.get("at_floor", True),
+            mated_scores=None if mates is None else MatedScores.of_plain(mates),
         )
         keeper = StoredGallery(folder, options.dimension, options.index(), options.settings())
         with blas_threads(threads):

@@ -20,6 +20,11 @@ from biomatch.rates import clustered_rate
 from biomatch.reporting.figures import Ratio
 from biomatch.reporting.tables import Along
 
+TARGETS = (0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00001)
+"""FPIR to which a reader can jump, where the slider has such a stop."""
+MOST_STOPS = 40
+"""Stops that are put where rates change, besides those of the grid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slider:
@@ -31,22 +36,80 @@ class Slider:
         Ascending; the tuned one among them.
     tuned : int
         Position of the tuned threshold.
+    linked : tuple of int
+        For each position the nearest one at which all stays were linked again, itself where they were.
     """
 
     thresholds: tuple[float, ...]
     tuned: int
+    linked: tuple[int, ...]
 
     @classmethod
-    def of(cls, result: Result) -> Slider:
-        """Take the grid of a result; only the tuned threshold where it has none."""
+    def of(cls, result: Result, most: int = MOST_STOPS) -> Slider:
+        """Take the grid of a result and stops where its rates change; only the tuned threshold without grid.
+
+        Parameters
+        ----------
+        result : Result
+            What was judged.
+        most : int
+            Stops besides those of the grid, spread over the logarithms of the counts: each changes a count.
+        """
         tuned = float(result.point.face_threshold)
         found = [float(one) for one in result.grid["threshold"]] if "threshold" in result.grid.columns else []
-        ascending = tuple(sorted({*found, tuned}))
-        return cls(ascending, ascending.index(tuned))
+        grid = {*found, tuned}
+        ascending = tuple(sorted(grid | (stops_of(result, most) if found and most else set())))
+        counted = np.array([at for at, one in enumerate(ascending) if one in grid])
+        values = np.array(ascending)
+        nearest = np.abs(values[:, None] - values[counted][None, :]).argmin(axis=1)
+        return cls(ascending, ascending.index(tuned), tuple(int(one) for one in counted[nearest]))
 
     def alone(self) -> Self:
         """Give a slider that stands at the tuned threshold and nowhere else."""
-        return type(self)((self.thresholds[self.tuned],), 0)
+        return type(self)((self.thresholds[self.tuned],), 0, (0,))
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """Positions at which all stays were linked again, ascending."""
+        return tuple(sorted(set(self.linked)))
+
+
+def stops_of(result: Result, most: int) -> set[float]:
+    """Choose thresholds at each of which a count changes, as the shortest decimals that decide so.
+
+    Counts are spread evenly over their logarithms, down from half of either class (beyond it nobody
+    operates); the lowest threshold that keeps FPIR at or below each of `TARGETS` is among them.
+    """
+    own, designed = result.curve, result.designed_curve
+    curve = own if own.non_mated or designed is None else designed
+    points = curve.points(rank=result.list_length)
+    if not points.thresholds.size:
+        return set()
+    false, missed = points.false_positives, points.misses
+    chosen: dict[tuple[int, int], int] = {}
+
+    def take(at: int) -> None:
+        if 0 <= at < false.size:
+            chosen.setdefault((int(false[at]), int(missed[at])), at)
+
+    for target in TARGETS if curve.non_mated else ():
+        take(int(np.searchsorted(-false, -np.floor(target * curve.non_mated + 1e-9), side="left")))
+    for counts, trials in ((false, curve.non_mated), (missed, curve.mated)):
+        for level in [0, *_levels(trials // 2, most // 2)]:
+            if counts is false:  # the lowest threshold with so few false positives
+                take(int(np.searchsorted(-false, -level, side="left")))
+            else:  # the highest one with so few misses
+                take(int(np.searchsorted(missed, level, side="right")) - 1)
+    return {points.decimal(at) for at in chosen.values()}
+
+
+def where_counted(along: Along, slider: Slider) -> Along:
+    """Keep the values of the positions at which all stays were linked again; elsewhere there is none."""
+    return Along(tuple(value if slider.linked[at] == at else None for at, value in enumerate(along.values)))
+
+
+def _levels(top: int, most: int) -> list[int]:
+    return [int(one) for one in np.unique(np.geomspace(1, top, most).round())] if top >= 1 else []
 
 
 def own_non_mated(trials: pl.DataFrame) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
+from biomatch.reporting.along import TARGETS
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.findings import PLACES
@@ -237,6 +238,7 @@ def _data(contents: Sequence[Content], comparison: Table | None, opening: Openin
     return {
         "results": [one.to_json() for one in contents],
         "comparison": None if comparison is None else comparison.to_json(),
+        "targets": list(TARGETS),
         "still": {} if opening is None else {one.name: one.to_json() for one in opening.tables},
         "charts": {name: _chart(name, spec) for name, spec in specifications().items()},
     }

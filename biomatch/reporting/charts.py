@@ -331,4 +331,4 @@ def alerts_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
 
 def _tuned(result: Result) -> Tracks:
     """Give tracks that stand at the tuned threshold alone."""
-    return Tracks(result, Slider((float(result.point.face_threshold),), 0))
+    return Tracks(result, Slider.of(result, 0).alone())

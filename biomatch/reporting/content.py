@@ -9,7 +9,7 @@ from typing import Any
 from biomatch.evaluation.alerts.alert_result import ExplainedAlert
 from biomatch.evaluation.result import Result
 from biomatch.reporting import adversary, calibrated, front, points
-from biomatch.reporting.along import Slider, Tracks
+from biomatch.reporting.along import Slider, Tracks, where_counted
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.decision.card import Decision
 from biomatch.reporting.decision.facts import decision
@@ -69,10 +69,12 @@ class Content:
     decision: Decision
 
     def where(self, table: Table) -> str:
-        """Say T, N and L beside a table of rates, as it stands at the tuned threshold."""
-        if not table.rated:
+        """Say T, N and L beside a table, as it stands at the tuned threshold."""
+        if table.free:
             return ""
         still = "" if table.follows or len(self.slider.thresholds) == 1 else "; does not follow the slider"
+        if not table.rated:
+            return f"At the tuned thresholds{still}"
         tuned = self.slider.thresholds[self.slider.tuned]
         return f"T = {threshold(tuned)} (tuned), {self.texts['gallery']}{still}"
 
@@ -103,7 +105,7 @@ def content(
     With a port its thresholds are priced in waits there; an opening brings lists under other systems.
     """
     waiting = None if at_port is None else PortWaits.of(result, at_port)
-    slider = Slider.of(result)
+    slider = Slider.of(result, 0) if several else Slider.of(result)
     tracks = Tracks(result, slider)
     curve = points.drawn_curve(result)
     priced = costs.days(result, slider.alone() if several else slider)
@@ -247,7 +249,9 @@ def thresholds_table(slider: Slider, made: Table, leads: Table | None, gallery: 
     """List every threshold of the slider with its rates (`made`), and leads where the grid has them."""
     fnir, fpir = (row[1] for row in made.rows[:2])
     counted: list[tuple[str, Along]] = [
-        (str(row[0]), row[1]) for row in (leads.rows[1:] if leads else ()) if isinstance(row[1], Along)
+        (str(row[0]), where_counted(row[1], slider))
+        for row in (leads.rows[1:] if leads else ())
+        if isinstance(row[1], Along)
     ]
     rows = []
     for position, one in enumerate(slider.thresholds):
@@ -261,7 +265,8 @@ def thresholds_table(slider: Slider, made: Table, leads: Table | None, gallery: 
         "Every threshold of the slider",
         (OWN_THRESHOLD, "Picked", "FPIR, 95% interval", "FNIR, 95% interval", *(name for name, _ in counted)),
         tuple(rows),
-        f"{gallery}. Any but the tuned one is resubstitution: picked on the grading world.",
+        f"{gallery}. Leads stand where all stays were linked again. Any but the tuned one is resubstitution: "
+        "picked on the grading world.",
     )
 
 

@@ -26,6 +26,10 @@ OWN_THRESHOLD = "Threshold T"
 """Head of the first column where each row has a threshold of its own."""
 
 
+FREE = frozenset({"comparison", "prices", "provenance", "settings", "waits-assumed"})
+"""Tables to which no threshold belongs, or in which each row has its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Along:
     """A value at each threshold of the slider, ascending."""
@@ -49,6 +53,9 @@ class Table:
         Cells.
     note : str
         What a reader must know to read it.
+    linked : tuple of int
+        Where the table cannot stand at every position of the slider: for each position the one whose values
+        it shows.
     """
 
     name: str
@@ -56,6 +63,7 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Value | Along, ...], ...]
     note: str = ""
+    linked: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         ragged = [row for row in self.rows if len(row) != len(self.columns)]
@@ -80,6 +88,11 @@ class Table:
         )
 
     @property
+    def free(self) -> bool:
+        """Whether no threshold belongs to it, or each row names its own."""
+        return self.name in FREE or self.columns[0] == OWN_THRESHOLD
+
+    @property
     def stacked(self) -> bool:
         """Whether rates stand on top of their counts: two fit beside each other, unless columns are many."""
         rated = [any(_is_rated(row[at]) for row in self.rows) for at in range(len(self.columns))]
@@ -88,7 +101,7 @@ class Table:
     def at(self, position: int) -> Table:
         """Give the table as it stands at one position of the slider."""
         rows = tuple(tuple(_at(cell, position) for cell in row) for row in self.rows)
-        return Table(self.name, self.caption, self.columns, rows, self.note)
+        return Table(self.name, self.caption, self.columns, rows, self.note, self.linked)
 
     def to_json(self) -> dict[str, Any]:
         """Give the page's data, in the form that ``page/tables.js`` reads."""
@@ -99,6 +112,8 @@ class Table:
             "note": clean(self.note),
             "follows": self.follows,
             "rated": self.rated,
+            "free": self.free,
+            "linked": list(self.linked),
         }
 
     def to_csv(self, position: int = 0) -> str:

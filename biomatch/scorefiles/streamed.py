@@ -15,8 +15,8 @@ import polars as pl
 
 from biomatch import checks, files
 from biomatch.curves import counting
-from biomatch.curves.protocol import OF_COMPARISONS
 from biomatch.curves.thresholds import turned
+from biomatch.curves.verification import ComparisonRates
 from biomatch.decimals import shortest
 from biomatch.errors import ResultsError, TableError
 from biomatch.portable.types import Reals
@@ -35,7 +35,7 @@ Parts = Iterator[tuple[Reals, Reals]]
 
 
 @dataclass(frozen=True, eq=False)
-class StreamedComparisons:
+class StreamedComparisons(ComparisonRates):
     """What can be said of 1:1 comparisons that were read once and not kept.
 
     Attributes
@@ -61,33 +61,8 @@ class StreamedComparisons:
     distances: bool = False
 
     @property
-    def measures(self) -> tuple[str, str]:
-        """FMR and FNMR."""
-        return OF_COMPARISONS
-
-    @property
-    def searches(self) -> None:
-        """None: no searches."""
-
-    @property
     def comparisons(self) -> None:
         """None: the scores were not kept."""
-
-    def false_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Give FMR."""
-        return self.fmr(threshold, confidence)
-
-    def miss_rate(self, threshold: float, confidence: float = 0.95) -> Rate:
-        """Give FNMR."""
-        return self.fnmr(threshold, confidence)
-
-    def threshold_for(self, target: float) -> float:
-        """Give `threshold` for a largest FMR."""
-        return self.threshold(max_fmr=target)
-
-    def interval_for(self, target: float) -> tuple[float, float]:
-        """Give `threshold_interval` for a largest FMR."""
-        return self.threshold_interval(max_fmr=target)
 
     def fmr(self, threshold: float, confidence: float = 0.95) -> Rate:
         """Give FMR, in [0, 1]: non-mated comparisons at or above T, of all; None where there are none."""

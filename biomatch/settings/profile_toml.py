@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from biomatch.settings.profile import FaceProfile
+from biomatch.settings.base import Settings
 
 
-def profile_toml(profile: FaceProfile) -> str:
+def profile_toml(profile: Settings) -> str:
     """Write a profile as TOML; reading it back gives an equal profile.
 
     Parameters
     ----------
-    profile : FaceProfile
+    profile : Settings
+        A `FaceProfile`.
 
     Returns
     -------

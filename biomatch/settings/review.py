@@ -42,7 +42,7 @@ class ReviewSettings(Settings):
     false_confirmation: float = setting(
         0.06,
         "the same study: they reject 6% of pairs of one person [A23]; here a traveller's own departure is "
-        "not recognised, and a lead without ground is confirmed",
+        "not recognised, and the lead is confirmed in error",
         ge=0,
         le=1,
     )

@@ -194,7 +194,7 @@ def _errors_for_power(max_fpir: float, expected: float, power: float, confidence
 def _clustered(
     max_fpir: float, expected: float, size: int, correlation: float, power: float, confidence: float
 ) -> int:
-    """Find the least number of subjects, to about 2 %, by simulating the test."""
+    """Find the least number of subjects, to about 2%, by simulating the test."""
     law = _errors_of_a_subject(expected, size, correlation)
     low = subjects_needed(max_fpir * size, size, confidence)
     if _power(low, law, max_fpir * size, size, confidence) >= power:

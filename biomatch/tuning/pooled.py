@@ -85,7 +85,7 @@ def between_galleries(curve: IdentificationCurve, threshold: float) -> dict[str,
     if len(rates) < ENOUGH_GALLERIES:
         return None
     values = np.array([rate.value for rate in rates], dtype=np.float64)
-    # Half the width of a 95 % interval over 1.96 stands for the standard error within a world.
+    # Half the width of a 95% interval over 1.96 stands for the standard error within a world.
     within = np.array([(rate.interval[1] - rate.interval[0]) / (2 * 1.959964) for rate in rates])
     excess = max(0.0, float(values.var(ddof=1) - (within**2).mean()))
     return {

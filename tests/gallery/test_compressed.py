@@ -245,7 +245,7 @@ def test_coarse_stores_lose_nothing(templates, captures, kind):
 
 
 def test_the_law_knows_the_codes(templates):
-    index = CompressedIndex(DIMENSION, threads=1, floor_score=FLOOR)
+    index = CompressedIndex(DIMENSION, threads=1, floor_score=FLOOR, at_floor=True)
     store = MemoryStore(DIMENSION).appended(templates)
     index = index.added(store, 0, templates)
     law = index.law(store)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import random
 import re
 from dataclasses import replace
 
@@ -26,6 +27,28 @@ BARS = (
     "wanted => (wanted => JSON.stringify([...document.querySelectorAll("
     "'#chart-causes .mark-text.role-mark text')].map(one => one.textContent)) === JSON.stringify(wanted))"
 )
+UNLABELLED = """() => {
+  // Figures in the running text: each stands in a table or bar that is compared, below a heading or in a part
+  // that names its threshold, or in a picture, a control or words that hold at every threshold.
+  const covered = "[data-table], .bar, figure, [data-stands], .pick, nav, #findings, #decision, "
+    + "#definitions, #limits, .fold > summary";
+  const walk = document.createTreeWalker(document.getElementById("main"), NodeFilter.SHOW_TEXT);
+  const found = [];
+  while (walk.nextNode()) {
+    const text = walk.currentNode, place = text.parentElement;
+    if (/[0-9]/.test(text.data) && place.checkVisibility() && !place.closest(covered)) found.push(text.data);
+  }
+  for (const block of document.querySelectorAll("[data-table]")) {
+    const free = ["comparison", "prices", "provenance", "settings", "waits-assumed"];
+    if (block.hidden || free.includes(block.dataset.table)) continue;
+    const own = block.querySelector("thead th").textContent === "Threshold T";
+    const said = block.querySelector("caption .at");
+    if (!own && !(said && /^(T = |At the tuned thresholds)/.test(said.textContent))) {
+      found.push(block.dataset.table);
+    }
+  }
+  return found;
+}"""
 MOVED = "resubstitution: picked on the grading world"
 
 
@@ -75,9 +98,12 @@ def check_quiet(seen, path):
 
 
 def test_every_figure_follows_the_slider(result, made, path, look):
+    """At random stops, and at the ends: what stands in the page is the table at that stop."""
     seen = look(path)
-    grid = result.grid.sort("threshold")
-    for at, one in enumerate(made.slider.thresholds):
+    grid, last = result.grid.sort("threshold"), len(made.slider.thresholds) - 1
+    counted = dict(zip(grid["threshold"], grid["false_leads"], strict=True))
+    for at in [0, last, made.slider.tuned, *random.Random(5).sample(range(last), 5)]:
+        one = made.slider.thresholds[at]
         move(seen.page, at)
         for name in made.tables:
             assert rows_of(seen.page, name) == expected(made, name, at), (name, at)
@@ -85,10 +111,11 @@ def test_every_figure_follows_the_slider(result, made, path, look):
         assert seen.page.inner_text("#threshold") == threshold(one)
         fnir = Ratio.of(result.curve.fnir(one, rank=result.list_length))
         fpir = Ratio.of(result.curve.fpir(one))
-        assert fpir.numerator == grid["false_positives"][at]
         assert seen.page.text_content("#fnir") == shown(fnir)
         assert seen.page.text_content("#fpir") == shown(fpir)
-        assert rows_of(seen.page, "leads")[3][1] == f"{grid['false_leads'][at]:,}"
+        near = made.slider.thresholds[made.slider.linked[at]]
+        assert rows_of(seen.page, "leads")[3][1] == f"{counted[near]:,}"
+        assert f"T = {threshold(near)} (" in seen.page.text_content("[data-table=leads] caption")
         stacked = seen.page.locator("[data-table] table.stacked").evaluate_all(
             "all => all.map(one => one.closest('[data-table]').dataset.table)"
         )
@@ -97,6 +124,7 @@ def test_every_figure_follows_the_slider(result, made, path, look):
         assert seen.page.inner_text("#label") == ("tuned threshold" if tuned else MOVED)
         heads = seen.page.text_content("[data-table=by-group] caption")
         assert f"T = {threshold(one)} ({'tuned' if tuned else MOVED}), N = " in heads
+        assert seen.page.evaluate(UNLABELLED) == []
     check_quiet(seen, path)
 
 
@@ -175,7 +203,8 @@ def test_every_table_downloads_as_the_csv_that_python_writes(path, look, made):
         found = list(csv.reader(io.StringIO(text, newline="")))
         wanted = list(csv.reader(io.StringIO(table.to_csv(position), newline="")))
         assert [list(map(plain, row)) for row in found] == [list(map(plain, row)) for row in wanted], name
-        suffix = f"-at-{threshold(made.slider.thresholds[position])}" if table.follows else ""
+        stands = table.linked[position] if table.linked else position
+        suffix = f"-at-{threshold(made.slider.thresholds[stands])}" if table.follows else ""
         assert waiting.value.suggested_filename == f"{name}{suffix}.csv"
     check_quiet(seen, path)
 
@@ -213,11 +242,11 @@ def test_results_side_by_side(make, tmp_path, look):
     labels = labels_of(results)
     assert seen.page.locator("#result option").all_text_contents() == labels
     assert [row[0] for row in rows_of(seen.page, "comparison")] == labels
-    move(seen.page, 2)
+    move(seen.page, 7)
     for at in (1, 2, 0):
         seen.page.select_option("#result", str(at))
         made = content(results[at], labels[at])
-        position = made.slider.tuned if at else 2  # each result keeps its own place
+        position = made.slider.tuned if at else 7  # each result keeps its own place
         for name in made.tables:
             assert rows_of(seen.page, name) == expected(made, name, position), (at, name)
         assert seen.page.locator("#slider").is_disabled() == (at == 2)
@@ -261,6 +290,38 @@ def test_print_is_black_on_white_without_the_slider(path, look):
     assert seen.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert seen.page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
     assert seen.page.pdf()[:5] == b"%PDF-"
+
+
+def test_paper_stands_at_the_tuned_threshold_wherever_the_slider_is(path, look, made):
+    seen = look(path)
+    move(seen.page, 0)
+    seen.page.evaluate(
+        "addEventListener('beforeprint', () => { window.printed = "
+        "document.getElementById('threshold').textContent + '|' + "
+        "document.querySelector('[data-table=rates] .at').textContent; })"
+    )
+    seen.page.pdf()
+    tuned = threshold(made.slider.thresholds[made.slider.tuned])
+    assert seen.page.evaluate("window.printed").startswith(f"{tuned}|T = {tuned} (tuned)")
+    assert seen.page.inner_text("#threshold") == threshold(
+        made.slider.thresholds[0]
+    )  # the screen keeps its place
+
+
+def test_the_page_jumps_to_a_target_and_to_a_number(path, look, made):
+    seen = look(path)
+    fpir = made.tables["rates"].rows[1][1].values
+    for option in seen.page.locator("#target option").all()[1:]:
+        label, value = option.text_content(), option.get_attribute("value")
+        seen.page.select_option("#target", value)
+        at = int(value)
+        assert seen.page.inner_text("#threshold") == threshold(made.slider.thresholds[at])
+        target = float(label.partition("%")[0]) / 100
+        assert fpir[at].value <= target < fpir[at - 1].value
+    seen.page.fill("#entry", "0.5004")
+    seen.page.keyboard.press("Enter")
+    nearest = min(made.slider.thresholds, key=lambda one: abs(one - 0.5004))
+    assert seen.page.inner_text("#threshold") == threshold(nearest)
 
 
 def test_reduced_motion_is_respected(path, look):

@@ -121,7 +121,7 @@ def test_every_table_is_written_as_csv(result, make, tmp_path):
     assert {"rates", "misses", "day", "leads", "alerts", "by-group", "thresholds", "provenance"} <= names
     head, *rows = (tmp_path / "one" / "thresholds.csv").read_text().splitlines()
     assert head.startswith("Threshold T,Picked,")
-    assert len(rows) == result.grid.height
+    assert len(rows) == len(content(result, "x").slider.thresholds) > result.grid.height
     both = write_tables([result, make(3)], tmp_path / "two")
     assert tmp_path / "two" / "comparison.csv" in both
     assert (tmp_path / "two" / "result-2" / "rates.csv").exists()

@@ -1,9 +1,9 @@
 """A list of overstays worked through by people: who is confirmed, who is closed, and what is left waiting.
 
-An officer looks for the departure of the traveller on a lead and compares faces. Of two people, some are
-taken for one: a true overstay is closed. Of one person's two pictures, some are taken for two people's: a
-lead without ground is confirmed. Where no record of a departure has arrived by the day of the review, it may
-be learnt of elsewhere; if not, there is nothing to compare, and the lead is confirmed, whoever looks.
+An officer looks for the departure of the traveller on a lead and compares faces. Sometimes two people are
+judged to be one: a true overstay is closed. Sometimes one person's two pictures are judged to show two
+people: a lead is confirmed in error. Where no record of a departure has arrived by the day of the review, it
+may be learnt of elsewhere; if not, there is nothing to compare, and the lead is confirmed, whoever looks.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Review:
 
     @property
     def rightly_closed(self) -> int:
-        """Leads without ground that were closed."""
+        """Leads listed in error that were closed."""
         return int(np.count_nonzero(self._reviewed & ~self.confirmed & ~self.is_overstay))
 
     @property
@@ -220,8 +220,8 @@ def review_stays(judged: pl.DataFrame, settings: ReviewSettings, order: Order | 
 def leads_of(judged: pl.DataFrame, as_of: date) -> pl.DataFrame:
     """Give the leads of judged stays as `review_leads` takes them.
 
-    A lead without ground can be shown to be one from the day on which the record of its departure was
-    received (``evidence_from``); a result that does not say so takes every record for received.
+    That a lead is listed in error can be shown from the day on which the record of its departure was received
+    (``evidence_from``); a result that does not say so takes every record for received.
     """
     due = judged.filter((pl.col("as_of") == as_of) & pl.col("expected") & pl.col("listed"))
     if "evidence_from" not in due.columns:

@@ -83,7 +83,7 @@ class Review:
         The same, with precision's lower bound, if every exit that belongs to no stay were a missed link;
         None for leads.
     stated : Honesty
-        How honest the stated probabilities were.
+        How well calibrated the stated probabilities were.
     recalibration : Recalibration or None
         Moves them; None with fewer than 20 answers of either kind.
     """
@@ -192,7 +192,8 @@ def draw(found: OwnLinks, pairs: int, of: str = "links", seed: int = 0) -> pl.Da
     -------
     polars.DataFrame
         ``number``, ``stratum``, ``in_stratum`` (cases that it has), what both records say, and an empty
-        ``answer``. The stated probability is left out, lest it sway who answers; rows are shuffled.
+        ``answer``. The stated probability is left out, so that it does not sway who answers; rows are
+        shuffled.
     """
     if pairs < 1:
         raise ResultsError(f"{pairs} pairs", allowed="a whole number from 1")

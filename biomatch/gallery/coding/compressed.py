@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from biomatch.errors import GalleryError
 from biomatch.gallery.coding.codes import DEEPER, CodeSegments, Scan
 from biomatch.gallery.coding.law import LossLaw
+from biomatch.gallery.coding.mates import ASSUMED, MatedScores
 from biomatch.gallery.coding.reach import Search, reaching
 from biomatch.gallery.coding.rerank import STORE_KINDS, StoreKind, may_be_listed, ranker_of
 from biomatch.gallery.flat import FlatIndex, Part, best_rows
@@ -53,7 +54,11 @@ class CompressedIndex:
     floor_score : float or None
         Score from which on losses are bounded; None: the leader profile's threshold at N.
     loss_budget : float
-        Largest bound, at the floor, of the chance that a search loses its mate to the codes.
+        Most that the codes may add to FNIR at any threshold from the floor on.
+    at_floor : bool
+        Whether `loss_budget` is instead the largest chance of losing a mate that scores as much as the floor.
+    mated_scores : MatedScores or None
+        The law of mated scores that the budget is reckoned with; None: the assumed one.
     rank_from : {"exact", "int8", "float16"}
         What the chosen rows are ranked by: the templates themselves, or a coarser copy in memory.
     training : ndarray or None
@@ -71,6 +76,8 @@ class CompressedIndex:
         loss_budget: float = LOSS_BUDGET,
         rank_from: StoreKind = "exact",
         training: NDArray[np.float32] | None = None,
+        at_floor: bool = False,
+        mated_scores: MatedScores | None = None,
     ) -> None:
         if rank_from not in STORE_KINDS:
             raise GalleryError(f"rank_from = {rank_from!r}", allowed=", ".join(STORE_KINDS))
@@ -78,6 +85,7 @@ class CompressedIndex:
             raise GalleryError(f"loss_budget = {loss_budget}", allowed="a chance between 0 and 1")
         self.dimension, self.threads = dimension, threads
         self.floor_score, self.loss_budget, self.rank_from = floor_score, loss_budget, rank_from
+        self.at_floor, self.mates = at_floor, ASSUMED if mated_scores is None else mated_scores
         self.ranker = ranker_of(rank_from, dimension)
         self._flat = FlatIndex()
         self._codes = CodeSegments(dimension, threads)
@@ -330,7 +338,8 @@ class CompressedIndex:
                 known = self._laws.get(level)
                 if known is None:
                     law = self._measured(store, level)
-                    known = law, law.code_score(self.floor(level), self.loss_budget)
+                    mates = None if self.at_floor else self.mates
+                    known = law, law.code_score(self.floor(level), self.loss_budget, mates)
                     self._laws[level] = known
         return known
 
@@ -352,10 +361,13 @@ class CompressedIndex:
             "floor_score": floor,
             "floor_from": "the leader profile's threshold at N" if self.floor_score is None else "declared",
             "loss_budget": self.loss_budget,
+            "loss_budget_is": "the loss of a mate at the floor" if self.at_floor else "added FNIR",
+            "mated_scores": self.mates.name,
         }
         if known is not None:
             found["looked_at_from_code_score"] = known[1]
             found["index_loss_bound"] = known[0].bound(floor, known[1])
+            found["added_fnir_bound"] = known[0].added_fnir(self.mates, floor, known[1])
         if self._effort.searches:
             found["looked_at_mean"] = self._effort.looked_at / self._effort.searches
         return found

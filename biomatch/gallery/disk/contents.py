@@ -48,7 +48,8 @@ class About:
     Attributes
     ----------
     settings : mapping
-        ``index``, ``dimension``, ``floor_score``, ``loss_budget``, ``rank_from``, ``biomatch`` (version).
+        ``index``, ``dimension``, ``floor_score``, ``loss_budget``, ``rank_from``, ``biomatch`` (version);
+        ``at_floor``, ``mated_scores`` where the folder says what its budget means.
     segments : tuple of (str, int)
         Name and rows of each segment, in row order.
     names : mapping

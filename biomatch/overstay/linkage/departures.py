@@ -25,12 +25,12 @@ _PSEUDO_STAYS = 500.0
 """Stays' worth of its mode's hazards that each group starts with (assumed: groups differ in the share that
 stays by half of it, as four stays in 500 would)."""
 _PSEUDO_MISSES = 6.0
-"""Misses' worth of its mode's rate that each group starts with (assumed: rates differ by 40 %, and a
+"""Misses' worth of its mode's rate that each group starts with (assumed: rates differ by 40%, and a
 gamma distribution with that spread has shape 6)."""
 _MODES_DIFFER = 6.0
 """How many times less a mode is drawn to all together than a group to its mode (assumed: a land exit may go
 unrecorded five times as often as one by air)."""
-_FIRST_TRIPS = 25.0  # with half a miss: 2 %, before anybody has come back (assumed; UK: about 2% [A14])
+_FIRST_TRIPS = 25.0  # with half a miss: 2%, before anybody has come back (assumed; UK: about 2% [A14])
 _MOST = 0.999  # no stay without a record is surer than this to have ended
 
 

@@ -32,7 +32,7 @@ LAST_DAY = 2_000
 """Days over are followed so far; more count as so many."""
 PARTY = 3.0
 """How many times more counts vary than a Poisson law's: travellers of a party share one fate. Mean square
-over mean of parties' sizes is 2.3 (NTTO 2019 [V7, V8]: 61 % alone, 22 % couples, 17 % families, of 3.7 on
+over mean of parties' sizes is 2.3 (NTTO 2019 [V7, V8]: 61% alone, 22% couples, 17% families, of 3.7 on
 average); counts of unrecorded exits in eight synthetic worlds (land-border, seeds 20 to 27) varied 3.1 times
 as much."""
 GUESSES = {"missed": 0.005, "late": 0.003, "over": 0.006}

@@ -16,13 +16,20 @@ let chosen = 0;
 const byId = (id) => document.getElementById(id);
 const MOVED = "resubstitution: picked on the grading world";
 
+// The position whose values a table shows: not every table can stand at every threshold.
+function standsAt(result, model, position) {
+  if (!model.follows) return result.tuned;
+  return model.linked.length ? model.linked[position] : position;
+}
+
 function where(result, model, position) {
-  if (!model.rated) return "";
-  const many = result.thresholds.length > 1;
-  const at = model.follows ? position : result.tuned;
+  if (model.free) return "";
+  const still = !model.follows && result.thresholds.length > 1 ? "; does not follow the slider" : "";
+  if (!model.rated) return `At the tuned thresholds${still}`;
+  const at = standsAt(result, model, position);
   const how = at === result.tuned ? "tuned" : MOVED;
-  const still = !model.follows && many ? "; does not follow the slider" : "";
-  return `T = ${result.shown[at]} (${how}), ${result.texts.gallery}${still}`;
+  const near = model.follows && at !== position ? "; the nearest at which all stays were linked again" : "";
+  return `T = ${result.shown[at]} (${how}), ${result.texts.gallery}${still}${near}`;
 }
 
 function modelOf(name) {
@@ -49,8 +56,6 @@ function offerParts() {
 }
 
 // The lowest stop at which FPIR is at most a target: offered where the slider has one.
-const TARGETS = [0.3, 0.1, 0.05, 0.03, 0.01, 0.003, 0.001, 0.0003, 0.0001, 0.00001];
-
 function offerTargets() {
   const result = data.results[chosen];
   const fpir = result.tables.rates.rows[1][1];
@@ -59,9 +64,9 @@ function offerTargets() {
   const options = [element("option", "", "choose")];
   options[0].value = "";
   let last = -1;
-  for (const target of TARGETS) {
+  for (const target of data.targets) {
     const at = rates.findIndex((rate) => rate <= target);
-    if (at <= last || (at === 0 && rates[0] <= target / 10)) continue;
+    if (at <= last) continue;
     const option = element("option", "", `${percent(target, 1)}: T = ${result.shown[at]}`);
     option.value = String(at);
     options.push(option);
@@ -162,7 +167,8 @@ function download(name) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
   const result = data.results[chosen];
-  link.download = model.follows ? `${name}-at-${result.shown[positions[chosen]]}.csv` : `${name}.csv`;
+  link.download = model.follows
+    ? `${name}-at-${result.shown[standsAt(result, model, positions[chosen])]}.csv` : `${name}.csv`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }

@@ -68,16 +68,18 @@ def leads_table(result: Result, slider: Slider) -> Table | None:
         ("Who", "Number", "Share, 95% interval"),
         tuple(rows),
         "Leads: of departures expected; true and false: of leads; lacking: of true in-country overstays.",
+        linked=slider.linked,
     )
 
 
 def _grid_rows(result: Result, slider: Slider) -> dict[str, list[int]]:
-    """Give the grid's counts in the order of the slider, where the grid has all of its thresholds.
+    """Give the grid's counts in the order of the slider, at each position those of the nearest threshold.
 
     At the tuned position stand the result's own counts: a point may set thresholds by mode or port.
     """
     grid = result.grid
-    if "threshold" not in grid.columns or tuple(grid["threshold"].sort()) != slider.thresholds:
+    stops = tuple(slider.thresholds[at] for at in slider.counted)
+    if "threshold" not in grid.columns or tuple(grid["threshold"].sort()) != stops:
         return {}
     ordered, last = grid.sort("threshold"), result.overstays[-1]
     own = {name: int(getattr(last, name)) for name in COUNTED}
@@ -85,8 +87,9 @@ def _grid_rows(result: Result, slider: Slider) -> dict[str, list[int]]:
     found = {}
     for name, number in own.items():
         if name in grid.columns and not grid[name].has_nulls():
-            found[name] = [int(one) for one in ordered[name]]
-            found[name][slider.tuned] = number
+            counts = dict(zip(slider.counted, map(int, ordered[name]), strict=True))
+            counts[slider.tuned] = number
+            found[name] = [counts[at] for at in slider.linked]
     return found
 
 
@@ -133,6 +136,7 @@ def causes_table(result: Result, slider: Slider) -> Table | None:
         f"Why people are wrongly listed, as of {last.as_of.isoformat()}",
         ("Cause", "Of all false leads", "What happened"),
         rows,
+        linked=slider.linked,
     )
 
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from biomatch.evaluation.result import Result
 from biomatch.rates import rate
-from biomatch.reporting.along import Tracks, mated, own_non_mated
+from biomatch.reporting.along import Tracks, mated, own_non_mated, where_counted
 from biomatch.reporting.figures import NO_TRIALS, Ratio, count, shorten, words
 from biomatch.reporting.tables import Along, Table, Value
 
@@ -144,7 +144,7 @@ def day_table(tracks: Tracks, leads: Table | None = None) -> Table | None:
     whole, busiest = _events(tracks, trials), _events(tracks, here)
     several = len(ports) > 1
     found = [(what, events, busiest[what]) for what, events in whole.items()]
-    found += [(what, events, None) for what, events in _later(result, leads)]
+    found += [(what, events, None) for what, events in _later(tracks, leads)]
     rows = [
         (
             what,
@@ -167,20 +167,23 @@ def day_table(tracks: Tracks, leads: Table | None = None) -> Table | None:
         ),
         tuple(rows),
         "Means over the graded days; a single day varies around them. Mean days between events: for what "
-        "happens less than once a day.",
+        "happens less than once a day. Leads stand where all stays were linked again.",
     )
 
 
-def _later(result: Result, leads: Table | None) -> list[tuple[str, int | Along]]:
+def _later(tracks: Tracks, leads: Table | None) -> list[tuple[str, int | Along]]:
     """Give what decisions lead to: leads along the slider, alerts at the point's own thresholds."""
     found: list[tuple[str, int | Along]] = []
     for name, number, *_ in leads.rows if leads else ():
         if name == FALSE_LEADS and isinstance(number, int | Along):
+            if isinstance(number, Along):
+                number = where_counted(number, tracks.slider)
             found.append(("False overstay leads, on the last list", number))
-    alerts = result.alerts["all"]
+    alerts = tracks.result.alerts["all"]
     if alerts.honest_encounters:
-        found.append(("Honest travellers stopped by an alert of fraud", alerts.false_encounters))
-        found.append(("Fraud caught", alerts.caught))
+        stopped = "Honest travellers stopped, at the alerts' own thresholds"
+        found.append((stopped, alerts.false_encounters))
+        found.append(("Fraud caught, at the alerts' own thresholds", alerts.caught))
     return found
 
 
@@ -189,7 +192,7 @@ def _events(tracks: Tracks, part: pl.DataFrame) -> dict[str, Any]:
     acquired = part.filter("acquired")
     return {
         "Searches": acquired.height,
-        "Alarms: somebody without a mate is taken for somebody enrolled": tracks.fpir(
+        "False alarms: a traveller who is not enrolled is matched to somebody who is": tracks.fpir(
             acquired.filter(~pl.col("mated"))
         ),
         "Travellers not recognised, who go to an officer": tracks.fnir(acquired.filter("mated")),

@@ -10,6 +10,7 @@ import numpy as np
 from biomatch import facemodel
 from biomatch.rates import Rate, rate
 from biomatch.scorelaw.fit.sample import ScoreSample
+from biomatch.scorelaw.fit.suspects import Suspects
 from biomatch.scorelaw.fit.twin import Twin
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.scorelaw.nonmated import THRESHOLDS
@@ -75,6 +76,15 @@ class HeldOut:
             "seen": self.seen.to_json(),
         }
 
+    @property
+    def factor(self) -> float:
+        """Factor, at least 1, by which the interval of what was seen misses what was predicted.
+
+        Chance alone must not widen a declared band, so it is the interval's nearer end that counts.
+        """
+        low, high = self.seen.interval
+        return max(low / self.predicted, self.predicted / max(high, 1e-12), 1.0)
+
 
 @dataclass(frozen=True)
 class Goodness:
@@ -104,7 +114,9 @@ class Goodness:
         }
 
 
-def judge_fit(twin: Twin, sample: ScoreSample, held_out: tuple[HeldOut, ...]) -> Goodness:
+def judge_fit(
+    twin: Twin, sample: ScoreSample, held_out: tuple[HeldOut, ...], suspects: Suspects | None = None
+) -> Goodness:
     """Compare a profile with the counts that it was fitted to, and with identities kept from it."""
     law = ScoreLaw(twin.profile)
     strangers = tuple(_non_mated(law, sample))
@@ -115,11 +127,8 @@ def judge_fit(twin: Twin, sample: ScoreSample, held_out: tuple[HeldOut, ...]) ->
         *_clusters(twin.profile, sample),
         *_held_out_misses(held_out),
     ]
-    if sample.suspects:
-        warnings.append(
-            f"{sample.suspects:,} pair(s) of different labels score above the median mated score: look for "
-            "people under two labels, or twins; a wrong label stays a false match at every threshold."
-        )
+    if suspects is not None and suspects.alike:
+        warnings.append(suspects.warning())
     return Goodness(strangers, mated, held_out, tuple(warnings))
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from biomatch.cards import Card, Carded, Progress, facts
 from biomatch.scorelaw.fit.goodness import Goodness, HeldOut, check_held_out, judge_fit
 from biomatch.scorelaw.fit.sample import FEWEST, ScoreSample, from_embeddings
+from biomatch.scorelaw.fit.suspects import Suspects, find_suspects
 from biomatch.scorelaw.fit.twin import Twin, fit_twin
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.settings.profile import FaceProfile
@@ -33,12 +34,15 @@ class Fitted(Carded):
         How well it fits, and warnings where it should not be trusted.
     misfit : float
         What the fit minimised.
+    suspects : Suspects or None
+        Images whose labels or quality are doubtful, by row; None where only scores were given.
     """
 
     profile: FaceProfile
     sample: ScoreSample
     goodness: Goodness
     misfit: float
+    suspects: Suspects | None = None
 
     @property
     def _reach(self) -> int:
@@ -107,7 +111,8 @@ def fit_embeddings(
         held = check_held_out(half, halves[1])
         start = half.profile
     twin = fit_twin(whole, name, start, progress)
-    return _finish(twin, whole, held)
+    suspects = find_suspects(templates, labels, ScoreLaw(twin.profile), float(np.median(whole.mated)))
+    return _finish(twin, whole, held, suspects)
 
 
 def fit_scores(sample: ScoreSample, name: str, progress: Progress | None = None) -> Fitted:
@@ -124,13 +129,17 @@ def fpir_band(identities: int) -> float:
     return float(f"{min(max(32.0 / np.sqrt(identities), 0.3), 2.0):.3g}")
 
 
-def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitted:
-    goodness = judge_fit(twin, sample, held)
+def _finish(
+    twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...], suspects: Suspects | None = None
+) -> Fitted:
+    goodness = judge_fit(twin, sample, held, suspects)
     law = ScoreLaw(twin.profile)
     # The anchor is where the data end: thirty non-mated scores lie beyond it.
     fmr = min(max(30.0 / sample.non_mated, 1e-12), 0.01)
     missed = max(float(law.fnmr(law.threshold_at_fmr(fmr))) * sample.mated_people, 1.0)
     people = sample.identities or 1000
+    # The part kept from the fit may miss by more than fits of known profiles do.
+    band = max([fpir_band(people), *(row.factor - 1.0 for row in held)])
     profile = twin.profile.with_(
         {
             "about": f"Twin fitted to {len(sample.mated):,} mated and {sample.non_mated:,} non-mated scores",
@@ -138,7 +147,7 @@ def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitte
             "anchor.gallery": people,
             "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
             "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),
-            "errors.fpir_model": fpir_band(people),
+            "errors.fpir_model": float(f"{min(band, 2.0):.3g}"),
             "verdict": {
                 "misfit": float(f"{twin.misfit:.4g}"),
                 "identities": sample.identities,
@@ -147,7 +156,7 @@ def _finish(twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...]) -> Fitte
             },
         }
     )
-    return Fitted(_tidy(profile), sample, goodness, twin.misfit)
+    return Fitted(_tidy(profile), sample, goodness, twin.misfit, suspects)
 
 
 def _tidy(profile: FaceProfile) -> FaceProfile:

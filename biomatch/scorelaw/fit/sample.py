@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from biomatch import files, portable
 from biomatch.errors import TableError
 from biomatch.portable.types import Floats
+from biomatch.scorelaw.fit.suspects import check_duplicates
 from biomatch.streams import stream
 
 Vectors = NDArray[np.float32]
 EDGES = np.linspace(-1.0, 1.0, 4001)
 """Thresholds at which non-mated scores are counted; a step of 0.0005 is far below any law's width."""
-SAME_IMAGE = 1.0 - 2e-6
-"""Cosine from which two embeddings are one image: float32 rounding, nothing else, comes so close."""
 FEWEST, MOST = 30, 20_000
 """Identities that a fit needs, and that it compares at most (chosen by a named stream, and said)."""
 PAIRS_EACH = 10
@@ -49,8 +48,6 @@ class ScoreSample:
         images or more; None where there are too few.
     top_direction : float or None
         Largest share of the identities' variance along one direction; large where people form clusters.
-    suspects : int
-        Pairs of different labels that score above the median mated score: wrong labels, or twins.
     notes : tuple of str
         What was left out, and why.
     first_enrolled : bool
@@ -66,7 +63,6 @@ class ScoreSample:
     best: dict[int, Floats]
     person_share: float | None = None
     top_direction: float | None = None
-    suspects: int = 0
     notes: tuple[str, ...] = ()
     first_enrolled: bool = False
 
@@ -180,7 +176,7 @@ def from_embeddings(
     names, owner = np.unique(labels, return_inverse=True)
     images = np.bincount(owner, minlength=len(names))
     if only is None:
-        _check_duplicates(templates, labels)
+        check_duplicates(templates, labels)
     chosen = np.arange(len(names)) if only is None else only
     notes = []
     if not 32 <= templates.shape[1] <= 4096:
@@ -205,9 +201,7 @@ def from_embeddings(
     enrolled = templates[order[start[chosen]]]
     probes = templates[order[start[several] + 1]]
     mated, share = _mated(templates, order, start, several, first_enrolled)
-    above, best, suspects = _strangers(
-        enrolled, probes, np.searchsorted(chosen, several), np.median(mated), seed
-    )
+    above, best = _strangers(enrolled, probes, np.searchsorted(chosen, several), seed)
     return ScoreSample(
         dimension=templates.shape[1],
         identities=len(chosen),
@@ -218,35 +212,9 @@ def from_embeddings(
         best=best,
         person_share=share,
         top_direction=_top_direction(enrolled),
-        suspects=suspects,
         notes=tuple(notes),
         first_enrolled=first_enrolled,
     )
-
-
-def _check_duplicates(templates: Vectors, labels: NDArray[np.str_]) -> None:
-    """Refuse an image that stands twice, under one label or under two: both spoil a score law."""
-    # Equal images have equal projections: sort along a random direction and compare near neighbours only.
-    direction = stream(0, "fit.duplicates").standard_normal((templates.shape[1], 1)).astype(np.float32)
-    along = (templates @ direction)[:, 0]
-    order = np.argsort(along, kind="stable")
-    for step in range(1, 4):
-        one, other = order[:-step], order[step:]
-        close = np.flatnonzero(np.abs(along[one] - along[other]) < 1e-3)
-        cosine = portable.pair_sums(templates[one[close]], templates[other[close]])
-        same = close[cosine >= SAME_IMAGE]
-        if len(same):
-            a, b = sorted((int(one[same[0]]), int(other[same[0]])))
-            if labels[a] != labels[b]:
-                raise TableError(
-                    f"rows {a} and {b} are one image under two labels, {str(labels[a])!r} and "
-                    f"{str(labels[b])!r}",
-                    remedy="correct the label, or leave both out: a wrong label is a false match for ever",
-                )
-            raise TableError(
-                f"rows {a} and {b} are one image twice (label {str(labels[a])!r})",
-                remedy="leave one out: an image compared with itself is no mated score",
-            )
 
 
 def _mated(
@@ -275,25 +243,24 @@ def _mated(
 
 
 def _strangers(
-    enrolled: Vectors, probes: Vectors, own: NDArray[np.int64], median: float, seed: int
-) -> tuple[NDArray[np.int64], dict[int, Floats], int]:
+    enrolled: Vectors, probes: Vectors, own: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.int64], dict[int, Floats]]:
     """Count all non-mated scores, and keep the best of each probe at several gallery sizes."""
     size = len(enrolled)
     mixed = stream(seed, "fit.gallery").permutation(size)
     place = np.argsort(mixed)[own]
     gallery = enrolled[mixed]
     sizes = sorted({size - 1, *(n for n in (size // 8, size // 3) if n >= 20)})
-    above, suspects = np.zeros(len(EDGES), dtype=np.int64), 0
+    above = np.zeros(len(EDGES), dtype=np.int64)
     best: dict[int, list[Floats]] = {n: [] for n in sizes}
     for first in range(0, len(probes), BLOCK):
         scores = portable.unit_products(probes[first : first + BLOCK], gallery)
         rows = np.arange(len(scores))
         scores[rows, place[first : first + BLOCK]] = -2.0  # the mate is not in the gallery
         above += _above(scores[scores > -1.5])
-        suspects += int((scores > median).sum())
         for n in sizes:
             best[n].append(scores[:, : n + 1 if n == size - 1 else n].max(axis=1).astype(np.float64))
-    return above, {n: np.sort(np.concatenate(parts)) for n, parts in best.items()}, suspects
+    return above, {n: np.sort(np.concatenate(parts)) for n, parts in best.items()}
 
 
 def _above(scores: NDArray[np.floating]) -> NDArray[np.int64]:

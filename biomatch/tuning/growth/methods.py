@@ -6,7 +6,7 @@ references, FPIR(N) = 1 - E q(p)**(N / N0).
 - *binomial*: 1 - (1 - FPIR(N0))**(N / N0). Never too low for N > N0 (Jensen), since false matches cluster
   by probe; so `tune` rests on it.
 - *effective N*: galleries grow like N**slope; the slope is read off smaller galleries of the same searches.
-- *tail*: a generalised Pareto law of the best scores beyond their 95 % quantile (Pickands 1975), then
+- *tail*: a generalised Pareto law of the best scores beyond their 95% quantile (Pickands 1975), then
   binomial growth. It also answers at thresholds that no non-mated search reached.
 - *face model*: the growth that a fitted score law predicts, anchored at the measured rate.
 """
@@ -212,7 +212,7 @@ def _tail(base: Gallery, sizes: Sequence[int], threshold: float) -> list[float] 
 
 
 def pareto_tail(scores: Reals, threshold: float) -> float | None:
-    """Give P(score >= threshold) with a generalised Pareto law beyond the 95 % quantile; below, the share."""
+    """Give P(score >= threshold) with a generalised Pareto law beyond the 95% quantile; below, the share."""
     finite = np.sort(scores[~np.isneginf(scores)].astype(np.float64))
     start = int(BODY * finite.size)
     if finite.size - start < 20:
