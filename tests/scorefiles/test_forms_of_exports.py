@@ -1,4 +1,4 @@
-"""Tables as other programs export them: what is refused says why, and ids of people are not lost in silence."""
+"""Tables as other programs export them: what is refused says why, and ids of people are not lost."""
 
 import numpy as np
 import pytest
