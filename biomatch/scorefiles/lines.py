@@ -146,7 +146,17 @@ def _parsed(
 def first_line(path: Path) -> str:
     """Give the first line of a text file without its end; empty for an empty file."""
     with _open(path) as file:
-        return file.readline(1 << 16).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+        begins = file.readline(1 << 16)
+    if begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise TableError(f"{path} is UTF-16 text", allowed="UTF-8", remedy="save it as UTF-8")
+    line = begins.decode("utf-8-sig", errors="replace").rstrip("\r\n")
+    if "\r" in line:
+        raise TableError(
+            f"{path} ends its lines with carriage returns alone",
+            allowed="line feeds, or carriage returns and line feeds",
+            remedy="save it with the line ends of Unix or Windows",
+        )
+    return line
 
 
 def fault_at(path: Path, line: int, what: str, *, allowed: str = "", remedy: str = "") -> TableError:

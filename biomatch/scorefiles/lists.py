@@ -24,6 +24,10 @@ from biomatch.scorefiles.words import IGNORED, LABELS, classes, lookalike_notes,
 Flags = NDArray[np.bool_]
 
 
+MOST_GROUPS = 30
+"""Different words of a column beyond which it more likely names people than groups."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What the user said about a file, over and above its form.
@@ -144,11 +148,18 @@ def comparisons(
     roles : mapping, optional
         Role (score, label, probe, reference) to column; default: by the columns' names.
     """
+    if frame.is_empty():
+        raise TableError(f"{path} holds no row below its header", remedy="give the table with its rows")
     found = dict(roles or roles_of(frame.columns, path, asked))
     failed = _failed(frame[found["score"]], asked.failed)
     numbers = _numbers(frame[found["score"]], failed, path, first)
     mated, attacks = _classes(frame, found, path, first)
     notes = lookalike_notes(*(frame[found[role]] for role in ("probe", "reference") if role in found))
+    if not {"probe", "reference"} & found.keys() and (likely := _likely_people(frame, found)):
+        notes += (
+            f"{', '.join(likely)} taken for no subject: call the columns subject and reference_subject if "
+            "they name people",
+        )
     if {"probe", "reference", "label"} <= found.keys():
         sides = (frame[found[role]].cast(pl.String).fill_null("") for role in ("probe", "reference"))
         who, whose = (side.str.strip_chars().to_numpy().astype(str) for side in sides)
@@ -160,6 +171,18 @@ def comparisons(
     if failed.any():
         notes = (f"{int(failed.sum()):,} comparisons without a score count as failures to acquire", *notes)
     return Comparisons(found, frame, path, first, asked, mated, numbers, failed, attacks, notes)
+
+
+def _likely_people(frame: pl.DataFrame, roles: Mapping[str, str]) -> list[str]:
+    """Give the columns of text with so many different values that they hardly are groups."""
+    words = [name for name in frame.columns if name not in roles.values() and name_of(name) not in IGNORED]
+    return [
+        name
+        for name in words
+        if frame[name].dtype == pl.String
+        and frame[name].n_unique() > MOST_GROUPS
+        and frame[name].str.strip_chars().cast(pl.Float64, strict=False).is_null().any()
+    ]
 
 
 def _classes(frame: pl.DataFrame, roles: Mapping[str, str], path: Path, first: int) -> tuple[Flags, Flags]:

@@ -28,12 +28,15 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "probe": (
         "subject", "probe_subject", "probe_subject_id", "probe", "test", "test_id", "query", "segment",
-        "segmentid", "real", "real_id", "id2", "subject_2", "subject2",
+        "segmentid", "real", "real_id", "id2", "id_2", "subject_2", "subject2", "person_2", "person2",
+        "name_2", "name2", "image_2", "image2", "img_2", "img2", "file_2", "file2", "path_2", "path2",
     ),
     "reference": (
         "reference_subject", "reference_subject_id", "ref_subject", "reference", "enrol", "enroll",
         "enrol_id", "enroll_id", "enrolment", "model", "modelid", "model_id", "claimed", "claimed_id",
-        "gallery_subject", "bio_ref_subject_id", "template", "id1", "subject_1", "subject1",
+        "gallery_subject", "bio_ref_subject_id", "template", "id1", "id_1", "subject_1", "subject1",
+        "person_1", "person1", "name_1", "name1", "image_1", "image1", "img_1", "img1", "file_1", "file1",
+        "path_1", "path1",
     ),
 }  # fmt: skip
 IGNORED = ("-", "_", "ignore", "skip")

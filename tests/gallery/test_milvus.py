@@ -164,7 +164,7 @@ def test_no_message_has_the_password_of_an_address(uri):
 
 
 def test_what_is_interrupted_half_way_is_settled(gallery, tmp_path, templates, monkeypatch):
-    from biomatch.gallery.milvus.index import index as milvus
+    from biomatch.gallery.milvus import index as milvus
 
     monkeypatch.setattr(milvus, "_ROWS", 10)
     with Gallery(DIMENSION, "milvus", path=tmp_path / "g.db") as gallery:
