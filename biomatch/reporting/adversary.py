@@ -72,7 +72,7 @@ def sentence(alerts: AlertResult) -> str:
         said += f" The face model expects {percent(share, 4)} at {_passports(size)}, the scores known."
     return (
         f"{count(found.impostors)} travellers of this world were tried as impostors, one after another, "
-        f"with passports of strangers of their sex, region and age; the alarm rule: {rule}.{said}"
+        f"with passports of strangers of their sex, region and age; the rule of the alert: {rule}.{said}"
     )
 
 

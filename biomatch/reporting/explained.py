@@ -91,7 +91,7 @@ def explained_table(name: str, explained: ExplainedAlert | None) -> Table | None
     )
     what = shorten(words(explained.truth))
     kind = shorten(words(explained.kind))
-    truth = f"in truth {what}" if explained.caught else f"a false alarm, cause: {what}"
+    truth = f"in truth {what}" if explained.caught else f"a false alert, cause: {what}"
     return Table(
         name,
         f"One alert explained: {kind}, {truth}",

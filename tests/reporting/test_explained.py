@@ -42,7 +42,7 @@ def test_every_bar_begins_where_the_last_one_ended():
 def test_the_table_is_the_chart():
     told = make_told(caught=False)
     table = explained_table("explained-false", told)
-    assert table.caption == "One alert explained: sham exit, a false alarm, cause: twin"
+    assert table.caption == "One alert explained: sham exit, a false alert, cause: twin"
     assert [row[0] for row in table.rows] == [row["label"] for row in steps(told)]
     assert [row[1] for row in table.rows] == [row["nats"] for row in steps(told)]
     assert "probability of fraud after it 73.3%" in table.note  # 1 / (1 + exp(-1.01))

@@ -295,3 +295,12 @@ def test_the_arithmetic_is_the_miss_rate_times_the_departures(result):
     assert row(table, "Reported as in-country overstays, FY2024")[3] == 482_954
     bare = replace(result, stays=result.stays.drop("true_exit_id"))
     assert overstays.arithmetic_table(bare) is None
+
+
+def test_an_alarm_is_a_searchs_and_an_alert_is_frauds(result):
+    made = content(result, "x")
+    for name in ("alerts", "alert-causes", "alerts-by-group"):
+        if name in made.tables:
+            table = made.tables[name]
+            assert "alarm" not in " ".join([table.caption, table.note, *table.columns]).lower()
+    assert "false alarm" in made.decision.promise

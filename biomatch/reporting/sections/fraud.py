@@ -37,7 +37,7 @@ def alerts_table(alerts: AlertResult) -> Table | None:
         "Alerts by kind, at the point's thresholds",
         ("Kind", *HEADS, "Entangled", "Threshold"),
         rows,
-        "Alerts have counts of their own: they are neither FPIR nor FNIR. A kind that alarms at a low "
+        "Alerts have counts of their own: they are neither FPIR nor FNIR. A kind that is raised at a low "
         "similarity scores minus the similarity: its threshold is negative.",
     )
 
@@ -56,8 +56,8 @@ def causes_table(alerts: AlertResult) -> Table | None:
     )
     if not rows:
         return None
-    columns = ("Kind", "Cause", "Of its false alarms, 95% interval", "A million honest encounters")
-    note = "False alarms, of which one encounter can raise several."
+    columns = ("Kind", "Cause", "Of its false alerts, 95% interval", "A million honest encounters")
+    note = "False alerts, of which one encounter can raise several."
     return Table("alert-causes", "Why honest travellers were stopped", columns, rows, note)
 
 
@@ -74,7 +74,7 @@ def groups_table(alerts: AlertResult) -> Table | None:
 
 
 def _per_million(number: int, honest: int) -> float | None:
-    """Give false alarms a million honest encounters; None where there were none."""
+    """Give false alerts a million honest encounters; None where there were none."""
     return 1e6 * number / honest if honest else None
 
 
