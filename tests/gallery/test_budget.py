@@ -104,6 +104,7 @@ def test_where_more_mates_lie_near_the_floor_than_named_the_loss_is_as_many_time
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("profile", "factor"),
     [("visa-border-leader", 1.0), ("visa-border-50th", 1.0), ("visa-border-leader", 2.0)],
