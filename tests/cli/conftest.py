@@ -15,6 +15,7 @@ class Answer(NamedTuple):
 
     @property
     def json(self):
+        assert self.out, f"nothing was printed: exit code {self.code}, standard error {self.err!r}"
         return json.loads(self.out)
 
 
