@@ -5,8 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biomatch.curves.build import identification_curve
-from biomatch.curves.groups import cross_group, fairness_discrepancy, garbe, gini, group_report, mxog
+from biomatch.curves.build import identification_curve, verification_curve
+from biomatch.curves.groups import (
+    Clusters,
+    _resampled,
+    cross_group,
+    fairness_discrepancy,
+    garbe,
+    gini,
+    group_report,
+    mxog,
+)
 from biomatch.errors import ResultsError
 
 # Faces and borders, 3.1: median FPIR over 117 algorithms by group, NIST FRTE 1:N; printed beside it are a
@@ -68,6 +77,37 @@ def test_report_by_group():
     inequity = report.inequity["gini_fpir"]
     assert inequity["low"] < inequity["value"] < inequity["high"]
     assert report.to_json()["breakdown"] == "group"
+
+
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=15)
+def test_every_interval_of_inequity_holds_its_estimate(parts, seed):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, parts, 400).astype(str)
+    mated, other = random.normal(0.7, 0.1, 400), random.normal(0.3, 0.1, 400)
+    curve = verification_curve(
+        mated, other, mated_strata={"group": labels}, non_mated_strata={"group": labels}
+    )
+    for one in group_report(curve, "group", 0.5, resamples=60).inequity.values():
+        if one["low"] is not None:
+            assert one["low"] <= one["value"] <= one["high"]
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_drawing_kinds_of_subjects_is_drawing_subjects(pairs):
+    random = np.random.default_rng(3)
+    trials = random.integers(1, 6, 300)
+    part = Clusters(random.binomial(trials, 0.2), trials, pairs)
+    fast = _resampled(part, 4000, 1)
+    share, slow = part.errors.sum() / part.trials.sum(), np.empty(4000)
+    for b in range(4000):  # one subject after another
+        times = random.multinomial(300, np.full(300, 1 / 300))
+        slow[b] = (times * part.errors).sum() / (times * part.trials).sum()
+        if pairs:
+            moved = ((times - 1) * part.errors).sum() - share * ((times - 1) * part.trials).sum()
+            slow[b] = min(1.0, max(0.0, share + moved / (part.trials.sum() / 2)))
+    assert fast.mean() == pytest.approx(slow.mean(), abs=4 * slow.std() * (2 / 4000) ** 0.5)
+    assert fast.std() == pytest.approx(slow.std(), rel=0.08)
 
 
 def test_cross_matrix_rows_sum_to_the_rate():
