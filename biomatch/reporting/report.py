@@ -66,11 +66,12 @@ def report(
     >>> import biomatch as bm
     >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
     >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
-    >>> report(bm.evaluate(done, made.truth, grid=5)).name
+    >>> result = bm.evaluate(done, made.truth, grid=5)
+    >>> report(result).name
     'report.html'
     >>> report(bm.verification_curve([0.8, 0.9], [0.1] * 99 + [0.3]), "own.html").name
     'own.html'
-    >>> report(bm.evaluate(done, made.truth, grid=5), "brief.html", brief=True).name
+    >>> report(result, "brief.html", brief=True).name
     'brief.html'
     """
     if isinstance(results, IdentificationCurve | VerificationCurve):
