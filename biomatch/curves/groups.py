@@ -342,22 +342,19 @@ def _inequity(
 
 
 def _resampled(part: Clusters, resamples: int, key: int) -> NDArray[np.float64]:
-    """Draw the subjects anew, and give the rate of each draw.
-
-    Subjects of as many errors in as many trials count alike, so how often each such kind is drawn is drawn at
-    once: the same law as drawing one subject after another, in a fraction of the time.
-    """
+    errors, trials = part.errors, part.trials
     rng = stream(0, "evaluation.groups", key)
-    kinds, alike = np.unique(np.stack([part.errors, part.trials]), axis=1, return_counts=True)
-    errors, trials = kinds
-    times = rng.multinomial(int(alike.sum()), alike / alike.sum(), size=resamples)
-    if part.pairs:
-        # To first order a comparison's weight is the sum of its two subjects' deviations (Owen, 2007).
-        share = _share(part)
-        moved = (times - alike) @ errors - share * ((times - alike) @ trials)
-        return np.clip(share + moved / (part.trials.sum() / 2), 0.0, 1.0)
-    found: NDArray[np.float64] = (times @ errors) / (times @ trials)
-    return found
+    rates = np.empty(resamples)
+    share = _share(part)
+    for b in range(resamples):
+        times = rng.multinomial(errors.size, np.full(errors.size, 1.0 / errors.size))
+        if part.pairs:
+            # To first order a comparison's weight is the sum of its two subjects' deviations (Owen, 2007).
+            moved = ((times - 1) * errors).sum() - share * ((times - 1) * trials).sum()
+            rates[b] = min(1.0, max(0.0, share + float(moved) / (trials.sum() / 2)))
+        else:
+            rates[b] = (times * errors).sum() / (times * trials).sum()
+    return rates
 
 
 def _share(part: Clusters) -> float:

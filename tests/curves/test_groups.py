@@ -93,23 +93,6 @@ def test_every_interval_of_inequity_holds_its_estimate(parts, seed):
             assert one["low"] <= one["value"] <= one["high"]
 
 
-@pytest.mark.parametrize("pairs", [False, True])
-def test_drawing_kinds_of_subjects_is_drawing_subjects(pairs):
-    random = np.random.default_rng(3)
-    trials = random.integers(1, 6, 300)
-    part = Clusters(random.binomial(trials, 0.2), trials, pairs)
-    fast = _resampled(part, 4000, 1)
-    share, slow = part.errors.sum() / part.trials.sum(), np.empty(4000)
-    for b in range(4000):  # one subject after another
-        times = random.multinomial(300, np.full(300, 1 / 300))
-        slow[b] = (times * part.errors).sum() / (times * part.trials).sum()
-        if pairs:
-            moved = ((times - 1) * part.errors).sum() - share * ((times - 1) * part.trials).sum()
-            slow[b] = min(1.0, max(0.0, share + moved / (part.trials.sum() / 2)))
-    assert fast.mean() == pytest.approx(slow.mean(), abs=4 * slow.std() * (2 / 4000) ** 0.5)
-    assert fast.std() == pytest.approx(slow.std(), rel=0.08)
-
-
 def test_cross_matrix_rows_sum_to_the_rate():
     rng = np.random.default_rng(5)
     scores, probes = rng.normal(size=900), rng.choice(["a", "b"], 900)
