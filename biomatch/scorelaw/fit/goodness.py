@@ -122,6 +122,7 @@ def judge_fit(
     strangers = tuple(_non_mated(law, sample))
     mated = tuple(_mated(law, sample))
     warnings = [
+        *_unsettled(twin),
         *_few(sample),
         *_tails(strangers, mated),
         *_clusters(twin.profile, sample),
@@ -130,6 +131,15 @@ def judge_fit(
     if suspects is not None and suspects.alike:
         warnings.append(suspects.warning())
     return Goodness(strangers, mated, held_out, tuple(warnings))
+
+
+def _unsettled(twin: Twin) -> list[str]:
+    if twin.converged:
+        return []
+    return [
+        "the fit did not come to rest within its steps: another set of images may give another profile; look "
+        "for mislabelled images and give more people"
+    ]
 
 
 def check_held_out(twin: Twin, kept: ScoreSample) -> tuple[HeldOut, ...]:
