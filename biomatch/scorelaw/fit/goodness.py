@@ -9,6 +9,7 @@ import numpy as np
 
 from biomatch import facemodel
 from biomatch.rates import Rate, rate
+from biomatch.scorelaw.fit.centre import leaning
 from biomatch.scorelaw.fit.sample import ScoreSample
 from biomatch.scorelaw.fit.suspects import Suspects
 from biomatch.scorelaw.fit.twin import Twin
@@ -123,6 +124,7 @@ def judge_fit(
     mated = tuple(_mated(law, sample))
     warnings = [
         *_unsettled(twin),
+        *leaning(sample),
         *_few(sample),
         *_tails(strangers, mated),
         *_clusters(twin.profile, sample),

@@ -78,6 +78,12 @@ class ScoreSample:
         """Count non-mated scores at or above a threshold (rounded up to `EDGES`)."""
         return int(self.above[self._edge(threshold)])
 
+    @property
+    def mean_non_mated(self) -> float:
+        """Mean of the non-mated scores, within half a step of `EDGES`."""
+        step = float(EDGES[1] - EDGES[0])
+        return float(EDGES[0] + step * (self.above[1:].sum() / self.non_mated + 0.5))
+
     def threshold_at(self, level: float) -> float:
         """Give the lowest of `EDGES` with FMR at most `level`."""
         return float(EDGES[int(np.argmax(self.above <= level * self.non_mated))])
