@@ -94,3 +94,11 @@ def test_span_of_few_images_is_the_number_of_values():
     assert span(rows) == 128
     narrow = unit_rows(stream(2, "tests.fit.span").standard_normal((400, 48)), "a test")
     assert span(np.pad(narrow, ((0, 0), (0, 80)))) == 48
+
+
+@pytest.mark.parametrize("values", [32, 33])
+def test_templates_of_the_fewest_values_are_fitted(embeddings, values):
+    templates, labels = embeddings(load_profile("boarding-small").with_({"dimension": values}), 60, 3)
+    twin = fit_twin(from_embeddings(templates, labels))
+    assert twin.converged
+    assert twin.profile.dimension <= values

@@ -77,7 +77,7 @@ def solve(
     profile : FaceProfile
         Where to start.
     parameters : list of Parameter
-        What may move.
+        What may move; one whose bounds meet stays where they are.
     residuals : callable
         From a profile to the data's residuals, in units of their error.
     steps : int, optional
@@ -89,6 +89,8 @@ def solve(
     moves through real numbers, as the closed forms allow, and is rounded at the end; the caller fits the
     rest once more beside the whole number.
     """
+    # Templates of the fewest values leave the dimension nowhere to go.
+    parameters = [p for p in parameters if p.low < p.high]
     centre = np.array([p.centre for p in parameters])
     pull = np.array([p.pull for p in parameters])
     low = np.array([p.to_free(max(p.low, 1e-9) if p.transform else p.low) for p in parameters])

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from biomatch.cli import score_options as options
 from biomatch.cli.console import Json, emit, note, plain
+from biomatch.cli.scoring import score_options as options
 from biomatch.cli.types import Confidence, MaxFpir
 
 

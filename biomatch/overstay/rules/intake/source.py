@@ -13,8 +13,8 @@ import polars as pl
 
 from biomatch import files
 from biomatch.errors import TableError
-from biomatch.overstay.rules import csvfile
-from biomatch.overstay.rules.faults import Faults
+from biomatch.overstay.rules.intake import csvfile
+from biomatch.overstay.rules.intake.faults import Faults
 
 ROW = "__row"
 """Column that numbers the rows, the first after the header as 1."""
