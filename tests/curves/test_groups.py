@@ -7,8 +7,6 @@ from hypothesis import strategies as st
 
 from biomatch.curves.build import identification_curve, verification_curve
 from biomatch.curves.groups import (
-    Clusters,
-    _resampled,
     cross_group,
     fairness_discrepancy,
     garbe,
