@@ -8,8 +8,8 @@ from typing import Any
 import polars as pl
 
 from biomatch.evaluation.result import Result
-from biomatch.reporting.calibrated import FAILED, MODELS
 from biomatch.reporting.figures import Ratio, count, percent, shorten, words
+from biomatch.reporting.fraud.calibrated import FAILED, MODELS
 from biomatch.tuning.alerts.plan import SILENT
 
 FEWEST = 30
