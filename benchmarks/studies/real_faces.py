@@ -180,7 +180,7 @@ def verdicts(store: dict[str, list[dict[str, Any]]]) -> list[str]:
             if not twin:
                 misfit = f"misfit {rows[0]['misfit']:.0f}"
                 lines.append(
-                    f"| {name} | {images} | misfit below {UNUSABLE:g}, or refused | one | {misfit} | refused |"
+                    f"| {name} | {images} | misfit below {UNUSABLE:g}, or refused | - | {misfit} | refused |"
                 )
                 continue
             for limit, (low, high) in RATIOS.items():
