@@ -150,11 +150,13 @@ class Gallery(Owned, Carded):
             raise GalleryError(
                 "expect_hash with a quick check", allowed="check='full', which reads all of it"
             )
+        if not isinstance(read_only, bool):
+            raise GalleryError(f"read_only = {read_only!r:.80}", allowed="True, False")
         options, keeper = opened_keeper(
             path, thread_count(threads), full=check == "full", read_only=read_only, expect_hash=expect_hash
         )
         gallery = cls.__new__(cls)
-        gallery._take(options, keeper, read_only=bool(read_only))
+        gallery._take(options, keeper, read_only=read_only)
         return gallery
 
     @property

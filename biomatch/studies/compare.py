@@ -72,7 +72,8 @@ class Change:
 
 def wilson(numerator: int, denominator: int, confidence: float) -> tuple[float, float]:
     """Give Wilson's score interval of a proportion (Wilson, JASA 22, 1927)."""
-    z = float(ndtri(0.5 + confidence / 2.0))
+    # From the lower tail: 0.5 + confidence / 2 rounds to 1, whose quantile is infinite.
+    z = -float(ndtri((1.0 - checks.confidence(confidence)) / 2.0))
     share = numerator / denominator
     middle = share + z * z / (2 * denominator)
     half = z * np.sqrt(share * (1 - share) / denominator + z * z / (4 * denominator**2))

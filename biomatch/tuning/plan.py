@@ -255,7 +255,9 @@ def _check(
         )
     if 0.0 < expected < checks.LEAST_TARGET:
         raise SettingsError(
-            f"an expected rate of {expected:g}", allowed=f"0, or from {checks.LEAST_TARGET:g}", remedy="give 0"
+            f"an expected rate of {expected:g}",
+            allowed=f"0, or from {checks.LEAST_TARGET:g}",
+            remedy="give 0",
         )
     if checks.whole(per_subject, "per_subject", least=1, error=SettingsError) > MOST_PER_SUBJECT:
         raise SettingsError(

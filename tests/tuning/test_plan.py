@@ -42,7 +42,9 @@ def test_power_of_clusters():
 
 
 @given(
-    st.integers(2, 9), st.floats(1e-15, 0.5), st.one_of(st.just(0.0), st.floats(0.0, 1.0), st.floats(0.0, 1e-9))
+    st.integers(2, 9),
+    st.floats(1e-15, 0.5),
+    st.one_of(st.just(0.0), st.floats(0.0, 1.0), st.floats(0.0, 1e-9)),
 )
 def test_errors_of_a_subject_are_beta_binomial(size, rate, correlation):
     """The slow twin in fractions: also where the correlation is so small that gamma functions cancel."""
