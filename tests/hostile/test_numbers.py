@@ -189,7 +189,7 @@ def test_a_confidence_of_python_is_a_share(confidence):
     from biomatch import rates, verification_curve
     from biomatch.errors import BiomatchError
     from biomatch.evaluation.alerts.precision import box_confidence
-    from biomatch.overstay.linkage.spread import count_interval
+    from biomatch.overstay.linkage.posteriors.spread import count_interval
     from biomatch.reporting.own.facts import of_curve
     from biomatch.studies.compare import wilson
     from biomatch.tuning import clusters, usual
