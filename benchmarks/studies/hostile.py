@@ -280,6 +280,7 @@ parser.add_argument("--interrupts", type=int, default=200)
 parser.add_argument("--kills", type=int, default=200)
 parser.add_argument("--seed", type=int, default=1)
 parser.add_argument("--keep", type=Path, help="folder for the counts of parts that were done")
+parser.add_argument("--seconds", type=float, default=1e6, help="of the kills; --keep holds what was done")
 parser.add_argument("--part", choices=("files", "interrupts", "kills"), help="only this part, into --keep")
 
 if __name__ == "__main__":
@@ -304,14 +305,14 @@ if __name__ == "__main__":
     work: dict[str, Callable[[], Counts]] = {
         "interrupts": lambda: interrupts(given.interrupts, given.seed),
         "files": lambda: hostile_files(home, given.files, given.seed),
-        "kills": lambda: kills(home, given.kills, given.seed),
     }
     for name, do in work.items():
         file = keep / f"{name}.json"
         if not file.exists() and given.part in (None, name):
             file.write_text(json.dumps(do()))
-    done = {name: keep / f"{name}.json" for name in work}
-    if all(file.exists() for file in done.values()):
+    whole = given.part in (None, "kills") and kills(home, given.kills, given.seed, given.seconds)
+    done = {name: keep / f"{name}.json" for name in (*work, "kills")}
+    if whole and all(file.exists() for file in done.values()):
         counts = {name: json.loads(file.read_text()) for name, file in done.items()}
         RESULTS.write_text(
             page({k: {a: Counter(b) for a, b in v.items()} for k, v in counts.items()}, given.seed)

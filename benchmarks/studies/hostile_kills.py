@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import multiprocessing
 import os
 import random
@@ -15,7 +16,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-Counts = dict[str, Counter[str]]
+TABLES = ("review-sample", "review", "scores", "stays us", "stays eu", "stays retention")
+SUFFIX = {
+    "tune": ".json",
+    "report": ".html",
+    "fit": ".toml",
+    "embed": ".npz",
+    **dict.fromkeys(TABLES, ".csv"),
+}
+LONG = {"demo": 12, "bench": 6, "evaluate": 4, "run": 4, "report": 4}
+"""Commands that take long have their turn in two rounds of so many: one with an older output, one without."""
 
 
 def commands_that_write(home: Path) -> dict[str, list[str]]:
@@ -71,83 +81,95 @@ def names_in(place: Path) -> list[str]:
     return sorted(str(one.relative_to(place)) for one in place.rglob("*") if one.is_file())
 
 
-def kills(home: Path, number: int, seed: int) -> Counts:
-    """Kill commands at random moments, half of them over an older output; then give the same command again.
-
-    An older output that was moved aside is lost only if the next command does not put it back or replace it.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["biomatch.cli", "polars", "biomatch.system.replay", "biomatch.evaluation.judge"]
-    )
-    rng, found = random.Random(seed), {}
-    tables = ("review-sample", "review", "scores", "stays us", "stays eu", "stays retention")
-    suffix = {
-        "tune": ".json",
-        "report": ".html",
-        "fit": ".toml",
-        "embed": ".npz",
-        **dict.fromkeys(tables, ".csv"),
-    }
-    calls = commands_that_write(home)
-    reference: dict[str, tuple[float, list[str]]] = {}
-    with tempfile.TemporaryDirectory(prefix="killed-") as folder:
-        said = f"{folder}/said.txt"
-
-        def start(words: list[str]) -> Any:
-            process = context.Process(target=called, args=(words, said))
-            process.start()
-            return process
-
+def undisturbed(context: Any, calls: dict[str, list[str]], whole: Path) -> dict[str, tuple[float, list[str]]]:
+    """Run every command once, unless that was done; give its seconds and the names of its output's files."""
+    times = whole / "seconds.json"
+    if not times.exists():
+        shutil.rmtree(whole, ignore_errors=True)
+        seconds = {}
         for name, words in calls.items():
-            place = Path(folder) / name / f"out{suffix.get(name, '')}"
-            place.parent.mkdir()
-            began = time.perf_counter()
-            process = start([*words, "--out", str(place)])
+            place = whole / name / f"out{SUFFIX.get(name, '')}"
+            place.parent.mkdir(parents=True)
+            began, said = time.perf_counter(), str(whole / "said.txt")
+            process = context.Process(target=called, args=([*words, "--out", str(place)], said))
+            process.start()
             process.join()
             if process.exitcode:
                 raise SystemExit(f"{words} ended with {process.exitcode}: {Path(said).read_text()[-500:]}")
-            reference[name] = time.perf_counter() - began, names_in(place)
-        # The demo takes a minute: it has its turn in two rounds of five.
-        rounds = [
-            (round_, name)
-            for round_ in range(number)
-            for name in sorted(calls)
-            if name != "demo" or round_ % 5 in (0, 1)
-        ]
-        for at in range(number):
-            round_, name = rounds[at]
-            took, whole = reference[name]
-            place = Path(folder) / f"{at}" / f"out{suffix.get(name, '')}"
-            place.parent.mkdir()
-            older = Path(folder) / name / place.name
-            if over := round_ % 2 == 1:
-                (shutil.copytree if older.is_dir() else shutil.copy)(older, place)
-            words = [*calls[name], "--out", str(place)]
-            process = start(words)
-            process.join(rng.random() * took)
-            process.kill()
-            process.join()
-            killed = process.exitcode == -signal.SIGKILL
-            aside = list(place.parent.glob(f".{place.name}.old-*"))
-            stood = place.exists() and (name == "bench" or names_in(place) == whole)
-            again = start(words)
-            again.join()
-            left = [one.name for one in place.parent.iterdir() if one.name != place.name]
-            if again.exitcode or names_in(place) != whole or left or (over and not stood and not aside):
-                print(
-                    f"{name}: {again.exitcode} {left} {Path(said).read_text()[-400:]}",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                ending = "lost"
-            else:
-                ending = "too late" if not killed else "whole" if stood or aside else "nothing yet"
-            found.setdefault(name, Counter())[ending] += 1
-            shutil.rmtree(place.parent)
-            if at % 20 == 19:
-                print(f"{at + 1} kills", file=sys.stderr, flush=True)
-    return found
+            seconds[name] = time.perf_counter() - began
+        times.write_text(json.dumps(seconds))
+    return {
+        name: (seconds, names_in(whole / name / f"out{SUFFIX.get(name, '')}"))
+        for name, seconds in json.loads(times.read_text()).items()
+    }
+
+
+def killed_once(
+    context: Any, words: list[str], took: float, whole: list[str], older: Path, place: Path, over: bool
+) -> str:
+    """Kill a command after a part of its time, over an older output or not; give the ending."""
+    said = str(place.parent.with_name("said.txt"))
+    place.parent.mkdir()
+    if over:
+        (shutil.copytree if older.is_dir() else shutil.copy)(older, place)
+    process = context.Process(target=called, args=(words, said))
+    process.start()
+    process.join(took)
+    process.kill()
+    process.join()
+    aside = list(place.parent.glob(f".{place.name}.old-*"))
+    # A study keeps every run that it finished, so its folder stands there from the beginning.
+    stood = place.exists() and (words[0] == "bench" or names_in(place) == whole)
+    again = context.Process(target=called, args=(words, said))
+    again.start()
+    again.join()
+    left = [one.name for one in place.parent.iterdir() if one.name != place.name]
+    if again.exitcode or names_in(place) != whole or left or (over and not stood and not aside):
+        print(
+            f"{words}: {again.exitcode} {left} {Path(said).read_text()[-400:]}", file=sys.stderr, flush=True
+        )
+        return "lost"
+    if process.exitcode != -signal.SIGKILL:
+        return "too late"
+    return "whole" if stood or aside else "nothing yet"
+
+
+def kills(home: Path, number: int, seed: int, seconds: float) -> bool:
+    """Kill commands at random moments, half of them over an older output; then give the same command again.
+
+    An older output that was moved aside is lost only if the next command does not put it back or replace it.
+    Counts are kept beside `home`, so that a later call goes on; says whether all were done within `seconds`.
+    """
+    began = time.perf_counter()
+    context = multiprocessing.get_context("forkserver")
+    preload = ["biomatch.cli", "polars", "biomatch.system.replay", "biomatch.evaluation.judge"]
+    context.set_forkserver_preload(preload)
+    calls, whole = commands_that_write(home), home.parent / "whole"
+    reference = undisturbed(context, calls, whole)
+    turns = [
+        (round_, name)
+        for round_ in range(number)
+        for name in sorted(calls)
+        if name not in LONG or round_ % LONG[name] < 2
+    ][:number]
+    kept = home.parent / "kills.json"
+    laid = json.loads(kept.read_text()) if kept.exists() else {}
+    found = {name: Counter(counts) for name, counts in laid.items()}
+    done = sum(sum(one.values()) for one in found.values())
+    for at, (round_, name) in enumerate(turns):
+        if at < done:
+            continue
+        if time.perf_counter() - began > seconds:
+            return False
+        took, names = reference[name]
+        older = whole / name / f"out{SUFFIX.get(name, '')}"
+        with tempfile.TemporaryDirectory(prefix="killed-") as folder:
+            place = Path(folder) / "place" / older.name
+            words, moment = [*calls[name], "--out", str(place)], random.Random(f"{seed} {at}").random() * took
+            ending = killed_once(context, words, moment, names, older, place, over=round_ % 2 == 1)
+        found.setdefault(name, Counter())[ending] += 1
+        kept.write_text(json.dumps(found))
+    return True
 
 
 def more_seeds(home: Path) -> None:

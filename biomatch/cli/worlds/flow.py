@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def parse_day(text: str, option: str = "--on") -> date:
     """Read an ISO date, or say which form is meant."""
-    from biomatch.cli.stays import read_day
+    from biomatch.cli.records.stays import read_day
 
     return read_day(text, option)
 
