@@ -24,3 +24,16 @@ def other_tiny_world():
     from biomatch.worlds import world
 
     return world(Scenario.load("tiny"), seed=2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _as_shipped():
+    """What an example registers is forgotten behind it: the next file's tests see what ships."""
+    from biomatch import registry
+
+    kinds = [kind for kind in vars(registry).values() if isinstance(kind, registry.Registry)]
+    before = [set(kind) for kind in kinds]
+    yield
+    for kind, names in zip(kinds, before, strict=True):
+        for name in set(kind) - names:
+            kind.remove(name)

@@ -31,7 +31,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
     "Start here": (
         Entry(
             "demo",
-            "demo",
+            "worlds.demo",
             "Tune on one synthetic world, grade on another, and write the report.",
             ("biomatch demo --out demo", "biomatch demo --scenario seaport --max-fpir 0.003 --out seaport"),
         ),
@@ -57,7 +57,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
     "From a world to a report": (
         Entry(
             "world",
-            "flow",
+            "worlds.flow",
             "Make a synthetic border world: travellers, records and faces.",
             (
                 "biomatch world tiny --seed 1 --out tuning",
@@ -66,7 +66,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "search",
-            "flow",
+            "worlds.flow",
             "Search a world's probes one-to-many; the lists know no threshold.",
             (
                 "biomatch search tuning --out lists",
@@ -75,7 +75,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "tune",
-            "tune",
+            "worlds.tune",
             "Choose a threshold, for searches, fraud or leads, with its guarantee.",
             (
                 "biomatch tune lists tuning --max-fpir 0.05 --out point.json",
@@ -84,7 +84,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "run",
-            "flow",
+            "worlds.flow",
             "Decide, raise alerts and list overstays at the chosen thresholds.",
             (
                 "biomatch run grading --at point.json --out run",
@@ -93,7 +93,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "evaluate",
-            "judge",
+            "worlds.judge",
             "Judge a run by the truth: rates, false overstays, fraud caught.",
             (
                 "biomatch evaluate run grading --out result",
@@ -102,7 +102,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "report",
-            "report",
+            "worlds.report",
             "Write the report of one result or several as one offline HTML file.",
             (
                 "biomatch report result --out report.html",
@@ -111,13 +111,13 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "groups",
-            "groups",
+            "worlds.groups",
             "Compare error rates of groups, with intervals and inequity indices.",
             ("biomatch groups result", "biomatch groups result --by mode --max-fpir 0.1"),
         ),
         Entry(
             "review",
-            "review",
+            "worlds.review",
             "Work through a list of overstays with fallible officers and limits.",
             ("biomatch review result", "biomatch review result --set reviews_a_day=3 --out reviews.csv"),
         ),
@@ -125,7 +125,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
     "Your own data": (
         Entry(
             "scores",
-            "scores",
+            "scoring.scores",
             "Give rates, curve and threshold of scores that your matcher made.",
             (
                 "biomatch scores scores.csv --max-fmr 0.1",
@@ -134,7 +134,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "identify",
-            "identify",
+            "scoring.identify",
             "Search your own templates one-to-many and judge every threshold.",
             (
                 "biomatch identify references.npz probes.npz --out found",
@@ -143,7 +143,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "fit",
-            "fit",
+            "matchers.fit",
             "Fit a face profile, your matcher's synthetic twin, to your data.",
             (
                 "biomatch fit references.npz --out mine.toml",
@@ -152,7 +152,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "embed",
-            "embed",
+            "matchers.embed",
             "Make templates of face images with your own ONNX model.",
             (
                 "biomatch embed model.onnx images --out probes.npz",
@@ -161,7 +161,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "stays",
-            "stays",
+            "records.stays",
             "Judge a file of stays by the rules of the US or the EU.",
             (
                 "biomatch stays eu trips.csv --on 2026-03-31",
@@ -170,7 +170,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "link",
-            "link",
+            "records.link",
             "Link your own entries and exits: stays, leads and the evidence.",
             (
                 "biomatch link records.csv --on 2026-03-31 --out linked",
@@ -179,7 +179,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "waterfall",
-            "link",
+            "records.link",
             "Show what speaks for one of your links, and what against it.",
             (
                 "biomatch waterfall linked",
@@ -188,7 +188,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "review-sample",
-            "review_sample",
+            "records.review_sample",
             "Draw links or leads for people to check, or read their answers.",
             (
                 "biomatch review-sample linked --pairs 50 --out sample.csv",
@@ -217,7 +217,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
     "At a port": (
         Entry(
             "queue",
-            "queue",
+            "worlds.queue",
             "Simulate the waits of a port, hour by hour, with its roster.",
             (
                 "biomatch queue hall",
@@ -226,7 +226,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "port",
-            "queue",
+            "worlds.queue",
             "List the built-in ports, or print one as TOML with its sources.",
             (
                 "biomatch port list",
@@ -237,7 +237,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
     "Plan and predict": (
         Entry(
             "plan",
-            "plan",
+            "scoring.plan",
             "Say how many searches and subjects it takes to show a claim.",
             (
                 "biomatch plan --max-fpir 0.003",
@@ -246,7 +246,7 @@ TASKS: dict[str, tuple[Entry, ...]] = {
         ),
         Entry(
             "predict",
-            "predict",
+            "matchers.predict",
             "Predict threshold and FNIR at any gallery size, without simulation.",
             (
                 "biomatch predict visa-border-leader --gallery 1e6 --max-fpir 0.003",
@@ -257,19 +257,19 @@ TASKS: dict[str, tuple[Entry, ...]] = {
     "Studies and checks": (
         Entry(
             "bench",
-            "studies",
+            "worlds.studies",
             "Run a grid of worlds, systems and seeds; finished runs are kept.",
             ("biomatch bench suite.toml --out study", "biomatch bench suite.toml --workers 2 --out study"),
         ),
         Entry(
             "compare",
-            "studies",
+            "worlds.studies",
             "Say which figures of two studies differ, with intervals.",
             ("biomatch compare before after", "biomatch compare before after --margin 0.01 --json"),
         ),
         Entry(
             "verify",
-            "verify",
+            "matchers.verify",
             "Check the simulation against published face recognition figures.",
             ("biomatch verify --quick", "biomatch verify --json"),
         ),

@@ -6,14 +6,16 @@ threshold is always on the grid.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.evaluation.overstays.counts import count_overstays, judge_stays
+from biomatch.evaluation.overstays.counts import Overstays, count_overstays, judge_stays
 from biomatch.evaluation.trials import observed_of
+from biomatch.gallery.threads import thread_count
 from biomatch.policy import OperatingPoint
 from biomatch.system.run import Run
 from biomatch.truth import Truth
@@ -54,16 +56,19 @@ def threshold_grid(result: Result, run: Run, truth: Truth, count: int) -> pl.Dat
     thresholds = grid_thresholds(result, count)
     curve, observed = result.curve, observed_of(run.lists)
     false_positives, misses = curve.at(thresholds, rank=result.list_length)
+
+    def overstays_at(threshold: float) -> list[Overstays]:
+        if threshold == result.point.face_threshold and not result.point.face_threshold_by:
+            return result.overstays[-1:]  # as the run listed them: its last date
+        point = OperatingPoint.of(threshold, result.point.system, lead_posterior=result.point.lead_posterior)
+        stays, _ = run.book.at(point)
+        return count_overstays(judge_stays(stays, observed, truth, point))
+
+    # Each threshold links anew and needs nothing of its neighbours: a core works on one, another on the next.
+    with ThreadPoolExecutor(thread_count(None)) as pool:
+        listed = list(pool.map(overstays_at, thresholds.tolist()))
     rows = []
-    for threshold, wrong, missed in zip(thresholds, false_positives, misses, strict=True):
-        if float(threshold) == result.point.face_threshold and not result.point.face_threshold_by:
-            overstays = result.overstays[-1:]  # as the run listed them: its last date
-        else:
-            point = OperatingPoint.of(
-                float(threshold), result.point.system, lead_posterior=result.point.lead_posterior
-            )
-            stays, _ = run.book.at(point)
-            overstays = count_overstays(judge_stays(stays, observed, truth, point))
+    for threshold, wrong, missed, overstays in zip(thresholds, false_positives, misses, listed, strict=True):
         row = {
             "threshold": float(threshold),
             "tuned": float(threshold) == result.point.face_threshold,

@@ -15,11 +15,12 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from biomatch.reporting import adversary, calibrated, charts, explained, front, prospects
+from biomatch.reporting import charts, prospects
 from biomatch.reporting.along import TARGETS
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.findings import PLACES
+from biomatch.reporting.fraud import adversary, calibrated, explained, front
 from biomatch.reporting.opening import Opening
 from biomatch.reporting.sections import waits_charts
 from biomatch.reporting.tables import Table

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from biomatch.curves.protocol import Curve
 from biomatch.evaluation.result import Result
 from biomatch.reporting import points
-from biomatch.reporting.adversary import adversary as adversary
 from biomatch.reporting.along import Slider, Tracks
-from biomatch.reporting.calibrated import reliability as reliability
 from biomatch.reporting.drawing import BLUE, GREEN, GREY, VERMILION, decades, finished, log, told
-from biomatch.reporting.explained import waterfall as waterfall
-from biomatch.reporting.front import front as front
+from biomatch.reporting.fraud.adversary import adversary as adversary
+from biomatch.reporting.fraud.calibrated import reliability as reliability
+from biomatch.reporting.fraud.explained import waterfall as waterfall
+from biomatch.reporting.fraud.front import front as front
 from biomatch.reporting.points import Rows
 from biomatch.reporting.prospects import costs as costs
 from biomatch.reporting.prospects import growth as growth

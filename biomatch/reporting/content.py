@@ -8,14 +8,15 @@ from typing import Any
 
 from biomatch.evaluation.alerts.alert_result import ExplainedAlert
 from biomatch.evaluation.result import Result
-from biomatch.reporting import adversary, calibrated, front, points
+from biomatch.reporting import points
 from biomatch.reporting.along import Slider, Tracks, where_counted
 from biomatch.reporting.charts import alert_rows, now_row
 from biomatch.reporting.decision.card import Decision
 from biomatch.reporting.decision.facts import decision
-from biomatch.reporting.explained import explained_table, steps
 from biomatch.reporting.figures import Ratio, clean, threshold
 from biomatch.reporting.findings import findings
+from biomatch.reporting.fraud import adversary, calibrated, front
+from biomatch.reporting.fraud.explained import explained_table, steps
 from biomatch.reporting.opening import Opening
 from biomatch.reporting.points import Rows
 from biomatch.reporting.sections import (

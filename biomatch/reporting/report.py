@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.result import Result
-from biomatch.reporting import adversary, assembly, calibrated, charts, front, points
+from biomatch.reporting import assembly, charts, points
 from biomatch.reporting.content import FEW, Content, comparison_table, content, labels_of
+from biomatch.reporting.fraud import adversary, calibrated, front
 from biomatch.reporting.opening import Opening
 from biomatch.reporting.sections import fraud, growth, waits_charts
 from biomatch.reporting.sections.at_port import AtPort, PortWaits

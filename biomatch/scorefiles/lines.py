@@ -143,10 +143,20 @@ def _parsed(
     return frame.with_columns(pl.col(name).fill_null("") for name, kind in columns if kind == "text")
 
 
+def opening(path: Path) -> str:
+    """Give what stands before the first line feed of any file, text or not (64 KiB at most)."""
+    return _begins(path).decode("utf-8-sig", errors="replace").rstrip("\r\n")
+
+
 def first_line(path: Path) -> str:
-    """Give the first line of a text file without its end; empty for an empty file."""
-    with _open(path) as file:
-        begins = file.readline(1 << 16)
+    """Give the first line of a text file without its end; empty for an empty file.
+
+    Raises
+    ------
+    TableError
+        For UTF-16 and for lines that end in carriage returns alone.
+    """
+    begins = _begins(path)
     if begins[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise TableError(f"{path} is UTF-16 text", allowed="UTF-8", remedy="save it as UTF-8")
     line = begins.decode("utf-8-sig", errors="replace").rstrip("\r\n")
@@ -162,6 +172,11 @@ def first_line(path: Path) -> str:
 def fault_at(path: Path, line: int, what: str, *, allowed: str = "", remedy: str = "") -> TableError:
     """Make the error that names a file's line (counted from 1)."""
     return TableError(f"{path}, line {line}: {what}", allowed=allowed, remedy=remedy)
+
+
+def _begins(path: Path) -> bytes:
+    with _open(path) as file:
+        return file.readline(1 << 16)
 
 
 def _bytes(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from biomatch.registry import READERS, RegisteredReader
-from biomatch.scorefiles.lines import first_line
+from biomatch.scorefiles.lines import opening, plain_suffix
 from biomatch.scorefiles.recognise import FORMATS
 
 READERS.shipped = tuple(FORMATS)
@@ -22,9 +22,11 @@ def own_form(paths: Sequence[Path], form: str | None) -> str | None:
     """Give the registered form of files: the one that was named, or the first that recognises them."""
     if form is not None:
         return form if form in READERS else None
+    if plain_suffix(paths[0]) in (".parquet", ".npy", ".npz"):
+        return None  # no lines: what their bytes happen to hold is not to be asked about
     for name in READERS:
         own = READERS.get(name)
-        if own.recognises is not None and own.files == len(paths) and own.recognises(first_line(paths[0])):
+        if own.recognises is not None and own.files == len(paths) and own.recognises(opening(paths[0])):
             return name
     return None
 
@@ -52,7 +54,8 @@ def register_reader(
     files : int
         How many files it takes.
     recognises : callable, optional
-        Takes the first line of a file and says whether it is of this form; default: the form must be named.
+        Takes the first line of a text file and says whether it is of this form; default: the form must be
+        named. It is not asked about ``.parquet``, ``.npy`` and ``.npz``.
     replace : bool
         Whether a form that was registered under this name may be replaced.
 

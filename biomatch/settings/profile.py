@@ -150,6 +150,9 @@ class FaceProfile(Settings):
     anchor: Anchor = setting({}, MODEL)
     errors: Errors = setting({}, MODEL)
     targets: list[Target] = setting([], "make profiles")
+    centre: tuple[float, ...] | None = setting(
+        None, "biomatch fit --centre: subtracted from unit templates, which are then made unit length again"
+    )
     verdict: Verdict | None = setting(None, "biomatch fit; absent from profiles that were not fitted by it")
 
     @classmethod
@@ -204,8 +207,8 @@ class FaceProfile(Settings):
         return () if self.verdict is None else self.verdict.doubts()
 
     def canonical(self) -> str:
-        """Give what the profile's faces are made by, as canonical JSON: a verdict changes no face."""
-        values = self.model_dump(mode="json", exclude={"verdict"})
+        """Give what the profile's faces are made by, as canonical JSON: no verdict, no centre."""
+        values = self.model_dump(mode="json", exclude={"verdict", "centre"})
         return json.dumps(values, sort_keys=True, separators=(",", ":"))
 
     @model_validator(mode="after")

@@ -24,6 +24,8 @@ def profile_toml(profile: Settings) -> str:
     values = profile.model_dump(mode="json", exclude_none=True)
     plain = {key: value for key, value in values.items() if not isinstance(value, (dict, list))}
     lines = [f"{key} = {_scalar(value)}" for key, value in plain.items()]
+    if values.get("centre"):
+        lines.append("centre = [" + ", ".join(_scalar(value) for value in values["centre"]) + "]")
     for key, table in values.items():
         if not isinstance(table, dict):
             continue

@@ -187,10 +187,10 @@ class Tuned:
 
 def tune_job(job: Job) -> Tuned:
     """Tune the operating point of a job on its tuning seeds."""
+    from biomatch.curves.pooled import pool
     from biomatch.evaluation.sweep import sweep
     from biomatch.system.replay import search
     from biomatch.tuning import tune
-    from biomatch.tuning.pooled import pool
     from biomatch.worlds import world
 
     began = time.perf_counter()

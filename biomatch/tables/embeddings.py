@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,31 @@ def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:
     if (lengths <= 0).any():
         raise TableError(f"row {int(np.argmin(lengths))} of {where} is a zero vector", remedy="leave it out")
     return np.ascontiguousarray(values / lengths[:, None], dtype=np.float32)
+
+
+def centred(templates: NDArray[np.float32], centre: Sequence[float], where: str) -> NDArray[np.float32]:
+    """Subtract a profile's centre from unit templates and make them unit length again.
+
+    Parameters
+    ----------
+    templates : ndarray
+        Shape (n, d), float32, unit rows.
+    centre : sequence of float
+        `FaceProfile.centre`, d values.
+    where : str
+        The file, for messages.
+
+    Raises
+    ------
+    TableError
+        For a centre of another dimension.
+    """
+    if len(centre) != templates.shape[1]:
+        raise TableError(
+            f"templates of {templates.shape[1]} values in {where}, a centre of {len(centre)}",
+            allowed="the templates of the matcher that the profile was fitted to",
+        )
+    return unit_rows(templates.astype(np.float64) - np.asarray(centre, dtype=np.float64), where)
 
 
 def load_arrays(place: Path) -> dict[str, NDArray[Any]] | NDArray[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from biomatch import decimals
 from biomatch.curves.build import IdentificationCurve
+from biomatch.curves.pooled import between_galleries, pool
 from biomatch.curves.protocol import Curve
 from biomatch.errors import ResultsError
 from biomatch.evaluation.alerts.curves import AlertCurves
@@ -23,7 +24,6 @@ from biomatch.tuning.further import KEY as FURTHER
 from biomatch.tuning.further import tune_further
 from biomatch.tuning.growth.methods import shrink
 from biomatch.tuning.guarantee import Guarantee
-from biomatch.tuning.pooled import between_galleries, pool
 
 OBSERVED = ("port", "mode")
 """Breakdowns that an operating point may be keyed on: fields that the system sees."""

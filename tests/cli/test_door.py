@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import typer
 
-from biomatch.cli import FAMILIES, build, catalog, demo, run
+from biomatch.cli import FAMILIES, build, catalog, run
+from biomatch.cli.worlds import demo
 from biomatch.worlds import FIRST_RESERVED_SEED
 
 SLOW = {

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.evidence.prior import pair_log_odds
-from biomatch.overstay.linkage.believable import FEW, RIVALS, SURE, linkable_share
+from biomatch.overstay.linkage.posteriors.believable import FEW, RIVALS, SURE, linkable_share
 
 
 def likelihood(shares, evidence, right, candidates, total):

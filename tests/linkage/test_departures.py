@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.overstay.linkage.departures import UnrecordedDepartures
+from biomatch.overstay.linkage.posteriors.departures import UnrecordedDepartures
 
 
 def simulate(seed, n, miss, stays_on):

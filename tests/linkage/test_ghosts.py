@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from biomatch.overstay.linkage.documents import link_documents
-from biomatch.overstay.linkage.ghosts import ghost_share
 from biomatch.overstay.linkage.link import link
+from biomatch.overstay.linkage.posteriors.ghosts import ghost_share
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tables.observed import DOCUMENTS, MANIFESTS, MOVEMENTS, STATUS_EVENTS, WATCHLIST, Observed

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch.errors import TableError
-from biomatch.overstay.linkage import marginals
-from biomatch.overstay.linkage.marginals import edge_probabilities
+from biomatch.overstay.linkage.posteriors import marginals
+from biomatch.overstay.linkage.posteriors.marginals import edge_probabilities
 
 
 def brute(a, b, w):

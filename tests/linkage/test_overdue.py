@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from biomatch.overstay.linkage.overdue import OverdueStays
+from biomatch.overstay.linkage.posteriors.overdue import OverdueStays
 
 LAWFUL = 90.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from biomatch.evidence.prior import SHAM_RATE
-from biomatch.overstay.linkage.shams import sham_rate
+from biomatch.overstay.linkage.posteriors.shams import sham_rate
 
 
 def counted(back, strange_back, stayed, strange_stayed):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from biomatch.cli import run
-from biomatch.cli.images import read_images
+from biomatch.cli.matchers.images import read_images
 from biomatch.errors import TableError
 from biomatch.tables.embeddings import read_embeddings
 

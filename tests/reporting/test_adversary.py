@@ -10,14 +10,14 @@ from judged_alerts import with_alerts
 import biomatch as bm
 from biomatch.evaluation.alerts.alert_result import AdversaryResult, DonorCatch, DonorPool
 from biomatch.rates import rate
-from biomatch.reporting.adversary import (
+from biomatch.reporting.content import content
+from biomatch.reporting.fraud.adversary import (
     HEADING,
     HOW,
     adversary_rows,
     pools_table,
     sentence,
 )
-from biomatch.reporting.content import content
 from biomatch.reporting.report import pictures
 
 

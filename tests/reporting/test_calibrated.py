@@ -5,10 +5,10 @@ from judged_alerts import with_alerts
 
 import biomatch as bm
 from biomatch.evaluation.alerts.alert_result import ModelCalibration, ReliabilityBin
-from biomatch.reporting.calibrated import (
+from biomatch.reporting.content import content
+from biomatch.reporting.fraud.calibrated import (
     HEADING,
 )
-from biomatch.reporting.content import content
 from biomatch.reporting.report import pictures
 
 BINS = (

@@ -8,7 +8,7 @@ from judged_alerts import with_alerts
 import biomatch as bm
 from biomatch.evaluation.alerts.alert_result import Evidence, ExplainedAlert
 from biomatch.reporting.content import content
-from biomatch.reporting.explained import SIGNS, explained_table, steps
+from biomatch.reporting.fraud.explained import SIGNS, explained_table, steps
 
 PARTS = {"Face against the photo": 9.5, "Quality of the capture": -0.75, "Exit that no port saw": 4.0}
 

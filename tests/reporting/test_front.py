@@ -7,7 +7,7 @@ import pytest
 import biomatch as bm
 from biomatch.rates import rate
 from biomatch.reporting.content import content
-from biomatch.reporting.front import HEADING, front_of, front_table
+from biomatch.reporting.fraud.front import HEADING, front_of, front_table
 from biomatch.reporting.report import pictures
 
 

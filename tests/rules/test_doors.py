@@ -89,7 +89,7 @@ def test_overstayers_come_first_with_severity(stays):
 )
 @settings(max_examples=15, deadline=None)
 def test_rows_in_are_rows_judged_and_rows_rejected(rows, tmp_path_factory):
-    from biomatch.overstay.rules.reading import read_us
+    from biomatch.overstay.rules.intake.rows import read_us
 
     path = tmp_path_factory.mktemp("us") / "stays.csv"
     lines = [f"T{i},B2,2024-01-0{i + 1},," if row == "good" else row for i, row in enumerate(rows)]

@@ -331,7 +331,7 @@ def test_for_a_person(stays) -> None:
 
 
 def test_many_chunks_make_one_object(stays, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("biomatch.cli.tables.CHUNK_ROWS", 7)
+    monkeypatch.setattr("biomatch.cli.records.tables.CHUNK_ROWS", 7)
     rows = "".join(f"T{i},2026-01-01,2026-02-01\n" for i in range(30))
     _, out, _ = stays("eu", f"traveller,entry,exit\n{rows}", "2026-04-01", "--json")
     assert [r["traveller"] for r in json.loads(out)["stays"]] == [f"T{i}" for i in range(30)]
@@ -341,7 +341,7 @@ def test_the_shape_is_checked_across_chunks(stays, monkeypatch: pytest.MonkeyPat
     """Whatever the size of the blocks in which the file is read: the same row is named."""
     good = "".join(f"Té{i},2026-01-01,\r\n" for i in range(60))
     for size in (16, 17, 40, 41, 1000):
-        monkeypatch.setattr("biomatch.overstay.rules.csvfile.CHUNK_BYTES", size)
+        monkeypatch.setattr("biomatch.overstay.rules.intake.csvfile.CHUNK_BYTES", size)
         code, _, err = stays("eu", f"traveller,entry,exit\r\n{good}B,2026-01-01\r\n{good}")
         assert code == 2
         assert "row 61 (line 62) has 2 cells" in err

@@ -216,7 +216,7 @@ def test_command_line(tmp_path, capsys):
 
 
 def test_big_files_are_not_sorted(tmp_path, capsys, monkeypatch):
-    from biomatch.cli import scored
+    from biomatch.cli.scoring import scored
 
     monkeypatch.setattr(scored, "BIG", 1000)
     np.save(tmp_path / "m.npy", MATED)

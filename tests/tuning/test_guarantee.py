@@ -8,10 +8,10 @@ from scipy.stats import beta, binom
 
 from biomatch import rates
 from biomatch.curves.build import identification_curve, verification_curve
+from biomatch.curves.pooled import pool
 from biomatch.errors import ResultsError
 from biomatch.tuning import guarantee, tune
 from biomatch.tuning.clusters import PLUG_IN, p_value, subjects_needed, upper_bound
-from biomatch.tuning.pooled import pool
 
 # Arithmetic of the exact binomial: non-mated searches at which the one-sided 95 % bound meets the target.
 SIZES = {

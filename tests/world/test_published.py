@@ -15,6 +15,7 @@ IN_COUNTRY, RESTATED = (
     0.0104,
     0.0092,
 )  # DHS FY2024, as of 30 Sep 2024 and 6 Feb 2025: two decimals of a percent
+SEEDS = range(1, 5)
 OUT_OF_COUNTRY = 0.00119  # derived: 55,594 of 46,657,108
 
 
@@ -58,16 +59,20 @@ def test_reported_and_true_rates_of_a_small_country(inside):
 @pytest.mark.slow
 def test_reported_rates_come_out_near_the_published_ones(capsys):
     """faces-and-borders.md 10, check 15: within 0.05 points; clearance of 8 to 15% in 129 days."""
-    scenario, observed, truth = world_of(500_000, 1)
-    at_snapshot, later = (reported(observed, day) for day in (scenario.snapshot, scenario.last_day))
+    snapshots, laters, trues = [], [], []
+    for seed in SEEDS:  # one such world's own chance is half of the tolerance
+        scenario, observed, truth = world_of(500_000, seed)
+        snapshots.append(reported(observed, scenario.snapshot).select("status", "of_class"))
+        laters.append(reported(observed, scenario.last_day).select("status"))
+        gone = (pl.col("departed_at").dt.date() <= scenario.snapshot).fill_null(False)
+        over = (
+            (pl.col("last_lawful_day") < scenario.snapshot) & ~gone & (pl.col("status") != "status_changed")
+        )
+        counted = pl.col("last_lawful_day").is_between(scenario.measure_from, scenario.snapshot)
+        trues.append(truth.stays.filter((pl.col("mode") != "land") & counted).select(over=over))
+    at_snapshot, later = pl.concat(snapshots), pl.concat(laters)
     first, second = (share(stays, "suspected_in_country_overstay") for stays in (at_snapshot, later))
-    true = truth.stays.filter(
-        (pl.col("mode") != "land")
-        & pl.col("last_lawful_day").is_between(scenario.measure_from, scenario.snapshot)
-    )
-    gone = (pl.col("departed_at").dt.date() <= scenario.snapshot).fill_null(False)
-    over = (pl.col("last_lawful_day") < scenario.snapshot) & ~gone & (pl.col("status") != "status_changed")
-    true_rate = true.select(over.mean()).item()
+    true_rate = pl.concat(trues)["over"].mean()
     with capsys.disabled():
         print(f"\nreported {first:.4%} (published 1.04%), restated {second:.4%} (published 0.92%), ", end="")
         print(f"true {true_rate:.4%} (set 0.60%), of {at_snapshot.height} expected departures")

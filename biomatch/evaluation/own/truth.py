@@ -13,8 +13,8 @@ from biomatch.errors import TableError
 from biomatch.evaluation.probability_calibration import Honesty, honesty
 from biomatch.overstay.records.columns import plain_name
 from biomatch.overstay.records.result import OwnLinks
-from biomatch.overstay.rules.faults import Faults
-from biomatch.overstay.rules.source import ROW, Source, load
+from biomatch.overstay.rules.intake.faults import Faults
+from biomatch.overstay.rules.intake.source import ROW, Source, load
 from biomatch.rates import Rate, rate
 
 YES = frozenset({"yes", "y", "true", "1", "same", "match"})

@@ -20,8 +20,8 @@ from biomatch.evidence.levels import level_counts, of_two_documents
 from biomatch.evidence.names import NameFrequencies
 from biomatch.evidence.prior import SHAM_RATE
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
+from biomatch.overstay.linkage.posteriors.shams import sham_rate
 from biomatch.overstay.linkage.scored import GivenScores
-from biomatch.overstay.linkage.shams import sham_rate
 from biomatch.overstay.linkage.tables import Links
 from biomatch.streams import stream
 from biomatch.tables.observed import DOCUMENT_KEY

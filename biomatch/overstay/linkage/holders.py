@@ -13,11 +13,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.evidence.levels import as_m
-from biomatch.overstay.linkage.believable import linkable_share
 from biomatch.overstay.linkage.calibrate import DAY_MS
 from biomatch.overstay.linkage.candidates import by_details, by_face
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
 from biomatch.overstay.linkage.link import Linked
+from biomatch.overstay.linkage.posteriors.believable import linkable_share
 from biomatch.overstay.linkage.residual import DEPTH, MAX_COMPARISONS
 from biomatch.tables.observed import Observed
 

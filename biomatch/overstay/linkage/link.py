@@ -12,10 +12,10 @@ from biomatch.overstay.linkage.assignment import assign
 from biomatch.overstay.linkage.calibrate import Calibration, calibrate
 from biomatch.overstay.linkage.documents import link_documents
 from biomatch.overstay.linkage.faces import PairScorer, check_faces, score_rows
-from biomatch.overstay.linkage.marginals import edge_probabilities
-from biomatch.overstay.linkage.posterior import posteriors
+from biomatch.overstay.linkage.posteriors.marginals import edge_probabilities
+from biomatch.overstay.linkage.posteriors.posterior import posteriors
+from biomatch.overstay.linkage.posteriors.spread import RateSpread
 from biomatch.overstay.linkage.residual import EDGES, Residual, residual_edges
-from biomatch.overstay.linkage.spread import RateSpread
 from biomatch.overstay.linkage.tables import LINKS, Links
 from biomatch.policy import OperatingPoint
 from biomatch.tables.observed import Observed

@@ -12,10 +12,10 @@ from biomatch import portable
 from biomatch.evidence.levels import as_m, level_counts, moved
 from biomatch.evidence.names import NEARLY, Comparison, split, token_levels
 from biomatch.evidence.prior import near_number_llr, pair_log_odds, same_document_log_odds
-from biomatch.overstay.linkage.believable import SURE, Share, linkable_share
 from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration
 from biomatch.overstay.linkage.candidates import by_details, by_face
 from biomatch.overstay.linkage.faces import PairScorer, score_rows
+from biomatch.overstay.linkage.posteriors.believable import SURE, Share, linkable_share
 from biomatch.overstay.linkage.tables import Links
 from biomatch.portable.types import Floats, Ints
 from biomatch.tables.schema import Schema

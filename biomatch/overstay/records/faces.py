@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from biomatch.errors import TableError
 from biomatch.overstay.records.columns import plain_name
-from biomatch.overstay.rules.source import ROW, Source
+from biomatch.overstay.rules.intake.source import ROW, Source
 from biomatch.tables.embeddings import TEMPLATE_KEYS, load_arrays, unit_rows
 
 TEMPLATE_COLUMN = "template_row"

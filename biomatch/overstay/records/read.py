@@ -21,9 +21,9 @@ from biomatch.overstay.records.times import (
     zone_of_rows,
 )
 from biomatch.overstay.rules.base import counted
-from biomatch.overstay.rules.faults import Faults
-from biomatch.overstay.rules.source import ROW, Source
-from biomatch.overstay.rules.terms import read_admission
+from biomatch.overstay.rules.intake.faults import Faults
+from biomatch.overstay.rules.intake.source import ROW, Source
+from biomatch.overstay.rules.intake.terms import read_admission
 from biomatch.tables.schema import Time
 
 RECORDS: dict[str, Any] = {

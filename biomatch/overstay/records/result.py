@@ -14,7 +14,7 @@ import polars as pl
 
 from biomatch import files
 from biomatch.errors import ResultsError, SettingsError, TableError
-from biomatch.overstay.linkage.spread import count_interval
+from biomatch.overstay.linkage.posteriors.spread import count_interval
 from biomatch.overstay.records.tables import PIECES
 from biomatch.overstay.rules.us_report import RATE_COLUMNS, with_rates
 from biomatch.tables import storage

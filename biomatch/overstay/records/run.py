@@ -28,9 +28,9 @@ from biomatch.overstay.records.read import Reader, order, read_records
 from biomatch.overstay.records.result import OwnLinks, expect_false
 from biomatch.overstay.records.times import parse_zones
 from biomatch.overstay.rules.base import check_day, counted, nearest
-from biomatch.overstay.rules.faults import Faults
-from biomatch.overstay.rules.reading import waiver_again
-from biomatch.overstay.rules.source import ROW, Source, load
+from biomatch.overstay.rules.intake.faults import Faults
+from biomatch.overstay.rules.intake.rows import waiver_again
+from biomatch.overstay.rules.intake.source import ROW, Source, load
 from biomatch.policy import OperatingPoint
 from biomatch.settings.system import System
 from biomatch.tables.observed import Observed

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from biomatch.errors import TableError
 from biomatch.overstay.linkage.scored import GivenScores
 from biomatch.overstay.records.columns import plain_name
-from biomatch.overstay.rules.faults import Faults
-from biomatch.overstay.rules.source import Source, load
+from biomatch.overstay.rules.intake.faults import Faults
+from biomatch.overstay.rules.intake.source import Source, load
 
 SCORE_COLUMN = "face_score"
 PAIR_COLUMNS = ("entry_row", "exit_row", "score")

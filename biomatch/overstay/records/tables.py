@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from biomatch.evidence.levels import FIELDS
 from biomatch.overstay.linkage.link import Linked
-from biomatch.overstay.rules.source import ROW
+from biomatch.overstay.rules.intake.source import ROW
 from biomatch.tables.observed import Observed
 
 PIECES = ("prior", "face", *FIELDS, "document", "dwell")

@@ -18,6 +18,7 @@ def fit(
     name: str = "own",
     *,
     first_enrolled: bool = False,
+    centre: bool = False,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Fitted:
@@ -33,6 +34,9 @@ def fit(
         The profile's name.
     first_enrolled : bool
         Whether the first row of each label is its enrolled image and the others are probes.
+    centre : bool
+        Whether to subtract the mean template first, where a network's templates all lean one way; the profile
+        keeps it as ``.centre``.
     seed : int
         Splits the people into those that are fitted and those that the fit is checked on.
     progress : callable, optional
@@ -63,4 +67,6 @@ def fit(
         raise TableError(
             f"templates of shape {rows.shape} and labels of shape {names.shape}", allowed="(n, d) and (n,)"
         )
-    return fit_embeddings(unit_rows(rows, "the templates"), names, name, seed, progress, first_enrolled)
+    return fit_embeddings(
+        unit_rows(rows, "the templates"), names, name, seed, progress, first_enrolled, centre
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from biomatch import facemodel
 from biomatch.rates import Rate, rate
+from biomatch.scorelaw.fit.centre import leaning
 from biomatch.scorelaw.fit.sample import ScoreSample
 from biomatch.scorelaw.fit.suspects import Suspects
 from biomatch.scorelaw.fit.twin import Twin
@@ -122,6 +123,8 @@ def judge_fit(
     strangers = tuple(_non_mated(law, sample))
     mated = tuple(_mated(law, sample))
     warnings = [
+        *_unsettled(twin),
+        *leaning(sample),
         *_few(sample),
         *_tails(strangers, mated),
         *_clusters(twin.profile, sample),
@@ -130,6 +133,15 @@ def judge_fit(
     if suspects is not None and suspects.alike:
         warnings.append(suspects.warning())
     return Goodness(strangers, mated, held_out, tuple(warnings))
+
+
+def _unsettled(twin: Twin) -> list[str]:
+    if twin.converged:
+        return []
+    return [
+        "the fit did not come to rest within its steps: another set of images may give another profile; look "
+        "for mislabelled images and give more people"
+    ]
 
 
 def check_held_out(twin: Twin, kept: ScoreSample) -> tuple[HeldOut, ...]:

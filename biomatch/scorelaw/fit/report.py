@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from biomatch.cards import Card, Carded, Progress, facts
+from biomatch.scorelaw.fit.centre import centre_of
 from biomatch.scorelaw.fit.goodness import Goodness, HeldOut, check_held_out, judge_fit
 from biomatch.scorelaw.fit.sample import FEWEST, ScoreSample, from_embeddings
-from biomatch.scorelaw.fit.suspects import Suspects, find_suspects
+from biomatch.scorelaw.fit.suspects import Suspects, check_duplicates, find_suspects
 from biomatch.scorelaw.fit.twin import Twin, fit_twin
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.settings.profile import FaceProfile
-from biomatch.settings.verdict import REACH
+from biomatch.settings.verdict import REACH, UNUSABLE
 from biomatch.streams import stream
+from biomatch.tables.embeddings import centred
 
 NOT_FITTED = "ageing, kin and capture are the built-in model's, and there are no groups: the data do not tell"
 
@@ -71,6 +73,7 @@ def fit_embeddings(
     seed: int = 0,
     progress: Progress | None = None,
     first_enrolled: bool = False,
+    centre: bool = False,
 ) -> Fitted:
     """Fit a profile to embeddings: first to half of the identities, checked on the others, then to all.
 
@@ -89,6 +92,9 @@ def fit_embeddings(
     first_enrolled : bool
         Whether the first image of each identity is its enrolled one; see `from_embeddings`. Without it both
         images of a mated pair are taken to be of the probes' kind, and FNIR is that of two such images.
+    centre : bool
+        Whether to subtract the mean template first; the profile keeps it, and it describes the scores of
+        templates that it was subtracted from (`biomatch.tables.embeddings.centred`).
 
     Returns
     -------
@@ -99,6 +105,11 @@ def fit_embeddings(
     TableError
         See `from_embeddings` and `fit_twin`.
     """
+    middle: tuple[float, ...] | None = None
+    if centre:
+        check_duplicates(templates, labels)  # as they were given: rounding may part two copies
+        middle = centre_of(templates, labels)
+        templates = centred(templates, middle, "the templates")
     whole = from_embeddings(templates, labels, seed, first_enrolled=first_enrolled)
     count = len(np.unique(labels))
     mixed = stream(seed, "fit.held_out").permutation(count)
@@ -111,8 +122,10 @@ def fit_embeddings(
         held = check_held_out(half, halves[1])
         start = half.profile
     twin = fit_twin(whole, name, start, progress)
-    suspects = find_suspects(templates, labels, ScoreLaw(twin.profile), float(np.median(whole.mated)))
-    return _finish(twin, whole, held, suspects)
+    suspects: Suspects | None = None
+    if twin.misfit < UNUSABLE:  # a law that does not describe the scores cannot say which are strange
+        suspects = find_suspects(templates, labels, ScoreLaw(twin.profile), float(np.median(whole.mated)))
+    return _finish(twin, whole, held, suspects, middle)
 
 
 def fit_scores(sample: ScoreSample, name: str, progress: Progress | None = None) -> Fitted:
@@ -130,7 +143,11 @@ def fpir_band(identities: int) -> float:
 
 
 def _finish(
-    twin: Twin, sample: ScoreSample, held: tuple[HeldOut, ...], suspects: Suspects | None = None
+    twin: Twin,
+    sample: ScoreSample,
+    held: tuple[HeldOut, ...],
+    suspects: Suspects | None = None,
+    centre: tuple[float, ...] | None = None,
 ) -> Fitted:
     goodness = judge_fit(twin, sample, held, suspects)
     law = ScoreLaw(twin.profile)
@@ -144,6 +161,7 @@ def _finish(
         {
             "about": f"Twin fitted to {len(sample.mated):,} mated and {sample.non_mated:,} non-mated scores",
             "source": "biomatch fit, a user's data",
+            "centre": centre,
             "anchor.gallery": people,
             "anchor.fpir": float(f"{min(fmr * people, 0.99):.4g}"),
             "errors.fnir_model": float(f"{min(max(2.0 / np.sqrt(missed), 0.15), 2.0):.3g}"),

@@ -19,6 +19,10 @@ EDGES = np.linspace(-1.0, 1.0, 4001)
 """Thresholds at which non-mated scores are counted; a step of 0.0005 is far below any law's width."""
 FEWEST, MOST = 30, 20_000
 """Identities that a fit needs, and that it compares at most (chosen by a named stream, and said)."""
+FILLED = 1e-5
+"""A direction is filled where its variance is more than this part of the largest one's: far above what
+float16 or float32 rounding leaves in an empty one.
+"""
 PAIRS_EACH = 10
 BLOCK = 512
 
@@ -30,7 +34,7 @@ class ScoreSample:
     Attributes
     ----------
     dimension : int or None
-        Values in an embedding; None where only scores were given.
+        Directions that the embeddings fill (see `span`); None where only scores were given.
     identities : int or None
         Identities compared; None where only scores were given.
     mated : ndarray
@@ -73,6 +77,12 @@ class ScoreSample:
     def count(self, threshold: float) -> int:
         """Count non-mated scores at or above a threshold (rounded up to `EDGES`)."""
         return int(self.above[self._edge(threshold)])
+
+    @property
+    def mean_non_mated(self) -> float:
+        """Mean of the non-mated scores, within half a step of `EDGES`."""
+        step = float(EDGES[1] - EDGES[0])
+        return float(EDGES[0] + step * (self.above[1:].sum() / self.non_mated + 0.5))
 
     def threshold_at(self, level: float) -> float:
         """Give the lowest of `EDGES` with FMR at most `level`."""
@@ -203,7 +213,7 @@ def from_embeddings(
     mated, share = _mated(templates, order, start, several, first_enrolled)
     above, best = _strangers(enrolled, probes, np.searchsorted(chosen, several), seed)
     return ScoreSample(
-        dimension=templates.shape[1],
+        dimension=span(templates),
         identities=len(chosen),
         mated=mated,
         mated_people=len(several),
@@ -215,6 +225,22 @@ def from_embeddings(
         notes=tuple(notes),
         first_enrolled=first_enrolled,
     )
+
+
+def span(templates: Vectors) -> int:
+    """Count the directions that templates fill: what zero columns and rotations leave as it is.
+
+    Fewer images than values tell of no direction that they do not fill: then it is the number of values.
+
+    Parameters
+    ----------
+    templates : ndarray
+        Shape (n, d), float32, unit rows.
+    """
+    sample = templates[:: max(len(templates) // 4000, 1)].astype(np.float64)
+    values = np.linalg.eigvalsh(sample.T @ sample)
+    filled = int((values > FILLED * values[-1]).sum())
+    return max(filled if filled < 0.9 * len(sample) else templates.shape[1], 32)
 
 
 def _mated(

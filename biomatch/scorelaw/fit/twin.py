@@ -6,7 +6,6 @@ pull towards the built-in model: a parameter that the data do not speak about st
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +14,7 @@ from biomatch.cards import Progress
 from biomatch.errors import TableError
 from biomatch.portable.types import Floats
 from biomatch.scorelaw.fit.sample import ScoreSample
+from biomatch.scorelaw.fit.solver import Parameter, solve
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.scorelaw.nonmated import THRESHOLDS, NonMated
 from biomatch.settings.profile import FaceProfile
@@ -31,32 +31,6 @@ FMR 1, fading out until 1e-3: a profile is asked about the tail, which a strange
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One free number: where it lives, how it is transformed, and what it is pulled towards."""
-
-    key: str
-    centre: float
-    pull: float
-    low: float
-    high: float
-    transform: str  # "log", "logit" or ""
-
-    def to_free(self, value: float) -> float:
-        """Map a profile's value to the line that is searched."""
-        if self.transform == "log":
-            return float(np.log(value))
-        return float(np.log(value / (1.0 - value))) if self.transform == "logit" else value
-
-    def to_profile(self, free: float) -> float:
-        """Map back, inside the parameter's bounds."""
-        if self.transform == "log":
-            value = np.exp(free)
-        else:
-            value = 1.0 / (1.0 + np.exp(-free)) if self.transform == "logit" else free
-        return float(np.clip(value, self.low, self.high))
-
-
-@dataclass(frozen=True)
 class Twin:
     """A fitted profile and how well it fits.
 
@@ -65,10 +39,13 @@ class Twin:
     profile : FaceProfile
     misfit : float
         Root mean square residual in units of its expected error; about 1 for a model that holds.
+    converged : bool
+        Whether the fit came to rest; False: it ran out of steps.
     """
 
     profile: FaceProfile
     misfit: float
+    converged: bool = True
 
 
 def fit_twin(
@@ -108,21 +85,21 @@ def fit_twin(
         )
     say = progress or (lambda _stage, _done, _total: None)
     profile = start or _start(sample, name, middle)
-    began = profile.dimension
-    profile, mated = _fit(profile, _mated_parameters(sample), lambda p: _mated(p, sample), 12)
+    mated = solve(profile, _mated_parameters(sample), lambda p: _mated(p, sample))
     say("fitting", 1, 3)
-    profile, strangers = _fit(
-        profile,
-        _stranger_parameters(sample),
-        lambda p: _strangers(p, sample),
-        4 if start is not None else 9,
-    )
+    strangers = solve(mated.profile, _stranger_parameters(sample), lambda p: _strangers(p, sample))
     say("fitting", 2, 3)
-    if abs(np.log(profile.dimension / began)) > 0.02:  # the scatter of mated scores depends on it too
-        profile, mated = _fit(profile, _mated_parameters(sample), lambda p: _mated(p, sample), 8)
+    # The dimension is a whole number now, and the scatter of mated scores depends on it too.
+    mated = solve(strangers.profile, _mated_parameters(sample), lambda p: _mated(p, sample))
+    rest = [p for p in _stranger_parameters(sample) if p.key != "dimension"]
+    strangers = solve(mated.profile, rest, lambda p: _strangers(p, sample))
     say("fitting", 3, 3)
-    misfits = [*mated, *strangers]
-    return Twin(profile, float(np.sqrt(np.mean(np.square(misfits)))))
+    misfits = [*mated.residuals, *strangers.residuals]
+    return Twin(
+        strangers.profile,
+        float(np.sqrt(np.mean(np.square(misfits)))),
+        mated.converged and strangers.converged,
+    )
 
 
 def _start(sample: ScoreSample, name: str, middle: float) -> FaceProfile:
@@ -163,82 +140,12 @@ def _stranger_parameters(sample: ScoreSample) -> list[Parameter]:
     parameters = [
         Parameter("likeness.mean_square", 0.05, 0.15, 0.0, 0.49, ""),
         Parameter("likeness.share", np.log(0.3 / 0.7), 0.7, 0.005, 0.9, "logit"),
-        Parameter("dimension", np.log(dimension), 0.1, 32.0, limit, "log"),
+        Parameter("dimension", np.log(dimension), 1.0, 32.0, limit, "log"),
         Parameter("likeness.length", np.log(3.7), 0.15, 1.2, 12.0, "log"),
     ]
     if sample.best:
         parameters.append(Parameter("likeness.typicality", 0.45, 0.12, 0.0, 1.5, ""))
     return parameters
-
-
-def _set(profile: FaceProfile, parameters: list[Parameter], free: Floats) -> FaceProfile:
-    changes: dict[str, float | int] = {}
-    for parameter, value in zip(parameters, free, strict=True):
-        number = parameter.to_profile(float(value))
-        changes[parameter.key] = round(number) if parameter.key == "dimension" else number
-        if parameter.key == "noise.image":
-            ratio = profile.noise.person / max(profile.noise.image, 1e-9)
-            changes["noise.person"] = min(number * ratio, 1.5)
-        if parameter.key == "noise.unusable" and profile.noise.unusable_enrolment > 0.0:
-            changes["noise.unusable"] = number / 2.0
-            changes["noise.unusable_enrolment"] = number / 2.0
-    return profile.with_(changes)
-
-
-def _get(profile: FaceProfile, parameter: Parameter) -> float:
-    value = float(profile.dimension) if parameter.key == "dimension" else 0.0
-    if "." in parameter.key:
-        section, key = parameter.key.split(".")
-        value = float(getattr(getattr(profile, section), key))
-    if parameter.key == "noise.unusable":
-        value += profile.noise.unusable_enrolment
-    return parameter.to_free(float(np.clip(value, max(parameter.low, 1e-9), parameter.high)))
-
-
-def _fit(
-    profile: FaceProfile, parameters: list[Parameter], residuals: Callable[[FaceProfile], Floats], steps: int
-) -> tuple[FaceProfile, Floats]:
-    """Gauss-Newton with one finite-difference Jacobian, then Broyden's updates: laws are dear to evaluate.
-
-    Returns
-    -------
-    profile, residuals
-        The best point seen, and the data's residuals there (without the pull).
-    """
-    centre = np.array([p.centre for p in parameters])
-    pull = np.array([p.pull for p in parameters])
-
-    def both(free: Floats) -> tuple[Floats, int]:
-        data = residuals(_set(profile, parameters, free))
-        return np.concatenate([data, (free - centre) / pull]), len(data)
-
-    free = np.array([_get(profile, p) for p in parameters])
-    value, count = both(free)
-    jacobian = np.empty((len(value), len(free)))
-    for column, parameter in enumerate(parameters):
-        moved = free.copy()
-        moved[column] += 0.02 if parameter.transform == "" else 0.05
-        if parameter.key == "dimension" and np.exp(free[column]) * 1.05 > parameter.high:
-            moved[column] = free[column] - 0.05
-        jacobian[:, column] = (both(moved)[0] - value) / (moved[column] - free[column])
-    damping = 0.1
-    for _ in range(steps):
-        normal = jacobian.T @ jacobian
-        normal[np.diag_indices_from(normal)] *= 1.0 + damping
-        step = np.clip(-np.linalg.solve(normal, jacobian.T @ value), -0.6, 0.6)
-        found = both(free + step)[0]
-        # Broyden: the step has shown the slope along itself.
-        jacobian += np.outer(found - value - jacobian @ step, step) / max(float(step @ step), 1e-12)
-        gain = float(value @ value - found @ found)
-        if gain > 0.0:
-            free, value, damping = free + step, found, damping / 5.0
-            if gain < 1e-2:
-                break
-        else:
-            damping *= 8.0
-            if damping > 1e3:
-                break
-    return _set(profile, parameters, free), value[:count]
 
 
 def _logit(x: Floats) -> Floats:

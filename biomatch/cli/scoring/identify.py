@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from biomatch.cli import score_options as options
 from biomatch.cli.console import Json, emit, note, plain
+from biomatch.cli.scoring import score_options as options
 from biomatch.cli.types import Confidence, MaxFpir
 
 
@@ -38,6 +38,12 @@ def identify(
     cap: options.Cap = None,
     index: Annotated[Kind, typer.Option("--index", help="Kind of the gallery's index.")] = Kind.flat,
     list_length: Annotated[int, typer.Option("--list-length", min=1, help="L.")] = 20,
+    centre: Annotated[
+        Path | None,
+        typer.Option(
+            "--centre", metavar="PROFILE.toml", help="Subtract the centre that 'fit --centre' wrote there."
+        ),
+    ] = None,
     report: options.Report = None,
     as_json: Json = False,
 ) -> None:
@@ -50,6 +56,8 @@ def identify(
 
     storage.free_place(out, "identification")
     enrolled, asked = read_embeddings(references), read_embeddings(probes)
+    if centre is not None:
+        enrolled, asked = _centred(enrolled, references, centre), _centred(asked, probes, centre)
     notes = _doubts(enrolled, asked, references, probes)
     curve = identify_own(*enrolled, *asked, index=index.value, list_length=list_length)
     images = len(enrolled[0])
@@ -86,6 +94,21 @@ def identify(
     written = [f"written: {out.absolute()}"]
     written += [f"written: {report.absolute()}"] if report is not None else []
     emit(as_json, {"result": out, **summary}, [*lines, *written])
+
+
+def _centred(given: Any, where: Path, profile: Path) -> Any:
+    """Subtract the centre of a fitted profile from labelled templates."""
+    from biomatch.errors import SettingsError
+    from biomatch.settings.profile import load_profile
+    from biomatch.tables.embeddings import centred
+
+    centre = load_profile(profile).centre
+    if centre is None:
+        raise SettingsError(
+            f"profile {profile} has no centre", allowed="a profile that 'biomatch fit --centre' wrote"
+        )
+    templates, labels = given
+    return centred(templates, centre, str(where)), labels
 
 
 def _doubts(enrolled: Any, asked: Any, references: Path, probes: Path) -> list[str]:

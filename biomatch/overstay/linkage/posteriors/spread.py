@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from biomatch.errors import ResultsError
-from biomatch.overstay.linkage.overdue import PARTY, OverdueStays
+from biomatch.overstay.linkage.posteriors.overdue import PARTY, OverdueStays
 from biomatch.portable.types import Floats
 
 

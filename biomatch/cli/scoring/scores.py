@@ -9,9 +9,9 @@ from typing import Any
 
 import typer
 
-from biomatch.cli import galleries
-from biomatch.cli import score_options as options
 from biomatch.cli.console import Json, emit, note
+from biomatch.cli.scoring import galleries
+from biomatch.cli.scoring import score_options as options
 from biomatch.cli.types import Confidence, Gallery, MaxFmr, MaxFpir
 from biomatch.errors import ResultsError, SettingsError
 
@@ -212,7 +212,7 @@ def _report(
     as_json: bool,
 ) -> None:
     """Print counts, threshold and verdicts; exit code 1 where a claim is not met."""
-    from biomatch.cli import scored
+    from biomatch.cli.scoring import scored
     from biomatch.curves.protocol import Curve
     from biomatch.tuning.claims import MET, judge
     from biomatch.tuning.usual import usual
@@ -277,7 +277,7 @@ def _report(
 
 def _at_size(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str]]:
     """Answer a target; at an operational N by the lower one that the tested gallery must show."""
-    from biomatch.cli import scored
+    from biomatch.cli.scoring import scored
     from biomatch.tuning.tune import at_tested_size
 
     if asked.gallery is None:
@@ -295,7 +295,7 @@ def _at_size(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str]]:
 
 def _carried(curve: Any, asked: Wanted) -> tuple[dict[str, Any], list[str], Any]:
     """Carry 1:1 scores to a gallery of N."""
-    from biomatch.cli import scored
+    from biomatch.cli.scoring import scored
     from biomatch.tuning.one_to_many import one_to_many
 
     found = one_to_many(

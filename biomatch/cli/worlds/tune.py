@@ -127,7 +127,7 @@ def tune(
     as_json: Json = False,
 ) -> None:
     """Tune an operating point: the lowest threshold whose guarantee meets the target."""
-    from biomatch.cli.tune_port import PortAim, tune_port
+    from biomatch.cli.worlds.tune_port import PortAim, tune_port
 
     if len(pairs) % 2:
         raise SettingsError(f"{len(pairs)} folders", allowed="LISTS WORLD, each pair in this order")
@@ -159,9 +159,9 @@ def tune(
 
 def _pooled(folders: list[tuple[Path, Path]]) -> tuple[IdentificationCurve, list[Any]]:
     """Read lists with their worlds; give the curve of all of them, and what growth needs of each."""
+    from biomatch.curves.pooled import pool
     from biomatch.tables.candidates import CandidateLists
     from biomatch.tuning.growth.curve import swept
-    from biomatch.tuning.pooled import pool
     from biomatch.worlds import open_world
 
     found = []

@@ -15,11 +15,11 @@ import polars as pl
 
 from biomatch import files
 from biomatch.errors import TableError
-from biomatch.overstay.rules import csvfile
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
-from biomatch.overstay.rules.csvfile import CsvFile
-from biomatch.overstay.rules.faults import FAULT_COLUMNS, FIRST, Faults, sentence
-from biomatch.overstay.rules.source import ROW, load
+from biomatch.overstay.rules.intake import csvfile
+from biomatch.overstay.rules.intake.csvfile import CsvFile
+from biomatch.overstay.rules.intake.faults import FAULT_COLUMNS, FIRST, Faults, sentence
+from biomatch.overstay.rules.intake.source import ROW, load
 
 ISO = "an ISO date such as 2026-03-31"
 

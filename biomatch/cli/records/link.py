@@ -80,8 +80,8 @@ def link(
     table also direction. Read where they are there: name, birth_date, sex, nationality, class,
     permitted_until, port, mode, carrier, received_at and others; the rest is carried through.
     """
-    from biomatch.cli.stays import read_day
-    from biomatch.cli.tables import columns_of_text, rows_with_rates, with_rates
+    from biomatch.cli.records.stays import read_day
+    from biomatch.cli.records.tables import columns_of_text, rows_with_rates, with_rates
     from biomatch.errors import SettingsError
     from biomatch.evaluation.own.link import link as link_own
     from biomatch.evaluation.own.truth import judge
@@ -125,7 +125,7 @@ def _lines(found: OwnLinks) -> list[str]:
     """Say rows, links, the sentence, and the first leads."""
     import polars as pl
 
-    from biomatch.cli.tables import columns_of_text
+    from biomatch.cli.records.tables import columns_of_text
 
     rows = found.counts
     later = rows["dated_later"] + rows["received_later"]

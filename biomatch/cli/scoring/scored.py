@@ -151,7 +151,7 @@ def _known(curve: Any, threshold: float) -> bool:
 
 def by_group(curve: Any, by: str, payload: dict[str, Any], target: float) -> tuple[dict[str, Any], list[str]]:
     """Break the guaranteed threshold down by group, or, where there is none, the point estimate."""
-    from biomatch.cli.groups import crossed_lines, told
+    from biomatch.cli.worlds.groups import crossed_lines, told
     from biomatch.curves.groups import cross_group, group_report
 
     at = payload["threshold"] if payload["guarantee"] is None else payload["guarantee"]["threshold"]

@@ -9,10 +9,10 @@ import polars as pl
 from biomatch.errors import TableError
 from biomatch.overstay.rules import us, us_days
 from biomatch.overstay.rules.base import counted
-from biomatch.overstay.rules.intake import Intake, Stays, take_in, wrong_date
-from biomatch.overstay.rules.reading_eu import read_eu
-from biomatch.overstay.rules.source import ROW
-from biomatch.overstay.rules.terms import read_admission
+from biomatch.overstay.rules.intake.cells import Intake, Stays, take_in, wrong_date
+from biomatch.overstay.rules.intake.rows_eu import read_eu
+from biomatch.overstay.rules.intake.source import ROW
+from biomatch.overstay.rules.intake.terms import read_admission
 from biomatch.overstay.rules.us_classes import BY_CODE, Admission, class_code
 from biomatch.tables.observed import MODES
 

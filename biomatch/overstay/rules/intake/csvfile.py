@@ -62,7 +62,7 @@ class CsvFile:
     def locate(self, row: int) -> tuple[int, dict[str, str]]:
         """Give the line on which a row ends, and its cells as they stand in the file."""
         seen = -1
-        for line, cells in _records(self.path):
+        for line, cells in records(self.path):
             seen += any(cell.strip() for cell in cells)
             if seen == row + 1:  # the header is the first
                 return line, dict(zip(self.columns, cells, strict=False))
@@ -159,19 +159,12 @@ def check_bytes(path: Path) -> bool:
 
 def header(path: Path, needed: Sequence[str], optional: Sequence[str]) -> tuple[str, ...]:
     """Read and check the names of the columns."""
-    _, cells = next(_records(path))
+    _, cells = next(records(path))
     names = tuple(cell.strip().lower() for cell in cells)
     if not any(names):
         raise TableError(f"{path.name}: line 1 is blank", allowed=f"a header: {','.join(needed)}")
     known = [*needed, *optional]
-    if len(names) == 1:
-        for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if mark in names[0]:
-                raise TableError(
-                    f"{path.name}: its cells are separated by {word}",
-                    allowed="commas",
-                    remedy="save it with commas",
-                )
+    check_commas(path, names)
     for name in names:
         if name not in known:
             raise TableError(
@@ -190,11 +183,31 @@ def header(path: Path, needed: Sequence[str], optional: Sequence[str]) -> tuple[
     return names
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Read records one by one, each with the line on which it ends."""
+def check_commas(path: Path, names: Sequence[str]) -> None:
+    """Refuse a header of one column that holds another separator than the comma."""
+    if len(names) != 1:
+        return
+    for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+        if mark in names[0]:
+            raise TableError(
+                f"{path.name}: its cells are separated by {word}",
+                allowed="commas",
+                remedy="save it with commas",
+            )
+
+
+def records(path: Path, *, errors: str = "replace") -> Iterator[tuple[int, list[str]]]:
+    """Read records one by one, each with the line on which it ends.
+
+    Parameters
+    ----------
+    path : Path
+    errors : str
+        What bytes that are no UTF-8 become, as `bytes.decode` names it.
+    """
     with (
         files.open_file(path, pipe=True) as opened,
-        io.TextIOWrapper(opened, encoding="utf-8-sig", newline="", errors="replace") as file,
+        io.TextIOWrapper(opened, encoding="utf-8-sig", newline="", errors=errors) as file,
     ):
         reader = csv.reader(file, strict=True)
         try:
@@ -217,7 +230,7 @@ def _wrong_cells(path: Path, row: int, line: int, given: int, wanted: int) -> Ro
 
 def _check_records(path: Path, width: int) -> int:
     count, row = -1, -1
-    for line, cells in _records(path):
+    for line, cells in records(path):
         count += 1
         row += any(cell.strip() for cell in cells)
         if cells and len(cells) != width:

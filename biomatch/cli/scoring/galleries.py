@@ -17,7 +17,7 @@ class Galleries:
 
     def pooled(self) -> Any:
         """Put all searches together: each weighs the same; a subject of one file is none of another."""
-        from biomatch.tuning.pooled import pool
+        from biomatch.curves.pooled import pool
 
         longest = max(one.list_length for one in self.curves)
         return pool([replace(one, list_length=longest) for one in self.curves])

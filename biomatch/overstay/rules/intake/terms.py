@@ -8,7 +8,7 @@ import polars as pl
 
 from biomatch.overstay.rules import us_days
 from biomatch.overstay.rules.base import FIRST_DAY, LAST_DAY
-from biomatch.overstay.rules.intake import day
+from biomatch.overstay.rules.intake.cells import day
 
 _DURATION_OF_STATUS = re.compile(r"d\s*/?\s*s|duration of status", re.IGNORECASE)
 _PERIOD = re.compile(r"(\d{1,3})\s*(month|day)s?", re.IGNORECASE)

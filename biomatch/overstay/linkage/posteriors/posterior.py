@@ -11,11 +11,11 @@ import polars as pl
 from biomatch import portable
 from biomatch.evidence.recalibrate import Recalibration
 from biomatch.overstay.linkage.calibrate import DAY_MS, Calibration
-from biomatch.overstay.linkage.departures import UnrecordedDepartures
 from biomatch.overstay.linkage.faces import PairScorer
-from biomatch.overstay.linkage.ghosts import ghost_share
-from biomatch.overstay.linkage.overdue import OverdueStays
-from biomatch.overstay.linkage.spread import RateSpread
+from biomatch.overstay.linkage.posteriors.departures import UnrecordedDepartures
+from biomatch.overstay.linkage.posteriors.ghosts import ghost_share
+from biomatch.overstay.linkage.posteriors.overdue import OverdueStays
+from biomatch.overstay.linkage.posteriors.spread import RateSpread
 from biomatch.overstay.linkage.tables import Links, cut_of
 from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.tables.observed import Observed

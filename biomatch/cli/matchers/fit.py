@@ -32,6 +32,12 @@ def fit(
             "--first-enrolled", help="Each label's first row is its enrolled image, the others are probes."
         ),
     ] = False,
+    centre: Annotated[
+        bool,
+        typer.Option(
+            "--centre", help="Subtract the mean template first, and keep it for 'identify --centre'."
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Fit a face profile to your embeddings or scores, with a table of how well it fits."""
@@ -51,10 +57,14 @@ def fit(
             "what to fit is not clear",
             allowed="EMBEDDINGS with or without --labels, or both --mated and --non-mated",
         )
+    if centre and embeddings is None:
+        raise SettingsError("--centre with scores", allowed="embeddings: scores have no mean template")
     with progress() as bar:
         if embeddings is not None:
             templates, names = read_embeddings(embeddings, labels)
-            found = fit_embeddings(templates, names, out.stem, progress=bar, first_enrolled=first_enrolled)
+            found = fit_embeddings(
+                templates, names, out.stem, progress=bar, first_enrolled=first_enrolled, centre=centre
+            )
         else:
             pair = [read_scores(path) for path in (mated, non_mated) if path is not None]
             found = fit_scores(from_scores(pair[0], pair[1]), out.stem, bar)
@@ -92,6 +102,7 @@ def _notes(found: Fitted) -> list[str]:
 
 def _lines(found: Fitted, out: Path) -> list[str]:
     from biomatch.scorelaw.fit.report import NOT_FITTED
+    from biomatch.settings.verdict import UNUSABLE
 
     sample, good, profile = found.sample, found.goodness, found.profile
     who = f"{sample.identities:,} identities, " if sample.identities is not None else ""
@@ -119,6 +130,12 @@ def _lines(found: Fitted, out: Path) -> list[str]:
         ]
     lines += ["", *(f"note: {text}" for text in _notes(found)), f"note: {NOT_FITTED}"]
     lines += [f"WARNING: {text}" for text in good.warnings]
+    if profile.centre is not None:
+        lines.append(
+            f"note: the mean template was subtracted: search with 'biomatch identify --centre {out}'"
+        )
+    if found.misfit >= UNUSABLE:
+        return [*lines, "no next step: the profile does not describe the scores (see the warnings)"]
     reach = profile.verdict.largest_gallery if profile.verdict else 100_000
     lines.append(
         f"next: biomatch predict {out} --gallery {reach} --max-fpir 0.003; "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from biomatch.cli.console import Json, note
-from biomatch.cli.tables import (
+from biomatch.cli.records.tables import (
     SHOWN_ROWS,
     check_out,
     columns_of_text,
@@ -25,7 +25,7 @@ from biomatch.errors import SettingsError
 if TYPE_CHECKING:
     import polars as pl
 
-    from biomatch.overstay.rules.intake import Stays
+    from biomatch.overstay.rules.intake.cells import Stays
 
 
 class Only(StrEnum):
@@ -110,7 +110,7 @@ def us_stays(
     import polars as pl
 
     from biomatch.overstay.rules import us, us_report
-    from biomatch.overstay.rules.reading import read_us
+    from biomatch.overstay.rules.intake.rows import read_us
 
     day = read_day(on)
     days = [read_day(text, "--restate") for text in restate or ()]
@@ -214,7 +214,7 @@ def eu_stays(
 
     from biomatch.overstay.rules import eu, eu_list
     from biomatch.overstay.rules.base import counted
-    from biomatch.overstay.rules.reading import read_eu
+    from biomatch.overstay.rules.intake.rows import read_eu
 
     day = read_day(on)
     check_out(out)
@@ -287,7 +287,7 @@ def retention(file: File, rejects: Rejects = None, out: Out = None, as_json: Jso
 
     from biomatch.overstay.rules import eu_retention
     from biomatch.overstay.rules.base import counted
-    from biomatch.overstay.rules.reading_eu import read_retention
+    from biomatch.overstay.rules.intake.rows_eu import read_retention
 
     check_out(out)
     stays = read_retention(file, reject=rejects is not None)

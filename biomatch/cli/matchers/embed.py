@@ -35,8 +35,8 @@ def embed(
     """
     import numpy as np
 
-    from biomatch.cli.archive import write_npz
-    from biomatch.cli.images import read_images
+    from biomatch.cli.matchers.archive import write_npz
+    from biomatch.cli.matchers.images import read_images
     from biomatch.errors import TableError
     from biomatch.models import FaceModel
     from biomatch.tables.places import begins, free_file

@@ -12,8 +12,8 @@ from biomatch.errors import TableError
 from biomatch.overstay.rules.base import LAST_DAY, counted
 from biomatch.overstay.rules.eu import MAX_LIMIT_DAYS, SHORT_STAY
 from biomatch.overstay.rules.eu_countries import COUNTS_FROM, country_code
-from biomatch.overstay.rules.intake import Intake, Stays, take_in
-from biomatch.overstay.rules.source import ROW
+from biomatch.overstay.rules.intake.cells import Intake, Stays, take_in
+from biomatch.overstay.rules.intake.source import ROW
 from biomatch.tables.observed import MODES
 
 EU_NEEDED = ("traveller", "entry", "exit")

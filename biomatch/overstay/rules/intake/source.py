@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +10,8 @@ import polars as pl
 
 from biomatch import files
 from biomatch.errors import TableError
-from biomatch.overstay.rules import csvfile
-from biomatch.overstay.rules.faults import Faults
+from biomatch.overstay.rules.intake import csvfile
+from biomatch.overstay.rules.intake.faults import Faults
 
 ROW = "__row"
 """Column that numbers the rows, the first after the header as 1."""
@@ -127,18 +124,11 @@ def _csv(path: Path, faults: Faults) -> Source:
 
 def _header(path: Path) -> tuple[str, ...]:
     try:
-        _, cells = next(_records(path))
+        _, cells = next(csvfile.records(path, errors="surrogateescape"))
     except StopIteration:
         raise TableError(f"{path.name} is empty", allowed="a header and rows") from None
     names = tuple(cell.strip() for cell in cells)
-    if len(names) == 1:
-        for mark, word in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
-            if mark in names[0]:
-                raise TableError(
-                    f"{path.name}: its cells are separated by {word}",
-                    allowed="commas",
-                    remedy="save it with commas",
-                )
+    csvfile.check_commas(path, names)
     for place, name in enumerate(names):
         if not name:
             raise TableError(f"{path.name}: column {place + 1} has no name", remedy="name it or leave it out")
@@ -149,29 +139,13 @@ def _header(path: Path) -> tuple[str, ...]:
     return names
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with (
-        files.open_file(path, pipe=True) as opened,
-        io.TextIOWrapper(opened, encoding="utf-8-sig", newline="", errors="surrogateescape") as file,
-    ):
-        reader = csv.reader(file, strict=True)
-        try:
-            for cells in reader:
-                yield reader.line_num, cells
-        except csv.Error as wrong:
-            raise TableError(
-                f"{path.name}: line {reader.line_num}: {wrong}",
-                allowed='cells quoted as "...", with quotes inside doubled',
-            ) from None
-
-
 def _csv_by_row(path: Path, names: tuple[str, ...], faults: Faults) -> Source:
     """Read row by row, where something is wrong: rows without the header's number of cells are faults."""
     kept: list[list[str]] = []
     numbers: list[int] = []
     wrong: list[tuple[int, str, str]] = []
     row = 0
-    records = _records(path)
+    records = csvfile.records(path, errors="surrogateescape")
     next(records)
     for line, cells in records:
         if not any(cell.strip() for cell in cells):

@@ -47,7 +47,7 @@ def evaluate(
 ) -> None:
     """Judge a run, or another matcher's candidate lists, by the truth of its world."""
     from biomatch import decimals
-    from biomatch.cli.summary import fraud_lines, search_lines
+    from biomatch.cli.worlds.summary import fraud_lines, search_lines
     from biomatch.evaluation.judge import evaluate as judge
     from biomatch.evaluation.result import KIND
     from biomatch.settings.review import ReviewSettings

@@ -1,0 +1,1 @@
+"""Commands about matchers: templates from images, fitted profiles, predictions, published figures."""

@@ -1,0 +1,1 @@
+"""Commands for scores and templates of one's own: rates, thresholds, galleries, sizes of trials."""

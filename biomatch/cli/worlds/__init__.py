@@ -1,0 +1,1 @@
+"""Commands from a world to a report: demo, the flow, tuning, judging, studies and ports."""

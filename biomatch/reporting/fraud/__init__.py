@@ -1,0 +1,1 @@
+"""Sections of the report about alerts: the front, calibration, an impostor, one alert explained."""
