@@ -17,6 +17,7 @@ from typing import Any
 
 from biomatch.reporting import charts, prospects
 from biomatch.reporting.along import TARGETS
+from biomatch.reporting.captions import CAPTIONS
 from biomatch.reporting.content import Content
 from biomatch.reporting.figures import clean
 from biomatch.reporting.findings import PLACES
@@ -171,17 +172,16 @@ def _fill(
         return _table(name, first.tables.get(name), first)
     if kind == "hidden":
         return "" if first.texts[name] else " hidden"
-    if kind == "chart":
-        return f'<div class="canvas" id="chart-{name}"></div>'
+    if kind == "figure":
+        others = " Thin lines are the other results." if name == "det" and comparison is not None else ""
+        return figure(f'<div class="canvas" id="chart-{name}"></div>', CAPTIONS[name].to_html(shown=others))
     if kind == "file":
         return part(name.replace("-", "."))
     made: Mapping[str, Callable[[], str]] = {
         "title": lambda: escape(_title(contents)),
         "headline": lambda: _headline(contents),
         "date": written_on,
-        "contents": lambda: "".join(
-            f'<li><a href="#{one}">{name}</a></li>\n' for one, name in SECTIONS.items()
-        ),
+        "contents": _contents,
         "cards": lambda: _cards(contents),
         "findings": lambda: _findings(first),
         "bundle": bundle,
@@ -190,10 +190,25 @@ def _fill(
         "version": lambda: escape(version("biomatch")),
         "opening": lambda: "" if opening is None else opening.to_html(),
         "several": lambda: _several(contents, comparison),
-        "others": lambda: "" if comparison is None else " Thin lines are the other results.",
+        "paper": lambda: paper("threshold-tuning report"),
         "slider": lambda: _slider(first),
     }
     return made[kind]()
+
+
+def figure(drawn: str, caption: str) -> str:
+    """Write a chart with what it shows and how to read it."""
+    return f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
+
+
+def paper(what: str) -> str:
+    """Write the rule of printed pages: what they are, their date, and which page of how many each is."""
+    foot = f"biomatch {version('biomatch')}, {what}, {written_on()}"
+    safe = "".join(one for one in foot if one.isalnum() or one in " .,-+")
+    return (
+        f'@page {{ @bottom-left {{ content: "{safe}"; }} '
+        '@bottom-right { content: "Page " counter(page) " of " counter(pages); } }\n'
+    )
 
 
 def _contents() -> str:

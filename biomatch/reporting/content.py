@@ -23,6 +23,7 @@ from biomatch.reporting.sections import (
     costs,
     fraud,
     growth,
+    inequity,
     overstays,
     provenance,
     rates,
@@ -37,6 +38,12 @@ from biomatch.tuning.costs import Day
 FEW = 4
 """Up to so many results, breakdowns follow the slider; with more they stand at the tuned threshold, and
 the list of all thresholds is left to `write_tables`: fifty results shall fit in one file of 3 MB."""
+
+PARTS = frozenset(
+    {"alerts-by-group", *(f"by-{one}" for one in rates.BREAKDOWNS)}
+    | {f"leads-by-{one.replace('_', '-')}" for one in overstays.PARTS}
+)
+"""Tables that break a figure down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,12 +178,18 @@ def _tables(
         None if several else calibrated.bins_table(alerts),
         *(explained_table(name, one) for name, one in told.items()),
         *(rates.breakdown_table(tracks, by, follow=not several) for by in rates.BREAKDOWNS),
+        None if several else inequity.inequity_table(result),
         *waits.tables(waiting),
         None if several else thresholds_table(slider, made, leads, recommendation.gallery(result)),
         provenance.provenance_table(result, sparing=several),
         provenance.settings_table(result, sparing=several),
     ]
-    return {table.name: table for table in found if table is not None}
+    return {table.name: table for table in found if table is not None and not _one_part(table)}
+
+
+def _one_part(table: Table) -> bool:
+    """Whether a breakdown has a single part: it repeats what stands above it."""
+    return table.name in PARTS and len(table.rows) < 2
 
 
 def _texts(result: Result, waiting: PortWaits | None, told: Told, several: bool) -> dict[str, str]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import polars as pl
+
 from biomatch.evaluation.result import Result
-from biomatch.reporting.figures import Ratio, count, percent, words
+from biomatch.reporting.figures import Ratio, count, percent, shorten, words
+from biomatch.reporting.fraud.calibrated import FAILED, MODELS
 from biomatch.tuning.alerts.plan import SILENT
 
 FEWEST = 30
@@ -108,6 +111,34 @@ def alerts_off(result: Result) -> str:
     return f"Off, as no threshold is worth its false stops: {', '.join(off)}." if off else ""
 
 
+def ratios_off(result: Result) -> str:
+    """Name the models whose log-likelihood ratios do not keep their word on the grading world."""
+    failed = [
+        f"{MODELS.get(one.model, shorten(one.model, 30))} "
+        f"(Cllr {one.cllr:.3g} bits, {one.minimum:.3g} at best)"
+        for one in result.alerts.calibration or ()
+        if one.verdict == FAILED and one.cllr is not None and one.minimum is not None
+    ]
+    return f"Odds of fraud are not calibrated on the grading world: {', '.join(failed)}." if failed else ""
+
+
+def posterior_off(result: Result) -> str:
+    """Say that the list states a share of true leads that lies outside the interval of what it has."""
+    if not result.overstays or not result.overstays[-1].leads:
+        return ""
+    last = result.overstays[-1]
+    stated = result.stays.filter(pl.col("listed") & (pl.col("as_of") == last.as_of))["p_overstay"]
+    if stated.len() < FEWEST or stated.null_count():
+        return ""
+    share, true = float(stated.sum()) / stated.len(), Ratio.of(last.precision)
+    if true.value is None or true.low <= share <= true.high:
+        return ""
+    return (
+        f"Probabilities of an overstay are not calibrated: the list's own say that {percent(share)} of its "
+        f"leads are true, and {true} are."
+    )
+
+
 def too_few(result: Result) -> str:
     """Name the rates that rest on few trials."""
     rates = {"FNIR": result.fnir, "FPIR": result.fpir}
@@ -129,6 +160,8 @@ RULES: dict[str, Callable[[Result], str]] = {
     "groups-apart": groups_apart,
     "beyond-tested": beyond_tested,
     "index-lost": index_lost,
+    "ratios-off": ratios_off,
+    "posterior-off": posterior_off,
     "alerts-off": alerts_off,
     "too-few": too_few,
 }
@@ -141,6 +174,8 @@ PLACES = {
     "groups-apart": "t-by-group",
     "beyond-tested": "growth",
     "index-lost": "t-misses",
+    "ratios-off": "t-calibration",
+    "posterior-off": "t-leads",
     "alerts-off": "t-alerts",
     "too-few": "t-rates",
 }

@@ -31,6 +31,7 @@ def report(
     *,
     opening: Opening | None = None,
     at_port: AtPort | None = None,
+    brief: bool = False,
 ) -> Path:
     """Write the report of one result, of several side by side, or of a user's own scores.
 
@@ -45,6 +46,9 @@ def report(
         What stands before everything else.
     at_port : biomatch.reporting.sections.at_port.AtPort, optional
         A port at which the thresholds are priced in waits.
+    brief : bool
+        Write at most three printed pages for those who decide: the decision card, findings, the charts that
+        decide, lists of overstays, where the figures come from, and lines to sign.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def report(
     Raises
     ------
     ResultsError
-        Without any result.
+        Without any result, and for a brief of several.
     TableError
         When the disk refuses.
 
@@ -63,15 +67,18 @@ def report(
     >>> import biomatch as bm
     >>> made = bm.world(bm.Scenario.load("tiny").with_({"travellers": 200}), seed=1)
     >>> done = bm.run(made.observed, at=bm.OperatingPoint.of(0.4, bm.System()))
-    >>> report(bm.evaluate(done, made.truth, grid=5)).name
+    >>> result = bm.evaluate(done, made.truth, grid=5)
+    >>> report(result).name
     'report.html'
     >>> report(bm.verification_curve([0.8, 0.9], [0.1] * 99 + [0.3]), "own.html").name
     'own.html'
+    >>> report(result, "brief.html", brief=True).name
+    'brief.html'
     """
     if isinstance(results, IdentificationCurve | VerificationCurve):
         from biomatch.reporting.own.outputs import report_curve
 
-        return report_curve(results, path)
+        return report_curve(results, path, brief=brief)
     results = list(results) if isinstance(results, Sequence) else [results]
     for one in results:
         if not isinstance(one, Result):
@@ -80,9 +87,14 @@ def report(
                 allowed="results of bm.evaluate",
                 remedy="write bm.report(bm.evaluate(run, world.truth))",
             )
+    place = Path(path)
+    if brief:
+        from biomatch.reporting.brief import page
+
+        storage.write_text(place, page(_only(results), at_port=at_port, opening=opening))
+        return place
     contents = contents_of(results, at_port, opening=opening)
     comparison = comparison_table(results, labels_of(results)) if len(results) > 1 else None
-    place = Path(path)
     storage.write_text(place, assembly.page(contents, comparison, opening))
     return place
 
@@ -212,6 +224,16 @@ def _some(results: Sequence[Result]) -> Sequence[Result]:
     if not results:
         raise ResultsError("no result", remedy="give at least one result of `evaluate`")
     return results
+
+
+def _only(results: Sequence[Result]) -> Result:
+    if len(_some(results)) > 1:
+        raise ResultsError(
+            f"a brief of {len(results)} results",
+            allowed="one: a board signs one operating point",
+            remedy="write a brief of each, or leave `brief` away to set them side by side",
+        )
+    return results[0]
 
 
 def _place(folder: Path, number: int, of: int) -> Path:

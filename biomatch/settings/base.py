@@ -8,7 +8,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -42,10 +42,65 @@ def setting(default: Any, source: str, *, unit: str = "", **bounds: Any) -> Any:
     return Field(default, json_schema_extra=extra, **bounds)
 
 
-class Settings(Carded, BaseModel):
-    """A frozen group of settings; unknown keys are errors that name the nearest known key."""
+if TYPE_CHECKING:
+    _Base = BaseModel
+else:
+
+    class _Doors(type(BaseModel)):
+        """Makes every call of a settings' class speak as files and ``--set`` do.
+
+        Not in ``__init__``: pydantic would call that for nested settings too, and a fault in them would lose
+        the first part of its key.
+        """
+
+        def __call__(cls, *given: Any, **values: Any) -> Any:
+            if given:
+                raise _positional(cls, given)
+            try:
+                return super().__call__(**values)
+            except ValidationError as fault:
+                raise _explain(cls, fault, cls.__name__) from None
+
+    class _Base(BaseModel, metaclass=_Doors):
+        pass
+
+
+class Settings(Carded, _Base):
+    """A frozen group of settings; unknown keys are errors that name the nearest known key.
+
+    Raises
+    ------
+    SettingsError
+        From the constructor: for the first value that is unknown, lacking or out of range.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    if not TYPE_CHECKING:
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in type(self).model_fields:
+                raise SettingsError(
+                    f"{type(self).__name__}.{name} = {value!r}: settings never change",
+                    remedy=f'make a copy: with_({{"{name}": {value!r}}})',
+                )
+            super().__setattr__(name, value)
+
+        @classmethod
+        def model_validate(cls, obj: Any, *given: Any, **how: Any) -> Self:
+            """Check plain data against the schema, as pydantic does, with the messages of settings."""
+            try:
+                return super().model_validate(obj, *given, **how)
+            except ValidationError as fault:
+                raise _explain(cls, fault, cls.__name__) from None
+
+        @classmethod
+        def model_validate_json(cls, json_data: Any, *given: Any, **how: Any) -> Self:
+            """Check JSON against the schema, as pydantic does, with the messages of settings."""
+            try:
+                return super().model_validate_json(json_data, *given, **how)
+            except ValidationError as fault:
+                raise _explain(cls, fault, cls.__name__) from None
 
     def card(self) -> Card:
         """Say what is shown: the settings that are not their defaults."""
@@ -63,7 +118,7 @@ class Settings(Carded, BaseModel):
             With the first fault: the key, what was given, what is allowed.
         """
         try:
-            return cls.model_validate(dict(values))
+            return super().model_validate(dict(values))
         except ValidationError as fault:
             raise _explain(cls, fault, where) from None
         except (RecursionError, OverflowError) as fault:
@@ -231,11 +286,26 @@ LIKE = 0.75
 """Likeness from which another setting is suggested: a letter or two astray, not another word."""
 
 
+def _positional(model: type[BaseModel], given: tuple[Any, ...]) -> SettingsError:
+    """Refuse values without a name, with the call that was likely meant."""
+    shown = ", ".join(json.dumps(one, default=str)[:80] for one in given)
+    remedy = f"name each: {model.__name__}({next(iter(model.model_fields))}=...)"
+    if len(given) == 1 and isinstance(given[0], str | Path) and hasattr(model, "load"):
+        remedy = f"write {model.__name__}.load({shown})"
+    elif len(given) == 1 and isinstance(given[0], Mapping):
+        remedy = f"write {model.__name__}(**values), or {model.__name__}.from_mapping(values)"
+    return SettingsError(f"{model.__name__}({shown}): settings have names", remedy=remedy)
+
+
 def _explain(model: type[BaseModel], fault: ValidationError, where: str) -> SettingsError:
-    first = fault.errors(include_url=False)[0]
+    faults = fault.errors(include_url=False)
+    # A name that there is not is named first: what seems to lack may stand under it.
+    first = next((one for one in faults if one["type"] == "extra_forbidden"), faults[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return SettingsError(f"unknown setting {key!r} in {where}", remedy=suggestion(model, key))
+    if first["type"] == "json_invalid":
+        return SettingsError(f"text for {where} that is no JSON ({first['msg'].partition(': ')[2]})")
     if first["type"] == "missing":
         return SettingsError(f"{where} lacks the setting {key!r}", remedy="add it")
     given = json.dumps(first.get("input"), default=str)

@@ -5,8 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biomatch.curves.build import identification_curve
-from biomatch.curves.groups import cross_group, fairness_discrepancy, garbe, gini, group_report, mxog
+from biomatch.curves.build import identification_curve, verification_curve
+from biomatch.curves.groups import (
+    cross_group,
+    fairness_discrepancy,
+    garbe,
+    gini,
+    group_report,
+    mxog,
+)
 from biomatch.errors import ResultsError
 
 # Faces and borders, 3.1: median FPIR over 117 algorithms by group, NIST FRTE 1:N; printed beside it are a
@@ -68,6 +75,20 @@ def test_report_by_group():
     inequity = report.inequity["gini_fpir"]
     assert inequity["low"] < inequity["value"] < inequity["high"]
     assert report.to_json()["breakdown"] == "group"
+
+
+@given(st.integers(2, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=15)
+def test_every_interval_of_inequity_holds_its_estimate(parts, seed):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, parts, 400).astype(str)
+    mated, other = random.normal(0.7, 0.1, 400), random.normal(0.3, 0.1, 400)
+    curve = verification_curve(
+        mated, other, mated_strata={"group": labels}, non_mated_strata={"group": labels}
+    )
+    for one in group_report(curve, "group", 0.5, resamples=60).inequity.values():
+        if one["low"] is not None:
+            assert one["low"] <= one["value"] <= one["high"]
 
 
 def test_cross_matrix_rows_sum_to_the_rate():

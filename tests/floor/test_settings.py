@@ -60,7 +60,7 @@ def test_the_id_follows_the_content_not_the_way_it_was_said():
 
 
 def test_settings_are_frozen():
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(SettingsError, match=r"settings never change; make a copy: with_\("):
         System().name = "other"
 
 

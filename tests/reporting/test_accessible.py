@@ -46,3 +46,12 @@ def test_axe_finds_nothing(axe, make, tmp_path, look, scheme, width):
         for one in found["violations"]
     ]
     assert faults == []
+
+
+def test_axe_finds_nothing_in_a_brief(axe, result, tmp_path, browser):
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    page.goto(report(result, tmp_path / "brief.html", brief=True).as_uri())
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
+    page.close()

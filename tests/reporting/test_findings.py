@@ -6,7 +6,9 @@ import polars as pl
 import pytest
 from judged_alerts import make_alerts, make_kind
 
+from biomatch.evaluation.alerts.alert_result import ModelCalibration
 from biomatch.reporting.content import content, labels_of
+from biomatch.reporting.figures import Ratio, percent
 from biomatch.reporting.findings import FEWEST, RULES, findings
 from biomatch.reporting.report import report
 from biomatch.tuning.alerts.plan import SILENT
@@ -79,6 +81,29 @@ def test_groups_are_named_when_their_intervals_are_disjoint(result, errors, spea
     if speaks:
         assert said.startswith("FPIR of A is ")
         assert f"{errors[0]} of 200 against {errors[1]} of 200" in said
+
+
+@pytest.mark.parametrize(("verdict", "speaks"), [("NOT calibrated", True), ("calibrated", False)])
+def test_ratios_that_do_not_keep_their_word_are_named(result, verdict, speaks):
+    one = ModelCalibration("fusion", "a fraud", 40, 900, 0.61, 0.4, verdict, ())
+    said = findings(replace(result, alerts=replace(result.alerts, calibration=(one,))))["ratios-off"]
+    assert bool(said) == speaks
+    if speaks:
+        assert "all evidence (Cllr 0.61 bits, 0.4 at best)" in said
+    assert findings(result)["ratios-off"] == ""
+
+
+@pytest.mark.parametrize("place", ["below", "low", "high", "above"])
+def test_a_posterior_outside_the_interval_of_what_it_states_is_named(result, place):
+    true = Ratio.of(result.overstays[-1].precision)
+    at = {"below": true.low - 0.01, "low": true.low, "high": true.high, "above": true.high + 0.01}[place]
+    stated = replace(result, stays=result.stays.with_columns(p_overstay=pl.lit(at)))
+    said = findings(stated)["posterior-off"]
+    assert bool(said) == (place in ("below", "above"))
+    if said:
+        assert f"{percent(at)} of its leads are true, and {true} are" in said
+    silent = replace(result, stays=result.stays.with_columns(p_overstay=pl.lit(None, pl.Float64)))
+    assert findings(silent)["posterior-off"] == ""
 
 
 def test_few_trials_and_lost_mates_are_named(result):

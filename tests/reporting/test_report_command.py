@@ -33,6 +33,15 @@ def test_every_path_is_printed(folder, tmp_path, capfd):
     assert capfd.readouterr().out == f"written: {tmp_path / 'r.html'}\n"
 
 
+def test_a_brief_is_short_and_of_one_result(folder, tmp_path, capfd):
+    assert run(["report", str(folder), "--out", str(tmp_path / "b.html"), "--brief"]) == 0
+    text = (tmp_path / "b.html").read_text(encoding="utf-8")
+    assert "Brief for decision" in text
+    assert run(["report", str(folder), str(folder), "--out", str(tmp_path / "c.html"), "--brief"]) == 2
+    assert "a brief of 2 results" in capfd.readouterr().err
+    assert not (tmp_path / "c.html").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -36,6 +36,9 @@ def report(
     hours: Annotated[Path | None, typer.Option("--hours", help="With --port: its traffic.")] = None,
     flights: Annotated[Path | None, typer.Option("--flights", help="With --port: its traffic.")] = None,
     roster: Annotated[Path | None, typer.Option("--roster", help="With --port: its booths.")] = None,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="At most three printed pages, for those who decide and sign.")
+    ] = False,
     picture: Annotated[Picture, typer.Option("--as", help="How charts are written.")] = Picture.png,
     as_json: Json = False,
 ) -> None:
@@ -60,7 +63,7 @@ def report(
     written: dict[str, list[Path]] = {}
     with progress() as update:
         update("report", 0, 3)
-        written["report"] = [write_report(read, out, at_port=at_port)]
+        written["report"] = [write_report(read, out, at_port=at_port, brief=brief)]
         update("report", 1, 3)
         if tables is not None:
             written["tables"] = write_tables(read, tables, at_port=at_port)

@@ -216,7 +216,7 @@ def _lists(result: Result, lists: Sequence[tuple[str, Overstays]]) -> dict[str, 
     last, name = result.overstays[-1], f"System {shorten(result.point.system.name, 20)}"
     return {
         "lists": ((name, last.leads, last.false_leads, last.hidden),),
-        "lists_note": f"As of {last.as_of}. `biomatch demo` sets the list by documents alone beside it.",
+        "lists_note": f"As of {last.as_of}. The demo sets the list by documents alone beside it.",
     }
 
 

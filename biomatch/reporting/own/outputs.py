@@ -23,13 +23,13 @@ _TEX = {"\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#
         ">": r"\textgreater{}"}  # fmt: skip
 
 
-def report_curve(curve: Curve, path: str | Path) -> Path:
+def report_curve(curve: Curve, path: str | Path, *, brief: bool = False) -> Path:
     """Write the report of a curve that was made in Python."""
-    return write_report(of_curve(curve), Path(path))
+    return write_report(of_curve(curve), Path(path), brief=brief)
 
 
-def write_report(facts: Facts, path: Path) -> Path:
-    """Write the page; it is whole or absent.
+def write_report(facts: Facts, path: Path, *, brief: bool = False) -> Path:
+    """Write the page, or its brief; it is whole or absent.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def write_report(facts: Facts, path: Path) -> Path:
     """
     if path.suffix.lower() not in {".html", ".htm"} or path.is_dir():
         raise SettingsError(f"--report {path}", allowed="a file that ends in .html")
-    write_text(path, page(facts))
+    write_text(path, page(facts, brief=brief))
     return path
 
 

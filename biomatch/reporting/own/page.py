@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from html import escape
 from importlib.metadata import version
 
-from biomatch.reporting.assembly import part, written_on
+from biomatch.reporting.assembly import figure, paper, part, written_on
+from biomatch.reporting.captions import Caption
 from biomatch.reporting.figures import clean
 from biomatch.reporting.own import pictures, sections
 from biomatch.reporting.own.decision import decision
@@ -19,6 +20,21 @@ from biomatch.reporting.tables import Table
 DRAWN_AT_MOST = 20_000_000
 """Beyond so many scores no picture is drawn: each would sort them all again."""
 
+CAPTIONS = {
+    "det": Caption(
+        "Misses against false positives on logarithmic axes; the band is the 95% interval of misses.",
+        "Nearer to the lower left is better. The diamond is {at}.",
+    ),
+    "cmc": Caption(
+        "Share of mated searches whose own record stands at each rank or better, without a threshold.",
+        "The higher at rank 1, the seldomer a list must be read; where the curve is flat, a longer list "
+        "finds nobody more.",
+    ),
+    "histogram": Caption(
+        "Scores of both classes, each in shares of its own.",
+        "Where the two overlap no threshold tells them apart. The dashed line is {at}.",
+    ),
+}
 DEFINITIONS = {
     "Threshold T": (
         "A score at or above T is accepted (a distance at or below it); equality accepts. T is the shortest "
@@ -57,15 +73,19 @@ DEFINITIONS = {
 }
 
 
-def page(facts: Facts) -> str:
-    """Write the whole page; nothing in it is fetched."""
+BRIEF = ("recommendation", "curve", "growth", "claims", "provenance")
+"""Sections of the brief, besides the card."""
+
+
+def page(facts: Facts, *, brief: bool = False) -> str:
+    """Write the whole page, or its brief; nothing in it is fetched."""
     title = clean(sections.sentence(facts))
     told, growth = sections.growth(facts)
     parts = [
         _section("recommendation", "Where the guarantee comes from", [
             *_paragraphs(sections.guarantee(facts)), _table(sections.rates_table(facts)),
         ]),
-        _section("curve", "Every threshold", [*_drawn(facts)]),
+        _section("curve", "Every threshold", _drawn(facts, most=1 if brief else 3)),
         _section("targets", "Rates at the usual targets", [
             _table(sections.targets_table(facts)), _table(sections.figures_table(facts)),
         ]),
@@ -75,10 +95,10 @@ def page(facts: Facts) -> str:
         _section("claims", "Claims", [_table(sections.claims_table(facts))]),
         _section("definitions", "Definitions", [_fold("T, FMR, FNMR and the other terms", _definitions())]),
         _section("provenance", "Provenance", [
-            _fold("Files, hashes, versions", _table(sections.provenance_table(facts))),
+            _fold("Files, hashes, versions", _table(sections.provenance_table(facts)), opened=brief),
         ]),
     ]  # fmt: skip
-    kept = [(name, head, body) for name, head, body in parts if body]
+    kept = [(name, head, body) for name, head, body in parts if body and (not brief or name in BRIEF)]
     links = "".join(f'<li><a href="#{name}">{escape(head)}</a></li>' for name, head, _ in kept)
     made, card = version("biomatch"), decision(facts)
     return (
@@ -88,7 +108,8 @@ def page(facts: Facts) -> str:
         "img-src data:; base-uri 'none'; form-action 'none'\">\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="biomatch {escape(made)}">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{part('report.css')}</style>\n</head>\n<body>\n"
+        f"<style>\n{part('report.css')}{paper('threshold report, own scores')}</style>\n</head>\n"
+        f"<body{' class=brief' if brief else ''}>\n"
         '<a class="skip" href="#main">Skip to the report</a>\n<div class="page">\n<header>\n'
         f'<p class="eyebrow"><span class="stamp">{card.stamp}</span> <span>Threshold report</span> '
         f"<span>{written_on()}</span> <span>biomatch {escape(made)}</span></p>\n</header>\n"
@@ -113,8 +134,10 @@ def _section(name: str, head: str, parts: Iterable[str]) -> tuple[str, str, str]
     return name, head, "".join(parts)
 
 
-def _fold(head: str, body: str) -> str:
-    return f'<details class="fold"><summary>{escape(head)}</summary>{body}</details>'
+def _fold(head: str, body: str, *, opened: bool = False) -> str:
+    return (
+        f'<details class="fold"{" open" if opened else ""}><summary>{escape(head)}</summary>{body}</details>'
+    )
 
 
 def _paragraphs(texts: Iterable[str]) -> list[str]:
@@ -133,7 +156,7 @@ def _definitions() -> str:
     return f"<dl>{rows}</dl>"
 
 
-def _drawn(facts: Facts) -> Iterable[str]:
+def _drawn(facts: Facts, most: int = 3) -> Iterable[str]:
     """Draw the pictures that the scores can fill, as vector graphics inside the page."""
     import vl_convert
 
@@ -142,18 +165,13 @@ def _drawn(facts: Facts) -> Iterable[str]:
         yield f"<p>No picture is drawn beyond {DRAWN_AT_MOST:,} scores.</p>"
         return
     others = {path.name: one for path, one in facts.others}
-    said = {
-        "det": "Misses against false positives on logarithmic axes; the band is the 95% interval of misses, "
-        "the diamond is the recommended threshold." + (" Thin lines are the other scores." if others else ""),
-        "cmc": "Share of mated searches whose own record stands at each rank or better, without a threshold.",
-        "histogram": "Scores of both classes, each in shares of its own; the dashed line is the threshold.",
-    }
-    for kind, words in said.items():
+    for kind, caption in list(CAPTIONS.items())[:most]:
         if kind == "cmc" and not facts.of_searches:
             continue
         chart = pictures.picture(curve, kind, at=facts.threshold, others=others)
         drawn = vl_convert.vegalite_to_svg(chart.to_dict())
-        yield (
-            f'<figure><div class="canvas" role="img" aria-label="{escape(words)}">{drawn}</div>'
-            f"<figcaption>{escape(words)}</figcaption></figure>"
+        shown = " Thin lines are the other scores." if others and kind == "det" else ""
+        yield figure(
+            f'<div class="canvas" role="img" aria-label="{escape(caption.shows)}">{drawn}</div>',
+            caption.to_html(shown=shown, at="the recommended threshold"),
         )

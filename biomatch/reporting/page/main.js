@@ -53,6 +53,7 @@ function offerParts() {
   if (!names.includes(part)) part = names[0] || "by-group";
   place.value = part;
   place.disabled = names.length < 2;
+  place.closest(".pick").hidden = !names.length;
 }
 
 // The lowest stop at which FPIR is at most a target: offered where the slider has one.
