@@ -125,7 +125,8 @@ PLAIN = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONC
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_cleans_up(tmp_path, number, code):
     ready = (
-        "import sys, time\nfrom biomatch import cli\nfrom biomatch.tables import storage\n"
+        "import signal, sys, time\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "from biomatch import cli\nfrom biomatch.tables import storage\n"
         "def slow(app):\n"
         "    def command():\n"
         "        with storage.new_folder(sys.argv[1], 'thing') as folder:\n"
