@@ -66,6 +66,15 @@ def test_a_kill_at_any_step_leaves_the_output_before_or_after(tmp_path):
     assert (9, 2) in ends
 
 
+def test_what_a_killed_writer_of_a_file_left_is_swept_up(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    (tmp_path / f".p.json.partial-{int(done.stdout)}").write_text("half")
+    storage.write_text(tmp_path / "p.json", "whole")
+    assert [one.name for one in tmp_path.iterdir()] == ["p.json"]
+
+
 def test_another_question_is_replaced_only_when_asked(tmp_path):
     write(tmp_path / "o", 1, "first", question="a")
     write(tmp_path / "o", 2, "again", question="a")
