@@ -14,6 +14,8 @@ from biomatch.errors import BiomatchError, ResultsError
 
 Kind = type[BiomatchError]
 PERCENT = "1% is 0.01"
+LEAST_TARGET = 1e-15
+"""Lowest rate that data can be asked to show: below it, 1 minus the rate is 1 to a computer's number."""
 
 
 def real(value: Any, name: str, *, error: Kind = ResultsError) -> float:
@@ -83,7 +85,7 @@ def share(value: Any, name: str, *, error: Kind = ResultsError) -> float:
 
 
 def target(value: Any, name: str, *, error: Kind = ResultsError) -> float:
-    """Check a rate that data shall show: above 0 (no data show a rate of 0), at most 1.
+    """Check a rate that data shall show: from `LEAST_TARGET` (no data show a rate of 0) to 1.
 
     Examples
     --------
@@ -96,6 +98,12 @@ def target(value: Any, name: str, *, error: Kind = ResultsError) -> float:
             f"{name}=0",
             allowed="a share above 0, at most 1",
             remedy="no amount of data shows a rate of 0; name a small one, as 1e-6",
+        )
+    if found < LEAST_TARGET:
+        raise error(
+            f"{name}={value}",
+            allowed=f"a share from {LEAST_TARGET:g} to 1",
+            remedy="no amount of data shows so low a rate; name a higher one, as 1e-6",
         )
     return found
 

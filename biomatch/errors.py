@@ -15,7 +15,9 @@ Every message finishes the sentence: what was given, what is allowed, what to do
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Sequence
 
 LONGEST_PART = 2000
 """Characters of a part of a message; what is longer is cut in its middle."""
@@ -38,6 +40,24 @@ def shown(text: str, longest: int = LONGEST_PART) -> str:
         return text
     text = " ".join(text.split("\n"))
     return "".join(one if _harmless(one) else one.encode("unicode_escape").decode() for one in text)
+
+
+LONGEST_SLIP = 100
+"""Characters of a word for which a likeness is looked: it takes time with the square of the length."""
+
+
+def closest(word: str, known: Sequence[str], cutoff: float = 0.5) -> str | None:
+    """Give the known word that a wrong one is most like; None where none is, or the wrong one is no word.
+
+    Examples
+    --------
+    >>> closest("airprot", ["airport", "land"]), closest("x" * 1000, ["x"])
+    ('airport', None)
+    """
+    if len(word) > LONGEST_SLIP:
+        return None
+    close = difflib.get_close_matches(word, known, n=1, cutoff=cutoff)
+    return close[0] if close else None
 
 
 def _harmless(one: str) -> bool:

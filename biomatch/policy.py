@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 from pydantic import computed_field, field_validator, model_validator
 
-from biomatch import files
+from biomatch import checks, files
 from biomatch.cards import Card, facts
 from biomatch.errors import SettingsError
 from biomatch.settings.base import ASSUMED, Settings, nearest, setting, values_of
@@ -271,6 +271,7 @@ class OperatingPoint(Settings):
         **more : object
             Other fields of the point.
         """
+        checks.real(threshold, "threshold", error=SettingsError)
         chosen = System.of(system)
         return cls.from_mapping(
             {"face_threshold": threshold, "system": chosen.model_dump(mode="json"), **more}

@@ -7,13 +7,12 @@ is called once, when a name is first looked up.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from biomatch.errors import SettingsError
+from biomatch.errors import SettingsError, closest
 
 GROUP = "biomatch.plugins"
 """Group of entry points; each names a function without arguments that registers what its package brings."""
@@ -108,11 +107,11 @@ class Registry(Generic[Named]):
         load_plugins()
         if name not in self._named:
             known = [*self.shipped, *self._named]
-            close = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+            close = closest(str(name), known)
             raise SettingsError(
                 f"unknown {self.noun} {name!r}",
                 allowed=", ".join(known),
-                remedy=f"did you mean {close[0]!r}?" if close else "",
+                remedy=f"did you mean {close!r}?" if close else "",
             )
         return self._named[name]
 

@@ -6,7 +6,6 @@ interrupted (129 by SIGHUP, 143 by SIGTERM).
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from importlib import import_module
 import typer
 
 from biomatch.cli import catalog, ending, once, outputs
-from biomatch.errors import BiomatchError, shown
+from biomatch.errors import BiomatchError, closest, shown
 
 FAMILIES = (
     "worlds.demo",
@@ -166,9 +165,9 @@ def _answered(arguments: list[str]) -> int | None:
         sys.stdout.write(f"biomatch {version('biomatch')}\n")
         return DONE
     if not word.startswith("-") and catalog.family_of(word) is None:
-        close = difflib.get_close_matches(word, list(catalog.ENTRIES), n=1)
+        close = closest(word, list(catalog.ENTRIES), cutoff=0.6)
         if close:
-            sys.stderr.write(f"biomatch: no command {word!r}; did you mean {close[0]!r}?\n")
+            sys.stderr.write(f"biomatch: no command {word!r}; did you mean {close!r}?\n")
             return AT_FAULT
     return None
 

@@ -211,7 +211,8 @@ class IdentificationCurve(Carded):
         rank : int or None
             Best rank that still counts, from 1 to L; None: any rank, in the list or not.
         """
-        if rank is not None and not 1 <= rank <= self.list_length:
+        whole = isinstance(rank, (int, np.integer)) and not isinstance(rank, bool)
+        if rank is not None and not (whole and 1 <= rank <= self.list_length):
             raise ResultsError(f"rank={rank}", allowed=f"None or 1 to {self.list_length} (the list length)")
         if rank not in self._hits_sorted:
             counts = ~np.isneginf(self.mated_scores)

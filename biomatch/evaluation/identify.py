@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from biomatch.curves.build import IdentificationCurve
 from biomatch.errors import TableError
 from biomatch.evaluation.own_embeddings import identify_own
-from biomatch.tables.embeddings import unit_rows
+from biomatch.tables.embeddings import given_array, given_labels, unit_rows
 
 
 def identify(
@@ -51,9 +50,10 @@ def identify(
     >>> curve.mated, curve.non_mated, curve.fnir(0.9).numerator
     (2, 2, 0)
     """
-    of_references, of_probes = (np.asarray(one).astype(str) for one in (reference_labels, probe_labels))
-    known = unit_rows(np.asarray(references), "the references")
-    asked = unit_rows(np.asarray(probes), "the probes")
+    of_references = given_labels(reference_labels, "the references")
+    of_probes = given_labels(probe_labels, "the probes")
+    known = unit_rows(given_array(references, "the references"), "the references")
+    asked = unit_rows(given_array(probes, "the probes"), "the probes")
     for rows, names, what in ((known, of_references, "references"), (asked, of_probes, "probes")):
         if names.shape != rows.shape[:1]:
             raise TableError(

@@ -93,6 +93,9 @@ from biomatch.files.tables import (
     bounded as bounded,
 )
 from biomatch.files.tables import (
+    csv_text as csv_text,
+)
+from biomatch.files.tables import (
     no_formulas as no_formulas,
 )
 from biomatch.files.tables import (

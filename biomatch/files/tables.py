@@ -97,5 +97,10 @@ def no_formulas(frame: pl.DataFrame) -> pl.DataFrame:
     ).rename({name: f"'{name}" for name in frame.columns if name.startswith(FORMULA)})
 
 
+def csv_text(frame: pl.DataFrame, *, float_precision: int | None = None) -> str:
+    """Write a table as the text of a CSV file, without formulas; every CSV that we write comes from here."""
+    return no_formulas(frame).write_csv(float_precision=float_precision)
+
+
 def _numeric(name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).cast(pl.Float64, strict=False).is_not_null()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -18,15 +17,15 @@ from biomatch.gallery.disk.folder import Folder
 from biomatch.gallery.disk.stored import StoredGallery, write_copy
 from biomatch.gallery.door import checked_ids, checked_length, checked_templates
 from biomatch.gallery.kinds import IndexKind, Options, checked_floor
-from biomatch.gallery.memory.local import closed_error
 from biomatch.gallery.milvus.index import MilvusGallery
-from biomatch.gallery.opening import Keeper, new_keeper, opened_again, opened_keeper
+from biomatch.gallery.opening import new_keeper, opened_keeper
+from biomatch.gallery.owned import Owned
 from biomatch.gallery.scoring import Candidates
 from biomatch.gallery.threads import blas_threads, thread_count
 from biomatch.gallery.where import Where, labels, times
 
 
-class Gallery(Carded):
+class Gallery(Owned, Carded):
     """An enrolment database: enrol, retire, erase, identify, verify.
 
     Parameters
@@ -100,10 +99,6 @@ class Gallery(Carded):
         options = Options(index, dimension, count, floor_score, loss_budget, *rest)
         self._take(options, new_keeper(options, path), read_only=False)
 
-    def _take(self, options: Options, keeper: Keeper, *, read_only: bool) -> None:
-        self._options, self._keeper, self._process = options, keeper, os.getpid()
-        self.dimension, self.threads, self.read_only = options.dimension, options.threads, read_only
-
     @classmethod
     def open(
         cls,
@@ -155,11 +150,13 @@ class Gallery(Carded):
             raise GalleryError(
                 "expect_hash with a quick check", allowed="check='full', which reads all of it"
             )
+        if not isinstance(read_only, bool):
+            raise GalleryError(f"read_only = {read_only!r:.80}", allowed="True, False")
         options, keeper = opened_keeper(
             path, thread_count(threads), full=check == "full", read_only=read_only, expect_hash=expect_hash
         )
         gallery = cls.__new__(cls)
-        gallery._take(options, keeper, read_only=bool(read_only))
+        gallery._take(options, keeper, read_only=read_only)
         return gallery
 
     @property
@@ -175,38 +172,6 @@ class Gallery(Carded):
                 "the content hash of a gallery that is not in a folder", remedy="save it, and open the copy"
             )
         return keeper.content_hash
-
-    def _ready(self, *, change: bool = False) -> Keeper:
-        """Give the keeper, after checking that it may be asked."""
-        if os.getpid() != self._process:
-            raise GalleryError(
-                "a gallery of another process, after a fork",
-                allowed="use in the process that made it",
-                remedy="open its folder here: Gallery.open(path, read_only=True)",
-            )
-        if self._keeper.closed:
-            raise closed_error()
-        if change and self.read_only:
-            raise GalleryError(
-                "a change of a gallery that was opened read-only", remedy="open it without read_only=True"
-            )
-        return self._keeper
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Copy or pickle a gallery on disk as a way to open the same state again, read-only."""
-        keeper = self._ready()
-        if not isinstance(keeper, StoredGallery):
-            raise GalleryError(
-                "a copy or pickle of a gallery that is not in a folder",
-                allowed="galleries on disk, which are opened again read-only",
-                remedy="save it, and open the copy where it is needed: Gallery.open(path, read_only=True)",
-            )
-        return opened_again, (
-            type(self),
-            str(keeper.folder.path.absolute()),
-            keeper.content_hash,
-            self.threads,
-        )
 
     def save(self, path: str | Path) -> None:
         """Write the enrolled references to a folder; what was retired is not copied.
@@ -233,20 +198,6 @@ class Gallery(Carded):
             f"Gallery of {len(self):,} references, {self.dimension} values each",
             facts(*((name.replace("_", " "), value) for name, value in plain.items())),
         )
-
-    def close(self) -> None:
-        """Let others write to the folder; the gallery answers nothing after this, in memory neither."""
-        if os.getpid() == self._process:
-            self._keeper.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *about: object) -> None:
-        self.close()
-
-    def __len__(self) -> int:
-        return len(self._ready())
 
     def enrol(
         self,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from biomatch import checks
 from biomatch.errors import SettingsError
 from biomatch.portable.types import Bools, Floats, Ints
 from biomatch.ports.arrivals import HOUR, Crowd
@@ -35,9 +36,7 @@ class ErrorRates:
 
     def __post_init__(self) -> None:
         for name in ("fnir", "fpir", "fta"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise SettingsError(f"{name} = {value}", allowed="a share between 0 and 1")
+            checks.share(getattr(self, name), name, error=SettingsError)
 
 
 @dataclass(frozen=True)

@@ -265,11 +265,12 @@ def leads_of(rows: Mapping[str, Rows]) -> alt.LayerChart:
         .mark_line(strokeWidth=2)
         .encode(
             x,
-            # Logarithmic from one stay on, with a place for none: false leads grow a hundredfold.
+            # Logarithmic from one stay on, with a place for none: false leads grow a hundredfold. Where there
+            # is none at all the axis has a length all the same.
             alt.Y(
                 "number:Q",
                 title="stays",
-                scale=alt.Scale(type="symlog", constant=1),
+                scale=alt.Scale(type="symlog", constant=1, domain=alt.DomainUnionWith(unionWith=[0, 3])),
                 axis=alt.Axis(format=",d", values=[0, *(step * 10**k for k in range(8) for step in (1, 3))]),
             ),
             colour,

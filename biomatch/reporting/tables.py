@@ -127,7 +127,7 @@ class Table:
         ]
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(clean(name) for name in head)
+        writer.writerow(_guarded(name) for name in head)
         for row in here.rows:
             writer.writerow(
                 part for cell, rates in zip(row, rated, strict=True) for part in _csv(cell, rates)

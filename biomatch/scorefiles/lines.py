@@ -83,7 +83,9 @@ def read_blocks(
 
 def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
     """Give a text file's bytes in blocks of whole lines, the last one ended where it was not."""
-    rest = b""
+    rest: list[
+        bytes
+    ] = []  # of a line that has not ended: pieces, for a sum of all would grow with the square
     with _open(path) as file:
         while data := file.read(size):
             if b"\0" in data[:4096]:
@@ -92,12 +94,12 @@ def blocks(path: Path, size: int = BLOCK) -> Iterator[bytes]:
                 )
             cut = data.rfind(b"\n") + 1
             if cut:
-                yield rest + data[:cut]
-                rest = data[cut:]
+                yield b"".join([*rest, data[:cut]])
+                rest = [data[cut:]]
             else:
-                rest += data
-    if rest:
-        yield rest + b"\n"
+                rest.append(data)
+    if any(rest):
+        yield b"".join(rest) + b"\n"
 
 
 def _parsed(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from biomatch import checks
 from biomatch.errors import SettingsError
 from biomatch.scorelaw.law import ScoreLaw
 from biomatch.settings.profile import FaceProfile
@@ -107,6 +108,8 @@ def predict(
     True
     """
     profile = FaceProfile.of(profile)
+    checks.whole(gallery, "gallery", least=1, error=SettingsError)
+    checks.target(max_fpir, "max_fpir", error=SettingsError)
     found = predict_by(ScoreLaw(profile, images=images, years=years), gallery, max_fpir)
     return replace(found, warnings=_said(profile, gallery, beyond=beyond))
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from biomatch import files
 from biomatch.cards import Card, Carded, facts
-from biomatch.errors import SettingsError
+from biomatch.errors import LONGEST_SLIP, SettingsError, closest
 
 ASSUMED = "assumed"
 
@@ -202,8 +202,8 @@ def parse_changes(assignments: list[str]) -> dict[str, Any]:
 
 def nearest(word: str, known: list[str]) -> str:
     """Give the sentence that names the nearest known word, or lists all of them."""
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+    close = closest(word, known)
+    return f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
 def _changed(settings: Settings, prefix: str = "") -> list[tuple[str, object]]:
@@ -273,9 +273,10 @@ def suggestion(model: type[BaseModel], dotted: str) -> str:
         # A name on its own, or in the wrong group, is known by its last part.
         return max(whole, last if "." not in dotted or last == 1.0 else 0.0)
 
-    best = max(known, key=likeness)
-    if likeness(best) >= LIKE:
-        return f"did you mean {best!r}?"
+    if len(dotted) <= LONGEST_SLIP:
+        best = max(known, key=likeness)
+        if likeness(best) >= LIKE:
+            return f"did you mean {best!r}?"
     group = dotted.partition(".")[0]
     inside = [key for key in known if key.startswith(f"{group}.")]
     return f"known: {', '.join(sorted(inside or {key.partition('.')[0] for key in known}))}"

@@ -72,12 +72,13 @@ class Change:
 
 def wilson(numerator: int, denominator: int, confidence: float) -> tuple[float, float]:
     """Give Wilson's score interval of a proportion (Wilson, JASA 22, 1927)."""
-    z = float(ndtri(0.5 + confidence / 2.0))
+    # From the lower tail: 0.5 + confidence / 2 rounds to 1, whose quantile is infinite.
+    z = -float(ndtri((1.0 - checks.confidence(confidence)) / 2.0))
     share = numerator / denominator
     middle = share + z * z / (2 * denominator)
     half = z * np.sqrt(share * (1 - share) / denominator + z * z / (4 * denominator**2))
     scale = 1 + z * z / denominator
-    return float((middle - half) / scale), float((middle + half) / scale)
+    return max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
 
 
 def difference(one: tuple[int, int], other: tuple[int, int], confidence: float = 0.95) -> Interval:
@@ -110,7 +111,7 @@ def difference(one: tuple[int, int], other: tuple[int, int], confidence: float =
     value = q - p
     low = value - float(np.hypot(q - q_low, p_high - p))
     high = value + float(np.hypot(q_high - q, p - p_low))
-    return Interval(value, low, high)
+    return Interval(value, max(-1.0, low), min(1.0, high))
 
 
 def compare(

@@ -12,7 +12,7 @@ from biomatch.cards import Progress
 from biomatch.errors import SettingsError
 from biomatch.studies.compare import Change
 from biomatch.studies.compare import compare as compare_rows
-from biomatch.studies.rows import read_rows, table
+from biomatch.studies.rows import study_rows, table
 from biomatch.studies.study import Suite, run_study
 
 
@@ -78,7 +78,12 @@ def _suite(given: Mapping[str, Any] | str | Path) -> Suite:
 
 
 def compare(
-    one: str | Path, other: str | Path, *, margin: float = 0.0, confidence: float = 0.95
+    one: str | Path,
+    other: str | Path,
+    *,
+    margin: float = 0.0,
+    confidence: float = 0.95,
+    partial: bool = False,
 ) -> list[Change]:
     """Say which figures of two studies differ, with intervals.
 
@@ -90,6 +95,8 @@ def compare(
         How much worse a rate may get, as a difference, from 0 to below 1.
     confidence : float
         Two-sided, of the intervals.
+    partial : bool
+        Compare half-finished studies too, in what both have.
 
     Returns
     -------
@@ -99,7 +106,7 @@ def compare(
     Raises
     ------
     ResultsError
-        For a folder without runs, or studies that share no cell.
+        For a folder without runs, a half-finished study, or studies that share no cell.
 
     Examples
     --------
@@ -111,4 +118,5 @@ def compare(
     >>> {change.verdict for change in compare("first", "second")} <= {"no difference shown", "no trials"}
     True
     """
-    return compare_rows(read_rows(Path(one)), read_rows(Path(other)), margin=margin, confidence=confidence)
+    rows = [study_rows(Path(folder), partial=partial)[0] for folder in (one, other)]
+    return compare_rows(*rows, margin=margin, confidence=confidence, partial=partial)

@@ -178,6 +178,46 @@ def planned(folder: Path) -> set[str] | None:
     return set(found["runs"])
 
 
+def study_rows(folder: Path, *, partial: bool = False) -> tuple[list[Row], list[str]]:
+    """Read the rows of a finished study, and what has to be said of them.
+
+    Parameters
+    ----------
+    folder : path
+        Where `bench` wrote.
+    partial : bool
+        Take a half-finished study too, and one that does not say which runs it consists of.
+
+    Raises
+    ------
+    ResultsError
+        For such a study where it was not asked for.
+    """
+    rows, wanted, said = read_rows(folder), planned(folder), []
+    if wanted is None:
+        lost = f"{folder} does not say which runs its study consists of ({PLAN} is missing)"
+        if not partial:
+            raise ResultsError(
+                lost,
+                allowed="finished studies",
+                remedy="run the same `biomatch bench` again, which writes it, or give --partial",
+            )
+        return rows, [lost]
+    kept = [row for row in rows if row.id in wanted]
+    if len(kept) < len(rows):
+        said.append(f"{folder} holds {len(rows) - len(kept)} runs that are not of its suite: left out")
+    if len(kept) < len(wanted):
+        half = f"{folder} is half-finished: {len(kept)} of {len(wanted)} runs"
+        if not partial:
+            raise ResultsError(
+                half,
+                allowed="finished studies",
+                remedy="finish it with the same `biomatch bench`, or give --partial",
+            )
+        said.append(half)
+    return kept, said
+
+
 def agree(one: Row, other: Row) -> Row:
     """Give `one` where two rows of one id count the same.
 

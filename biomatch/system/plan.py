@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from biomatch.files import no_formulas
+from biomatch.files import csv_text
 from biomatch.settings.system import System
 from biomatch.system.references import references
 from biomatch.system.replay import Stream, longest_list
@@ -41,5 +41,5 @@ def write_plan(observed: Observed, system: System, out: str | Path) -> dict[str,
     with storage.new_folder(out, KIND, about, question=question_of(**about)) as at:
         for name, frame in (("references", refs), ("searches", searches)):
             frame.write_parquet(at / f"{name}.parquet")
-            no_formulas(frame).write_csv(at / f"{name}.csv")
+            storage.write_text(at / f"{name}.csv", csv_text(frame))
     return {"references": refs.height, "searches": searches.height}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from biomatch import files
 from biomatch.errors import TableError
@@ -67,7 +67,7 @@ def read_embeddings(
 
 def _texts(names: NDArray[Any], where: str) -> NDArray[np.str_]:
     """Give labels as text; one that is empty, not a number or longer than `MOST_LABEL` is refused."""
-    if names.dtype.kind not in "USiubf":
+    if names.dtype.kind not in "USiuf":
         raise TableError(f"the labels of {where} are {names.dtype}", allowed="text or whole numbers")
     if names.dtype.kind == "S":
         try:
@@ -89,6 +89,36 @@ def _texts(names: NDArray[Any], where: str) -> NDArray[np.str_]:
             remedy="name who is seen in every row, or leave the row out",
         )
     return found
+
+
+def given_labels(labels: ArrayLike, where: str) -> NDArray[np.str_]:
+    """Give labels that were handed over in Python as text, one a row.
+
+    Raises
+    ------
+    TableError
+        For masked arrays, truth values, None and NaN among them, and for what a file may not hold either.
+    """
+    values = given_array(labels, f"the labels of {where}")
+    listed = values if values.dtype.kind == "O" else labels if isinstance(labels, (list, tuple)) else ()
+    for row, one in enumerate(listed):
+        if one is None or isinstance(one, (bool, np.bool_)) or (isinstance(one, float) and one != one):
+            raise TableError(
+                f"the label of row {row} of {where} is {one}", remedy="name who is seen in every row"
+            )
+    if values.dtype.kind == "O" and all(isinstance(one, str) for one in values.ravel()):
+        values = values.astype(np.str_)
+    return _texts(values, where)
+
+
+def given_array(values: ArrayLike, what: str) -> NDArray[Any]:
+    """Give an array; what a mask hides would come back to life in it, so a masked one is refused."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise TableError(f"{what} in a masked array", remedy="take out what is masked")
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, OverflowError) as fault:
+        raise TableError(f"{what} that are no array ({str(fault)[:100]})", allowed="an array") from None
 
 
 def unit_rows(vectors: NDArray[Any], where: str) -> NDArray[np.float32]:

@@ -199,8 +199,11 @@ def recover(place: Path) -> None:
         if what == "old" and not os.path.lexists(place):
             with suppress(OSError):  # on a medium that cannot be written nothing can be put back
                 left.rename(place)
-        else:
+        elif left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()
 
 
 def _leftovers(place: Path) -> list[tuple[Path, str]]:

@@ -214,6 +214,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     beside = place.with_name(f".{place.name}.partial-{os.getpid()}")
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
+        recover(place)
         with beside.open("wb") as file:
             file.write(data)
             file.flush()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import bdtr
 
-from biomatch import portable
+from biomatch import checks, portable
 
 Counts = NDArray[np.int64]
 PLUG_IN = 0.85
@@ -103,6 +103,7 @@ def upper_bound(subjects_with: Counts, trials: int, cap: int, confidence: float)
     float
         In [0, 1]; 1 for no trials.
     """
+    checks.confidence(confidence)
     number = int(subjects_with.sum())
     if not trials or not number:
         return 1.0
@@ -131,6 +132,7 @@ def subjects_needed(mean_under_null: float, cap: int, confidence: float) -> int:
     >>> [subjects_needed(target, 1, 0.95) for target in (1e-2, 1e-3, 1e-4)]
     [299, 2995, 29956]
     """
+    checks.confidence(confidence)
     cap = max(cap, int(np.floor(mean_under_null)) + 1)
     return int(np.ceil(portable.log1p(-confidence) / portable.log1p(-mean_under_null / cap) - 1e-12))
 

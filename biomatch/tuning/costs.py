@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from biomatch import checks
 from biomatch.curves.build import IdentificationCurve
 from biomatch.errors import ResultsError
 from biomatch.rates import Rate
@@ -92,6 +93,7 @@ def day(curve: IdentificationCurve, costs: Costs, threshold: float, *, confidenc
         Of all bounds together.
     """
     _check(curve)
+    checks.confidence(confidence)
     each = 1.0 - (1.0 - confidence) / 2.0
     fpir = curve.fpir(threshold, each)
     fnir = curve.fnir(threshold, curve.list_length, each)

@@ -12,7 +12,7 @@ monotone losses; fixed-sequence testing).
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import bdtr, bdtrik, betainc, betaincinv
+from scipy.special import bdtr, betainc, betaincinv
 
 from biomatch import checks, rates
 from biomatch.curves import counting
@@ -139,10 +139,12 @@ def most_independent(n: int, target: float, level: float) -> int:
     """Give the most errors among n independent trials that still exclude the target; -1: not even 0."""
     if target >= 1.0:
         return n
-    guess = min(n, int(bdtrik(level, n, target)) + 2)
-    while guess >= 0 and bdtr(guess, n, target) > level:
-        guess -= 1
-    return guess
+    # The chance grows with the errors. (Its inverse, bdtrik, is NaN where the answer lies at an end.)
+    low, high = -1, n + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if bdtr(middle, n, target) <= level else (low, middle)
+    return low
 
 
 def _most_clustered(scores: Reals, codes: Ints, trials: Ints, target: float, level: float, cap: int) -> int:

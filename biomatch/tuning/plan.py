@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import betabinom, binom
+from scipy.stats import binom
 
-from biomatch import checks
+from biomatch import checks, portable
 from biomatch.errors import SettingsError
 from biomatch.rates import upper_bound
 from biomatch.streams import stream
@@ -17,6 +17,8 @@ from biomatch.tuning.clusters import p_value, subjects_needed
 
 SIMULATIONS = 400
 """Tuning sets a size when subjects search more than once; the power is then known to about 0.04."""
+MOST_PER_SUBJECT = 100_000
+"""Searches of one subject for which the clustered test is simulated within seconds."""
 TABLE = (0, 1, 3, 10, 30)
 """Observed errors for which the least number of searches is tabled."""
 
@@ -225,20 +227,23 @@ def _power(subjects: int, law: NDArray[np.float64], mean: float, cap: int, confi
 
 def _errors_of_a_subject(rate: float, size: int, correlation: float) -> NDArray[np.float64]:
     """Give P(0), ..., P(size) errors of a subject: beta-binomial with that intraclass correlation."""
-    errors = np.arange(size + 1)
-    if correlation <= 0.0:
-        law = binom.pmf(errors, size, rate)
-    elif correlation >= 1.0:
-        law = np.where(errors == 0, 1 - rate, np.where(errors == size, rate, 0.0))
-    else:
-        strength = 1.0 / correlation - 1.0
-        law = betabinom.pmf(errors, size, rate * strength, (1.0 - rate) * strength)
+    if correlation >= 1.0:
+        law = np.zeros(size + 1)
+        law[0], law[size] = 1.0 - rate, rate
+        return law
+    # In products of (rate + i x): the gamma functions of the usual formula cancel where x is small.
+    x, steps = correlation / (1.0 - correlation), np.arange(size)
+    erring, sparing = (np.r_[0.0, np.cumsum(portable.log(p + steps * x))] for p in (rate, 1.0 - rate))
+    choices = np.r_[0.0, np.cumsum(portable.log(size - steps) - portable.log(steps + 1.0))]
+    weights = choices + erring + sparing[::-1]
+    law = portable.exp(weights - weights.max())
     return np.asarray(law / law.sum(), dtype=np.float64)
 
 
 def _check(
     max_fpir: float, expected: float, per_subject: int, correlation: float, power: float, confidence: float
 ) -> None:
+    checks.target(max_fpir, "the target", error=SettingsError)
     checks.probability(max_fpir, "the target", error=SettingsError)
     checks.probability(power, "power", error=SettingsError)
     checks.confidence(confidence, error=SettingsError)
@@ -248,5 +253,14 @@ def _check(
             allowed=f"from 0 to below the target {max_fpir:g}",
             remedy="a claim can only be shown where the true rate is lower",
         )
-    checks.whole(per_subject, "per_subject", least=1, error=SettingsError)
+    if 0.0 < expected < checks.LEAST_TARGET:
+        raise SettingsError(
+            f"an expected rate of {expected:g}",
+            allowed=f"0, or from {checks.LEAST_TARGET:g}",
+            remedy="give 0",
+        )
+    if checks.whole(per_subject, "per_subject", least=1, error=SettingsError) > MOST_PER_SUBJECT:
+        raise SettingsError(
+            f"per_subject={per_subject:g}", allowed=f"a whole number from 1 to {MOST_PER_SUBJECT:,}"
+        )
     checks.share(correlation, "correlation", error=SettingsError)

@@ -134,7 +134,7 @@ def at_target(curve: Curve, target: float, confidence: float = 0.95) -> Row:
     true rate is surely at most the target and one where it is surely at least the target (both found in
     the sample), and the miss rate's own bound at each.
     """
-    part = (1.0 - confidence) / 4.0
+    part = (1.0 - checks.confidence(confidence)) / 4.0
     try:
         strict = guarantee_for(curve, target, 1.0 - part).threshold
     except ResultsError as fault:

@@ -190,7 +190,7 @@ def test_a_closed_gallery_answers_nothing(folder, where):
 
 
 def test_every_public_call_is_tried():
-    public = {name for name in vars(Gallery) if not name.startswith("_")} - {"open", "close"}
+    public = {name for name in dir(Gallery) if not name.startswith("_")} - {"open", "close"}
     assert public <= set(CALLS)
 
 

@@ -1,5 +1,6 @@
 """Interrupted at every line: what is there afterwards is the state before or after, in memory and on disk."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -47,6 +48,13 @@ def _small():
     with pytest.MonkeyPatch.context() as monkeypatch:
         small(monkeypatch)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _collected():
+    """Let the handles that interrupts left go here, where nobody is warned of them."""
+    yield
+    gc.collect()
 
 
 def make(kind, folder):

@@ -2,6 +2,8 @@
 
 import io
 import random
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biomatch import files
-from biomatch.errors import TableError, shown
+from biomatch.errors import BiomatchError, TableError, shown
 from biomatch.tables import seals, storage
 from biomatch.tables.observed import check_unit_rows
 
@@ -99,3 +101,62 @@ def test_formulas_in_tables_stay_text():
     assert laid.columns == ["'=a", "n"]
     assert laid["'=a"].to_list() == ["'=1+1", "'+x", "-5", "'@x", "plain"]
     assert laid["n"].to_list() == [1, -2, 3, 4, 5]
+
+
+def test_every_csv_is_written_without_formulas():
+    """No module but one writes a CSV of its own."""
+    home = Path(files.__file__).parents[1]
+    writers = {
+        str(one.relative_to(home))
+        for one in home.rglob("*.py")
+        if ".write_csv(" in (text := one.read_text(encoding="utf-8"))
+        or "sink_csv" in text
+        or "csv.writer" in text
+    }
+    assert writers == {"files/tables.py", "reporting/tables.py"}  # the second guards cell by cell
+
+
+@pytest.mark.parametrize("way", ["out", "rejects", "tables"])
+def test_a_name_stays_a_name_in_tables_for_spreadsheets(way, tmp_path, capsys):
+    from biomatch import cli
+
+    name = '"=cmd|x!A1"'
+    rows = f"{name},B2,2024-01-01,,2024-01-30\nA,B2,{name},,\n"
+    (tmp_path / "us.csv").write_text(f"traveller,class,entry,exit,admitted_until\n{rows}")
+    (tmp_path / "records.csv").write_text(
+        f"document,date,direction\n{name},2024-01-01,in\n{name},2024-02-01,out\n"
+    )
+    out, call = tmp_path / "o.csv", ["stays", "us", str(tmp_path / "us.csv"), "--on", "2024-06-01"]
+    bad = ["--rejects", str(tmp_path / "rejects.csv")]
+    if way == "out":
+        assert cli.run([*call, *bad, "--out", str(out)]) == 0
+    elif way == "rejects":
+        assert cli.run([*call, *bad]) == 0
+    else:
+        records = str(tmp_path / "records.csv")
+        assert cli.run(["link", records, "--on", "2024-06-01", "--out", str(out), "--as", "csv"]) == 0
+    capsys.readouterr()
+    given = {"us.csv", "records.csv"}
+    made = [one for one in tmp_path.rglob("*.csv") if one.name not in given and one.is_file()]
+    assert made
+    text = "".join(one.read_text() for one in made)
+    cells = [cell.lstrip('"') for line in text.splitlines() for cell in line.split(",")]
+    assert not [cell for cell in cells if cell.startswith("=")]
+    assert way == "tables" or "'=cmd|x!A1" in cells
+
+
+def test_a_name_of_a_megabyte_is_refused_at_once(tmp_path):
+    """Nobody looks for the nearest known name of one that is no slip: that takes the square of the length."""
+    from biomatch.errors import closest
+    from biomatch.scorefiles.lines import blocks
+    from biomatch.settings.system import System
+
+    name = "x" * (1 << 20)
+    (tmp_path / "s.toml").write_text(f'"{name}" = 1\n')
+    (tmp_path / "line.txt").write_text(f"{name}\n{name}")
+    began = time.process_time()
+    with pytest.raises(BiomatchError, match="unknown setting"):
+        System.load(str(tmp_path / "s.toml"))
+    assert closest(name, ["default"]) is None
+    assert [len(one) for one in blocks(tmp_path / "line.txt", 16)] == [2**20 + 1] * 2
+    assert time.process_time() - began < 3

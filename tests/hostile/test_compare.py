@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import small_row
 
+import biomatch
 from biomatch import cli
 from biomatch.errors import BiomatchError
 from biomatch.studies.compare import compare, difference
@@ -16,6 +17,7 @@ from biomatch.studies.rows import Row, write_plan
 def study(folder, seeds=(1, 2), **changes):
     for seed in seeds:
         small_row(seed, **changes).write(folder / "runs")
+    write_plan(folder, "x", [f"{seed:016x}" for seed in seeds])
     return str(folder)
 
 
@@ -60,6 +62,21 @@ def test_a_half_finished_study_is_compared_only_when_asked(tmp_path, capsys):
     assert "2 of 3 runs" in capsys.readouterr().err
     assert cli.run(["compare", one, other, "--partial"]) == 0
     assert "half-finished" in capsys.readouterr().err
+    with pytest.raises(BiomatchError, match="2 of 3 runs"):
+        biomatch.compare(one, other)
+    assert biomatch.compare(one, other, partial=True)
+
+
+def test_a_study_that_lost_its_plan_is_not_taken_for_a_finished_one(tmp_path, capsys):
+    one, other = study(tmp_path / "a"), study(tmp_path / "b")
+    for place in (tmp_path / "b").iterdir():
+        if place.is_file():
+            place.unlink()
+    assert cli.run(["compare", one, other]) == 2
+    assert "which runs" in capsys.readouterr().err
+    with pytest.raises(BiomatchError, match="which runs"):
+        biomatch.compare(one, other)
+    assert cli.run(["compare", one, other, "--partial"]) == 0
 
 
 IMPOSSIBLE = (-1, float("nan"), float("inf"), "5", True, None, 0.5, 101, [1], 10**400)

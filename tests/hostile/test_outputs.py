@@ -66,6 +66,15 @@ def test_a_kill_at_any_step_leaves_the_output_before_or_after(tmp_path):
     assert (9, 2) in ends
 
 
+def test_what_a_killed_writer_of_a_file_left_is_swept_up(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+    )
+    (tmp_path / f".p.json.partial-{int(done.stdout)}").write_text("half")
+    storage.write_text(tmp_path / "p.json", "whole")
+    assert [one.name for one in tmp_path.iterdir()] == ["p.json"]
+
+
 def test_another_question_is_replaced_only_when_asked(tmp_path):
     write(tmp_path / "o", 1, "first", question="a")
     write(tmp_path / "o", 2, "again", question="a")
@@ -125,7 +134,8 @@ PLAIN = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONC
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_a_signal_cleans_up(tmp_path, number, code):
     ready = (
-        "import sys, time\nfrom biomatch import cli\nfrom biomatch.tables import storage\n"
+        "import signal, sys, time\nsignal.signal(signal.SIGHUP, signal.SIG_DFL)\n"
+        "from biomatch import cli\nfrom biomatch.tables import storage\n"
         "def slow(app):\n"
         "    def command():\n"
         "        with storage.new_folder(sys.argv[1], 'thing') as folder:\n"

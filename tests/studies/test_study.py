@@ -17,7 +17,7 @@ from biomatch.cli import run as cli
 from biomatch.errors import ResultsError, SettingsError, WallError
 from biomatch.studies.compare import compare, difference
 from biomatch.studies.execution.here import shared_cores
-from biomatch.studies.rows import Row, agree, merged, read_rows, table
+from biomatch.studies.rows import Row, agree, merged, read_rows, table, write_plan
 from biomatch.studies.study import Suite, plan, run_study
 
 QUICK = Path(__file__).parents[2] / "benchmarks" / "suites" / "quick.toml"
@@ -161,6 +161,7 @@ def test_compare_finds_what_was_made_worse(finished, capsys, tmp_path):
     for name, study in (("a", rows), ("b", worse)):
         for row in study:
             row.write(tmp_path / name / "runs")
+        write_plan(tmp_path / name, "small", [row.id for row in study])
     assert cli(["compare", str(tmp_path / "a"), str(tmp_path / "a"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["regressed"] == 0
     assert cli(["compare", str(tmp_path / "a"), str(tmp_path / "b")]) == 1

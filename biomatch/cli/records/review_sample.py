@@ -42,6 +42,7 @@ def review_sample(
     file, filled in, gives precision and recall with intervals, and a table with moved probabilities.
     """
     from biomatch.evaluation.own import review
+    from biomatch.files import csv_text
     from biomatch.overstay.records.result import OwnLinks
     from biomatch.tables.storage import write_text
 
@@ -50,7 +51,7 @@ def review_sample(
     found = OwnLinks.read(folder)
     if pairs is not None:
         sample = review.draw(found, pairs, of.value, seed)
-        write_text(out, sample.write_csv())
+        write_text(out, csv_text(sample))
         strata = sample["stratum"].value_counts().sort("stratum")
         payload = {"of": of.value, "pairs": len(sample), "strata": dict(strata.rows()), "out": out}
         lines = [f"{count:>6,}  {name}" for name, count in strata.rows()]
@@ -71,7 +72,7 @@ def review_sample(
     if said.recalibration is not None:
         line = said.recalibration
         lines.append(f"log odds move by {line.intercept:+.3f} and times {line.slope:.3f}")
-        write_text(out, review.recalibrated(found, said).write_csv())
+        write_text(out, csv_text(review.recalibrated(found, said)))
         written = out
         lines.append(f"written: {out.absolute()}")
     else:

@@ -327,10 +327,11 @@ def read_day(text: str, option: str = "--on") -> date:
 
 
 def _write_rejects(rejects: Path | None, stays: Stays) -> None:
+    from biomatch.files import csv_text
     from biomatch.tables.storage import write_text
 
     if rejects is not None:
-        write_text(rejects, stays.rejects.write_csv())
+        write_text(rejects, csv_text(stays.rejects))
         count = stays.rejects.select("row").n_unique()
         note(
             f"{stays.given:,} rows: {len(stays.frame):,} judged, {count:,} rejected, see {rejects.absolute()}"

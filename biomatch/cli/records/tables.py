@@ -56,10 +56,11 @@ def text(value: object) -> str:
 
 def write_frame(table: pl.DataFrame, out: Path) -> None:
     """Write a whole table as CSV, or as Parquet where the name ends so."""
+    from biomatch.files import csv_text
     from biomatch.tables.storage import write_text
 
     if out.suffix.lower() == ".csv":
-        write_text(out, table.write_csv())
+        write_text(out, csv_text(table))
     else:
         out.parent.mkdir(parents=True, exist_ok=True)
         table.write_parquet(out)

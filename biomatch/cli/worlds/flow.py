@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from biomatch.cli.console import Json, Set, emit, progress
-from biomatch.errors import SettingsError
 
 Out = Annotated[Path, typer.Option("--out", help="Where to write.")]
 
@@ -23,10 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def parse_day(text: str, option: str = "--on") -> date:
     """Read an ISO date, or say which form is meant."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise SettingsError(f"{option} {text}", allowed="a day as YYYY-MM-DD") from None
+    from biomatch.cli.records.stays import read_day
+
+    return read_day(text, option)
 
 
 def world(

@@ -251,14 +251,16 @@ def _write(
     out: Path, day: PortDay, table: PortHours | None, hours: Path | None, overwrite: bool
 ) -> list[Path]:
     """Write the waits by hour and lane, and the user's own table with predictions added."""
+    from biomatch.files import csv_text
+
     told = json.dumps(plain(day.to_json()), indent=1) + "\n"
     paths = [_put(out / "summary.json", told, overwrite)]
     if not day.primary_holds:
         note("note: no table of waits is written: with more work than staff they have no meaning")
         return paths
-    paths.append(_put(out / "waits.csv", day.waits.write_csv(float_precision=3), overwrite))
+    paths.append(_put(out / "waits.csv", csv_text(day.waits, float_precision=3), overwrite))
     if table is not None and hours is not None:
-        text = day.beside(table).write_csv(float_precision=3)
+        text = csv_text(day.beside(table), float_precision=3)
         paths.append(_put(out / f"{hours.stem}-predicted.csv", text, overwrite))
     return paths
 
@@ -274,6 +276,7 @@ def _fit(
     as_json: bool,
 ) -> None:
     """Fit, predict, compare; leave with 1 where the hall loses to hour of day."""
+    from biomatch.files import csv_text
     from biomatch.training.heldout import held_out, span
 
     with progress() as update:
@@ -293,7 +296,7 @@ def _fit(
                 "\n".join(_fit_toml(found)) + "\n",
                 overwrite,
             ),
-            _put(folder / f"{path.stem}-predicted.csv", joined.write_csv(float_precision=3), overwrite),
+            _put(folder / f"{path.stem}-predicted.csv", csv_text(joined, float_precision=3), overwrite),
         ]
     errors = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in found.mae_minutes.items())
     low, high = found.interval
@@ -354,9 +357,10 @@ def _roster_for(
     as_json: bool,
 ) -> None:
     """Find the smallest roster that holds a goal."""
+    from biomatch.files import csv_text
     from biomatch.tuning.waits.roster import roster_for
 
     found = roster_for(port, goal, lane=lane, **{**about, **rates})
-    text = found.frame.write_csv()
+    text = csv_text(found.frame)
     written = [] if out is None else [_put(out / "roster.csv", text, overwrite)]
     emit(as_json, {**found.to_json(), "paths": written}, [*found.lines(), *_written(written)])

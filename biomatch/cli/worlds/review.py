@@ -36,7 +36,7 @@ def review(
     from biomatch.evaluation.overstays.review_orders import review as review_list
     from biomatch.evaluation.overstays.review_orders import review_orders
     from biomatch.evaluation.result import Result
-    from biomatch.files import no_formulas
+    from biomatch.files import csv_text
     from biomatch.settings.base import parse_changes
     from biomatch.settings.review import ReviewSettings
     from biomatch.tables.storage import write_text
@@ -72,6 +72,6 @@ def review(
         for name, parts in orders.items()
     ]
     if out is not None:
-        write_text(out, no_formulas(found.frame()).write_csv())
+        write_text(out, csv_text(found.frame()))
         lines.append(f"written: {out.absolute()}")
     emit(as_json, {**found.to_json(), "orders": orders, "out": out}, lines)

@@ -10,7 +10,6 @@ import typer
 from biomatch import checks
 from biomatch.cli.console import Json, emit, note, progress
 from biomatch.cli.types import checked
-from biomatch.errors import ResultsError
 
 if TYPE_CHECKING:
     from biomatch.studies.rows import Row
@@ -36,7 +35,7 @@ def bench(
     as_json: Json = False,
 ) -> None:
     """Run a study: what is finished is kept, what is missing is run."""
-    from biomatch.files import no_formulas
+    from biomatch.files import csv_text
     from biomatch.studies.rows import table
     from biomatch.studies.study import Suite, run_study
     from biomatch.tables.storage import write_text
@@ -45,7 +44,7 @@ def bench(
     with progress() as update:
         rows = run_study(asked, out, workers=workers, cluster=cluster, fresh=fresh, progress=update)
     laid = table(rows)
-    write_text(out / "table.csv", no_formulas(laid).write_csv())
+    write_text(out / "table.csv", csv_text(laid))
     emit(
         as_json,
         {"study": out, "table": out / "table.csv", "runs": len(rows), "name": asked.name},
@@ -99,21 +98,9 @@ def compare(
 
 def _rows_of(folder: Path, partial: bool) -> list[Row]:
     """Read a study's rows, refusing a half-finished one unless it was asked for."""
-    from biomatch.studies.rows import planned, read_rows
+    from biomatch.studies.rows import study_rows
 
-    rows, wanted = read_rows(folder), planned(folder)
-    if wanted is None:
-        return rows
-    kept = [row for row in rows if row.id in wanted]
-    if len(kept) < len(rows):
-        note(f"note: {folder} holds {len(rows) - len(kept)} runs that are not of its suite: left out")
-    lacking = len(wanted) - len(kept)
-    if lacking and not partial:
-        raise ResultsError(
-            f"{folder} is half-finished: {len(kept)} of {len(wanted)} runs",
-            allowed="finished studies",
-            remedy="finish it with the same `biomatch bench`, or give --partial",
-        )
-    if lacking:
-        note(f"note: {folder} is half-finished: {len(kept)} of {len(wanted)} runs")
-    return kept
+    rows, said = study_rows(folder, partial=partial)
+    for one in said:
+        note(f"note: {one}")
+    return rows

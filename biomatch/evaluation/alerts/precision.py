@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
+from biomatch import checks
 from biomatch.rates import Rate
 
 PER_MILLION = 8.0
@@ -64,7 +65,7 @@ class Precision:
 
 def box_confidence(confidence: float = 0.95) -> float:
     """Give the two-sided confidence of each of two independent rates, so that both hold with `confidence`."""
-    return 2.0 * sqrt(1.0 - (1.0 - confidence) / 2.0) - 1.0
+    return 2.0 * sqrt(1.0 - (1.0 - checks.confidence(confidence)) / 2.0) - 1.0
 
 
 def precision_at(catch: Rate, stop: Rate, per_million: float = PER_MILLION) -> Precision:

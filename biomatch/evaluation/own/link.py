@@ -9,6 +9,7 @@ from typing import Any
 
 from biomatch.errors import SettingsError
 from biomatch.evaluation.own.face_law import law_of
+from biomatch.files import csv_text
 from biomatch.overstay.records.result import OwnLinks
 from biomatch.overstay.records.run import Faces, link_records
 from biomatch.settings.profile import FaceProfile, load_profile
@@ -105,7 +106,7 @@ def link(
         restate=[_day(day, "restate") for day in restate],
     )
     if isinstance(rejects, (str, Path)):
-        write_text(rejects, found.rejects.write_csv())
+        write_text(rejects, csv_text(found.rejects))
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from scipy.special import stdtrit
 
+from biomatch import checks
 from biomatch.errors import SettingsError, TableError
 from biomatch.evaluation.waits.counts import LaneWaits, Replicate, count_waits
 from biomatch.portable.types import Floats
@@ -296,10 +297,8 @@ def prepare(
     chosen = port if isinstance(port, Port) else Port.load(port)
     if hours is not None and flights is not None:
         raise SettingsError("both hours and flights", remedy="give one of them")
-    if replications < 1:
-        raise SettingsError(f"{replications} replications", allowed="at least 1")
-    if seed < 0:
-        raise SettingsError(f"seed {seed}", allowed="at least 0")
+    replications = checks.whole(replications, "replications", least=1, error=SettingsError)
+    seed = checks.whole(seed, "seed", error=SettingsError)
     table = None if hours is None else _one_hall(hours)
     planes = None if flights is None else read_flights(flights)
     if table is None and planes is None:

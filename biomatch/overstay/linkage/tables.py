@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 
 import polars as pl
 
@@ -105,4 +105,4 @@ def cut_of(as_of: date | datetime) -> datetime:
     """
     if isinstance(as_of, datetime):
         return as_of
-    return datetime.combine(as_of, time()) + timedelta(days=1) - timedelta(milliseconds=1)
+    return datetime.combine(as_of, time(23, 59, 59, 999_000))

@@ -164,7 +164,7 @@ class OwnLinks:
             for name in TABLES:
                 table = with_rates(self.annual) if name == "annual" else getattr(self, name)
                 if form == "csv":
-                    storage.write_text(beside / f"{name}.csv", table.write_csv())
+                    storage.write_text(beside / f"{name}.csv", files.csv_text(table))
                 else:
                     table.write_parquet(beside / f"{name}.parquet", compression="zstd", statistics=False)
             storage.write_text(beside / "summary.json", json.dumps(self.summary(), indent=1) + "\n")

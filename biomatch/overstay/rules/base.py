@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 
 import polars as pl
 
-from biomatch.errors import TableError
+from biomatch.errors import TableError, closest
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2199, 12, 31)
 """Days outside are taken for keying errors (0202-01-01) or for stand-ins of an empty cell (9999-12-31)."""
@@ -114,5 +113,5 @@ def counted(count: int, noun: str) -> str:
 
 def nearest(name: str, known: list[str]) -> str:
     """Say which known name is meant, as half a sentence; empty where none is near."""
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else ""
+    close = closest(name, known)
+    return f"did you mean {close!r}?" if close else ""

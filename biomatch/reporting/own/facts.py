@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from biomatch import checks
 from biomatch.curves.build import IdentificationCurve, VerificationCurve
 from biomatch.errors import ResultsError
 from biomatch.tuning.one_to_many import OneToMany
@@ -94,7 +95,7 @@ def of_curve(curve: Curve, *, target: float | None = None, confidence: float = 0
     """Gather what can be said of a curve alone: the guarantee for `target`, or the strictest usual one."""
     from biomatch.tuning.curve_guarantee import guarantee_for
 
-    tables = usual(curve)
+    tables = usual(curve, confidence=checks.confidence(confidence))
     if target is None:
         shown = [row.target for row in tables.rows if row.threshold is not None]
         target = shown[-1] if shown else None

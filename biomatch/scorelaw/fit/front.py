@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from biomatch.errors import TableError
 from biomatch.scorelaw.fit.report import Fitted, fit_embeddings
-from biomatch.tables.embeddings import unit_rows
+from biomatch.tables.embeddings import given_array, given_labels, unit_rows
 
 
 def fit(
@@ -62,7 +61,7 @@ def fit(
     >>> fitted.profile.name, fitted.sample.identities
     ('mine', 60)
     """
-    rows, names = np.asarray(templates), np.asarray(labels).astype(str)
+    rows, names = given_array(templates, "the templates"), given_labels(labels, "the templates")
     if rows.ndim != 2 or names.shape != rows.shape[:1]:
         raise TableError(
             f"templates of shape {rows.shape} and labels of shape {names.shape}", allowed="(n, d) and (n,)"

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from biomatch import checks
 from biomatch.errors import ResultsError, SettingsError
 from biomatch.evaluation.alerts.by_part import joined
 from biomatch.evaluation.alerts.curves import AlertCurve
@@ -180,6 +181,7 @@ def estimate(
         For `Estimate.cost_a_day`.
     """
     check_setting(prevalence, traffic)
+    checks.confidence(confidence)
     each = 2.0 * np.sqrt(1.0 - (1.0 - confidence) / 2.0) - 1.0  # two-sided level of each side of the box
     catch, stop = curve.catch_rate(threshold, each), curve.false_alarm_rate(threshold, each)
     c = (catch.value or 0.0, *catch.interval)

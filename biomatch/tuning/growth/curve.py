@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from biomatch import checks
 from biomatch.curves.clustered_rates import rate_above
 from biomatch.curves.identification import IdentificationCurve
 from biomatch.errors import ResultsError, SettingsError
@@ -174,6 +175,7 @@ def grown(
         high; None where a method has nothing to go by), ``back_test`` (a record a threshold: threshold,
         fitted_up_to (N), size, measured, estimates).
     """
+    checks.confidence(confidence)
     base = world.galleries[-1]
     reach = max(base.size, gallery or REACH * base.size)
     usable = list(world.galleries) if threshold > world.settled_above else [base]

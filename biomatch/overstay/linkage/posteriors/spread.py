@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from biomatch.errors import ResultsError
+from biomatch import checks
 from biomatch.overstay.linkage.posteriors.overdue import PARTY, OverdueStays
 from biomatch.portable.types import Floats
 
@@ -93,8 +93,7 @@ def count_interval(
     """
     from scipy.special import betaincinv
 
-    if not 0.0 < confidence < 1.0:
-        raise ResultsError(f"confidence {confidence}", allowed="a number between 0 and 1, such as 0.95")
+    checks.confidence(confidence)
     count = len(probability)
     if not count:
         return 0.0, 0.0, 0.0
