@@ -81,8 +81,7 @@ function showTables(everything) {
   const result = data.results[chosen];
   for (const block of document.querySelectorAll("[data-table]")) {
     const name = block.dataset.table;
-    if (name === "comparison") continue;
-    const model = result.tables[name];
+    const model = name === "comparison" ? data.comparison : result.tables[name];
     block.hidden = !model || (name in PARTS && name !== part);
     if (model && (everything || model.follows)) {
       renderTable(block.querySelector("table"), model, positions[chosen], where(result, model, positions[chosen]));
@@ -174,6 +173,22 @@ function download(name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
+// Ascending, descending, as it was made.
+function orderBy(head) {
+  const block = head.closest("[data-table]");
+  const name = block.dataset.table;
+  const column = head.parentElement.cellIndex;
+  const [before, way] = orders[name] || [column, 0];
+  if (before === column && way === -1) delete orders[name];
+  else orders[name] = [column, before === column && way === 1 ? -1 : 1];
+  const model = modelOf(name);
+  const position = positions[chosen];
+  renderTable(block.querySelector("table"), model, position, where(data.results[chosen], model, position));
+  block.querySelectorAll("thead th")[column].firstElementChild.focus();
+  const said = { 1: "ascending", "-1": "descending" }[(orders[name] || [])[1]] || "in its first order";
+  byId("live").textContent = `${model.caption}: ${model.columns[column]}, ${said}.`;
+}
+
 // A table that is wider than its place must be reachable by keyboard; one that is not, no stop on the way.
 function markScrolling() {
   for (const place of document.querySelectorAll(".scroll")) {
@@ -212,6 +227,8 @@ byId("reset").addEventListener("click", () => {
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-csv]");
   if (button) download(button.dataset.csv);
+  const head = event.target.closest(".sort");
+  if (head) orderBy(head);
 });
 if (byId("result")) byId("result").addEventListener("change", (event) => choose(Number(event.target.value)));
 window.addEventListener("resize", markScrolling);
@@ -239,4 +256,4 @@ offerParts();
 offerTargets();
 
 document.documentElement.classList.add("scripted");
-show(false).drawn.then(() => { document.documentElement.dataset.ready = "yes"; });
+show(true).drawn.then(() => { document.documentElement.dataset.ready = "yes"; });

@@ -51,16 +51,53 @@ function isStacked(rows, columns) {
   return rated.length > 2 || columns.length > 4;
 }
 
+// How each table is ordered, by its name: a column, and 1 for ascending or -1; absent: as it was made.
+const orders = {};
+
+// What a cell is ordered by: its rate, its number, its text; nothing (null) stands last either way.
+function keyOf(cell) {
+  if (Array.isArray(cell)) return cell[1] ? cell[0] / cell[1] : null;
+  if (cell !== null && typeof cell === "object") return cell.f;
+  return typeof cell === "boolean" ? Number(cell) : cell;
+}
+
+function compareKeys(a, b) {
+  if (typeof a === "number" && typeof b === "number") return a - b;
+  return String(a).localeCompare(String(b), "en", { numeric: true });
+}
+
+function inOrder(rows, order) {
+  if (!order) return rows;
+  const [column, way] = order;
+  const keys = new Map(rows.map((row) => [row, keyOf(row[column])]));
+  return rows.toSorted((a, b) => {
+    const [one, other] = [keys.get(a), keys.get(b)];
+    if (one === null || other === null) return (one === null) - (other === null);
+    return way * compareKeys(one, other);
+  });
+}
+
+// A head that orders its table: a button, so that keyboards and screen readers reach it.
+function fillHead(place, name, order, at) {
+  const way = order && order[0] === at ? order[1] : 0;
+  place.setAttribute("aria-sort", ["descending", "none", "ascending"][way + 1]);
+  const button = place.appendChild(element("button", "sort", name));
+  button.type = "button";
+}
+
 function renderTable(place, model, position, where) {
-  const rows = model.rows.map((row) => row.map((cell) => cellAt(cell, position)));
+  const order = orders[place.closest("[data-table]").dataset.table];
+  const rows = inOrder(model.rows.map((row) => row.map((cell) => cellAt(cell, position))), order);
   const caption = element("caption", "", model.caption);
   if (model.note) caption.append(" ", element("span", "note", model.note));
   if (where) caption.append(" ", element("span", "at", where));
   const head = element("thead");
   const heads = head.appendChild(element("tr"));
   model.columns.forEach((name, at) => {
-    const cell = heads.appendChild(element("th", isFigures(rows, at) ? "num" : "", name));
+    const cell = heads.appendChild(element("th", isFigures(rows, at) ? "num" : ""));
     cell.scope = "col";
+    if (rows.length > 1) fillHead(cell, name, order, at);
+    else cell.textContent = name;
   });
   const body = element("tbody");
   for (const row of rows) {
