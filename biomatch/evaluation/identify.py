@@ -44,6 +44,7 @@ def identify(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import biomatch as bm
     >>> faces = np.eye(8)
     >>> curve = bm.identify(faces[:6], list("abcdef"), faces[4:], list("efgh"), list_length=3)

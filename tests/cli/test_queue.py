@@ -93,7 +93,7 @@ def test_built_in_ports_are_shown_and_read_again(call, name, tmp_path):
     ("arguments", "says"),
     [
         (("halle",), "did you mean 'hall'"),
-        (("hall", "--fnir", "1.5"), "fnir = 1.5"),
+        (("hall", "--fnir", "1.5"), "fnir=1.5"),
         (("hall", "--lane", "desks"), "--lane without --roster-for"),
         (("hall", "--fit"), "needs --fit, --hours, --train and --test"),
         (("hall", "--train", "2018:2018"), "needs --fit"),

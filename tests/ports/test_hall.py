@@ -254,7 +254,7 @@ def test_ports_that_cannot_be_are_refused(changes, says):
 
 
 def test_rates_and_people_out_of_range_are_refused():
-    with pytest.raises(SettingsError, match=r"fnir = 1.2"):
+    with pytest.raises(SettingsError, match=r"fnir=1.2"):
         bm.queue(HALL, hours=FRAME, fnir=1.2)
     many = FRAME.with_columns(pl.col("passengers") * 100 + 40_000)
     with pytest.raises(TableError, match=r"passengers = .130000"):

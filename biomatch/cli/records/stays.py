@@ -322,7 +322,9 @@ def read_day(text: str, option: str = "--on") -> date:
     except ValueError:
         day = None
     if day is None or not FIRST_DAY <= day <= LAST_DAY:
-        raise SettingsError(f"{option} {text!r}", allowed=f"an ISO date, {FIRST_DAY} to {LAST_DAY}")
+        raise SettingsError(
+            f"{option} {text!r}", allowed=f"an ISO date (YYYY-MM-DD), {FIRST_DAY} to {LAST_DAY}"
+        )
     return day
 
 

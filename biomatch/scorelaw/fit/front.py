@@ -53,6 +53,7 @@ def fit(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import biomatch as bm
     >>> random = np.random.default_rng(1)
     >>> people = random.normal(size=(60, 64))
