@@ -128,7 +128,10 @@ def test_at_another_dimension_it_would_not(own, run):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dimension", [64, 100, 128, 192, 512])
+@pytest.mark.parametrize(
+    "dimension",
+    [64, *(pytest.param(many, marks=pytest.mark.slow) for many in (100, 128, 192)), 512],
+)
 def test_profiles_fitted_at_five_dimensions_match_as_they_predict(embeddings, tmp_path, dimension):
     truth = load_profile("boarding-small").with_({"dimension": dimension, "noise.scale": 0.9})
     profile = fit_embeddings(*embeddings(truth, 400, 3, seed=dimension), "twin").profile
