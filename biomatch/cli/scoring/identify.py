@@ -52,12 +52,14 @@ def identify(
 
     from biomatch.evaluation.own_embeddings import identify_own
     from biomatch.tables import storage
-    from biomatch.tables.embeddings import read_embeddings
+    from biomatch.tables.embeddings import centred, read_embeddings
 
     storage.free_place(out, "identification")
     enrolled, asked = read_embeddings(references), read_embeddings(probes)
     if centre is not None:
-        enrolled, asked = _centred(enrolled, references, centre), _centred(asked, probes, centre)
+        middle = _centre_of(centre)
+        enrolled = centred(enrolled[0], middle, str(references)), enrolled[1]
+        asked = centred(asked[0], middle, str(probes)), asked[1]
     notes = _doubts(enrolled, asked, references, probes)
     curve = identify_own(*enrolled, *asked, index=index.value, list_length=list_length)
     images = len(enrolled[0])
@@ -96,19 +98,17 @@ def identify(
     emit(as_json, {"result": out, **summary}, [*lines, *written])
 
 
-def _centred(given: Any, where: Path, profile: Path) -> Any:
-    """Subtract the centre of a fitted profile from labelled templates."""
+def _centre_of(profile: Path) -> tuple[float, ...]:
+    """Give the centre that a fitted profile keeps."""
     from biomatch.errors import SettingsError
     from biomatch.settings.profile import load_profile
-    from biomatch.tables.embeddings import centred
 
     centre = load_profile(profile).centre
     if centre is None:
         raise SettingsError(
             f"profile {profile} has no centre", allowed="a profile that 'biomatch fit --centre' wrote"
         )
-    templates, labels = given
-    return centred(templates, centre, str(where)), labels
+    return centre
 
 
 def _doubts(enrolled: Any, asked: Any, references: Path, probes: Path) -> list[str]:

@@ -96,12 +96,19 @@ def solve(
     low = np.array([p.to_free(max(p.low, 1e-9) if p.transform else p.low) for p in parameters])
     high = np.array([p.to_free(p.high) for p in parameters])
 
+    seen: dict[bytes, Floats] = {}  # the last point: its slopes are asked for next, and begin at its value
+
     def value(free: Floats) -> Floats:
         data = residuals(place(profile, parameters, free, whole=False))
         return np.concatenate([data, (free - centre) / pull])
 
+    def kept(free: Floats) -> Floats:
+        seen.clear()
+        seen[free.tobytes()] = found = value(free)
+        return found
+
     def jacobian(free: Floats) -> Floats:
-        here = value(free)
+        here = seen[free.tobytes()] if free.tobytes() in seen else value(free)
         columns = []
         for column in range(len(free)):
             moved = free.copy()
@@ -112,7 +119,7 @@ def solve(
     margin = 1e-6 * (high - low)
     start = np.clip([_get(profile, p) for p in parameters], low + margin, high - margin)
     found = least_squares(
-        value, start, jacobian, (low, high), x_scale=pull, ftol=TOLERANCE, xtol=TOLERANCE, gtol=None,
+        kept, start, jacobian, (low, high), x_scale=pull, ftol=TOLERANCE, xtol=TOLERANCE, gtol=None,
         max_nfev=steps or MOST_STEPS,
     )  # fmt: skip
     data = found.fun[: len(found.fun) - len(parameters)]
